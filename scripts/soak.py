@@ -1,0 +1,100 @@
+"""``make soak``: random traffic on random devices until MINUTES have passed, a seed a round; the first failure ends it.
+
+The settings come from the environment, as make exports them: MINUTES, SEED (the first one). A round repeats by itself.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ringwire.cli import end_cleanly_on_sigterm
+from ringwire.cosim.run import SimulationFailed
+from ringwire.replay import ReplayConfig, replay
+from scripts.sim import CAPTURE, fail, number
+from tests.captures import REAL_MIX_WIRE, flows, wire_frames
+from tests.datapath.mix import Mix, mix
+from tests.datapath.worlds import place, run
+
+SHAPES = ((512, 1), (512, 4), (64, 1), (128, 16), (256, 4))
+"""(width, queues) of the models that the tests build anyway."""
+VERILATOR_FRAMES, ICARUS_FRAMES = 20_000, 300
+ICARUS_EVERY = 4
+RATES_BPS = (0, 10**8, 10**9, 10**10)
+
+
+class Wrong(Exception):
+    """A round showed what it must not."""
+
+
+def main() -> int:
+    minutes, first = number("MINUTES", 10), number("SEED", 1)
+    end_s = time.monotonic() + 60 * minutes
+    for seed in count(first):
+        random = Random(seed)
+        sim = "icarus" if seed % ICARUS_EVERY == 0 else "verilator"
+        for work in (random_mix, random_replay):
+            begin_s = time.monotonic()
+            name = f"seed {seed}: {work.__name__} on {sim}"
+            try:
+                what = work(sim, seed, random)
+            except (SimulationFailed, Wrong, AssertionError) as error:
+                print(f"{name}: FAILED: {error}\nto repeat: make soak MINUTES=0 SEED={seed}", flush=True)
+                return 1
+            print(f"{name}: {what}: ok, {time.monotonic() - begin_s:.1f} s", flush=True)
+        if time.monotonic() >= end_s:
+            print(f"soak: {seed - first + 1} rounds without a fault", flush=True)
+            return 0
+    return 0
+
+
+def random_mix(sim: str, seed: int, random: Random) -> str:
+    """Frames of every length, split and alignment on every queue, with random moderation and memory."""
+    width, queues = random.choice(SHAPES)
+    frames = VERILATOR_FRAMES if sim == "verilator" else ICARUS_FRAMES
+    config = Mix(frames, seed, queues, random.randint(6, 9), random.choice(RATES_BPS))
+    knobs: dict[str, Any] = {
+        "latency_ns": random.choice((0, 200, 1000, 2000)),
+        "jitter_ns": random.choice((0, 50, 500)),
+    }
+    run(place(sim), mix, config, queues=queues, data_w=width, seed=seed, limit_s=3600, **knobs)
+    return f"{width} bits, {queues} queues, {config.rate_bps} bit/s, {knobs}"
+
+
+def random_replay(sim: str, seed: int, random: Random) -> str:
+    """The bundled capture through the whole stack; its flows must come out as they always do."""
+    width, queues = random.choice(SHAPES)
+    pick: Callable[[Any], Any] = random.choice
+    knobs: dict[str, Any] = {
+        "line_rate_bps": pick((0, 10**9, 5 * 10**9)),
+        "ring": pick((64, 128, 256, 1024)),
+        "qdisc": pick(("", "pfifo", "bfifo", "pfifo_fast")),
+        "bql": pick((True, False)),
+        "mem_latency_ns": pick((0, 200, 1000, 2000)),
+        "tx_usecs": pick((0, 5, 50)),
+        "cpl_threshold": pick((1, 4, 16)),
+        "free_host": pick((True, False)),
+    }
+    config = ReplayConfig(CAPTURE, sim=sim, width=width, queues=queues, seed=seed, **knobs)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "wire.pcap"
+        report = replay(config, out)
+        if not report.ok:
+            raise Wrong("; ".join(report.measured.problems))
+        if flows(wire_frames(out)) != flows(wire_frames(REAL_MIX_WIRE)):
+            raise Wrong("the wire does not carry the kernel's frames")
+    return f"{width} bits, {queues} queues, {knobs}"
+
+
+if __name__ == "__main__":
+    end_cleanly_on_sigterm()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        fail("interrupted")
