@@ -1,0 +1,189 @@
+// Descriptor scanner: reads each descriptor once as it arrives, checks it, and sums a packet up when its last descriptor
+// (EOP) is there. A packet is known to the scheduler only as such a summary, so a half-posted one never is, and an
+// illegal one is condemned before any payload is read.
+// Rate: a descriptor a cycle. Latency: 3 cycles from arrival to summary.
+`include "rw_check.svh"
+module rw_desc_scan #(
+    parameter QUEUES = 1,                               // transmit queues
+    parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
+    parameter MAX_DESC = 64,                            // descriptors a packet may have, at most 64
+    parameter DEPTH  = 16                               // summaries kept a queue; a power of two
+) (
+    input  logic                 clk,
+    input  logic                 rst,
+    input  logic [QUEUES-1:0]    q_run,                 // queue not in reset
+    input  logic [QUEUES-1:0]    q_clear,
+    input  logic [QUEUES*16-1:0] arrived,               // ring counter: descriptors in the pool up to here
+    input  logic [QUEUES-1:0]    fetch_failed,          // the one at `arrived` could not be read
+    // pool
+    output logic                 rd_en,
+    output logic [QW-1:0]        rd_queue,
+    output logic [8:0]           rd_index,
+    input  logic [127:0]         rd_data,               // a cycle later
+    // summaries: the oldest of a queue
+    output logic [QUEUES-1:0]    sum_some,              // at least one
+    output logic [QUEUES-1:0]    sum_more,              // at least two
+    input  logic [QW-1:0]        sum_queue,
+    output logic [14:0]          sum_len,               // frame length, bytes
+    output logic [6:0]           sum_number,            // descriptors
+    output logic [3:0]           sum_status,            // 0, or why the packet is condemned
+    output logic                 sum_report,            // a completion is asked for
+    output logic                 sum_tstamp,            // ... with the wire's time stamp
+    output logic                 sum_silent,            // part of a condemned packet whose end is still to come
+    input  logic                 sum_pop,
+    output logic                 idle
+);
+`include "ringwire_regs.svh"
+    localparam DW = $clog2(DEPTH);
+    localparam MW = $clog2(QUEUES * DEPTH);             // bits of an index into all summaries
+    localparam SW = 15 + 7 + 4 + 3;
+    localparam [15:0] LEGAL_FLAGS = DESC_FLAG_EOP | DESC_FLAG_REPORT | DESC_FLAG_TSTAMP | DESC_FLAG_CSUM
+                                  | DESC_FLAG_VLAN | DESC_FLAG_OFFLOAD;
+    localparam [15:0] OFFLOAD_FLAGS = DESC_FLAG_CSUM | DESC_FLAG_VLAN | DESC_FLAG_OFFLOAD;
+
+    // ---- stage 0: which queue; it keeps its turn for up to 8 descriptors
+    logic [15:0]   next_reg [0:QUEUES-1];               // ring counter: next descriptor to scan
+    logic [DW:0]   held_reg [0:QUEUES-1];               // summaries held or on their way
+    logic [DW:0]   count_reg [0:QUEUES-1];              // summaries held
+    logic [QUEUES-1:0] told_reg;                        // the failed read has been reported
+    logic [QUEUES-1:0] ready, ready_more;
+    logic          turn_valid_reg;
+    logic [QW-1:0] turn_reg;
+    logic [2:0]    turn_count_reg;
+    genvar q;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
+            wire [15:0] left = arrived[q*16 +: 16] - next_reg[q];
+            wire room = q_run[q] && held_reg[q] < DEPTH[DW:0] - 2;
+            assign ready[q]      = room && (left != 16'd0 || (fetch_failed[q] && !told_reg[q]));
+            assign ready_more[q] = room && (left > 16'd1 || (fetch_failed[q] && !told_reg[q]));
+            assign sum_some[q]   = count_reg[q] != '0;
+            assign sum_more[q]   = count_reg[q] > 1;
+        end
+    endgenerate
+    wire [QUEUES-1:0] this_turn = {{(QUEUES-1){1'b0}}, turn_valid_reg} << turn_reg;
+    wire stay = turn_valid_reg && ready_more[turn_reg] && turn_count_reg != 3'd7;
+    logic grant_valid;
+    logic [QW-1:0] grant;
+    // the queue whose turn it is may go on only if it has more than the one being read now
+    wire [QUEUES-1:0] others = (ready & ~this_turn) | (ready_more & this_turn);
+    rw_arbiter #(.N(QUEUES)) choose (
+        .clk(clk), .rst(rst), .request(others), .grant_valid(grant_valid), .grant(grant), .accept(!stay)
+    );
+
+    // ---- stage 1: read it (or take note of the failed read)
+    wire act     = turn_valid_reg && ready[turn_reg];
+    wire is_fail = next_reg[turn_reg] == arrived[turn_reg*16 +: 16];
+    assign rd_en    = act && !is_fail;
+    assign rd_queue = turn_reg;
+    assign rd_index = next_reg[turn_reg][8:0];
+
+    // ---- stage 2: check it
+    logic          s2_valid_reg, s2_fail_reg;
+    logic [QW-1:0] s2_queue_reg;
+    logic [16:0]   len_reg    [0:QUEUES-1];             // of the packet so far
+    logic [6:0]    number_reg [0:QUEUES-1];
+    logic [3:0]    status_reg [0:QUEUES-1];
+    logic [1:0]    wish_reg   [0:QUEUES-1];             // {tstamp, report}
+
+    wire [15:0] d_len   = rd_data[DESC_LEN_LSB +: DESC_LEN_W];
+    wire [15:0] d_flags = rd_data[DESC_FLAGS_LSB +: DESC_FLAGS_W];
+    wire        unused  = &{1'b0, rd_data[127:96], rd_data[63:0]};   // address and offload fields: not looked at here
+    wire [16:0] len_sum = len_reg[s2_queue_reg] + {1'b0, d_len};
+    wire [6:0]  number  = number_reg[s2_queue_reg] + 7'd1;
+    wire [1:0]  wish    = wish_reg[s2_queue_reg]
+                        | {(d_flags & DESC_FLAG_TSTAMP) != 16'd0, (d_flags & DESC_FLAG_REPORT) != 16'd0};
+    wire        eop     = (d_flags & DESC_FLAG_EOP) != 16'd0;
+    wire        overfull = !eop && number == MAX_DESC[6:0];
+    logic [3:0] verdict;                                // the first error of the packet stays
+    always_comb begin
+        verdict = status_reg[s2_queue_reg];
+        if (verdict == STATUS_OK[3:0]) begin
+            if ((d_flags & ~LEGAL_FLAGS) != 16'd0)          verdict = STATUS_BAD_FLAGS[3:0];
+            else if ((d_flags & OFFLOAD_FLAGS) != 16'd0)    verdict = STATUS_UNSUPPORTED[3:0];
+            else if (d_len == 16'd0 || {16'd0, d_len} > MAX_BUFFER) verdict = STATUS_BAD_LENGTH[3:0];
+            else if ({15'd0, len_sum} > MAX_FRAME)          verdict = STATUS_TOO_LONG[3:0];
+            else if (overfull)                              verdict = STATUS_TOO_MANY_DESC[3:0];
+        end
+    end
+
+    wire push = s2_valid_reg && (eop || overfull || s2_fail_reg);
+    wire [SW-1:0] summary = s2_fail_reg
+        ? {15'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 3'b001}
+        : {len_sum[14:0], number, verdict, overfull, wish};
+
+    // ---- summaries
+    logic [SW-1:0] sum_mem [0:QUEUES*DEPTH-1];
+    logic [DW-1:0] wr_reg [0:QUEUES-1];
+    logic [DW-1:0] rd_reg [0:QUEUES-1];
+    wire [SW-1:0] oldest = sum_mem[MW'({sum_queue, rd_reg[sum_queue]})];
+    assign {sum_len, sum_number, sum_status, sum_silent, sum_tstamp, sum_report} = oldest;
+
+    assign idle = !s2_valid_reg && !turn_valid_reg && ready == '0;
+
+    integer k;
+    always_ff @(posedge clk) begin
+        turn_valid_reg <= stay || grant_valid;
+        turn_count_reg <= stay ? turn_count_reg + 3'd1 : 3'd0;
+        if (!stay) turn_reg <= grant;
+
+        s2_valid_reg <= act;
+        s2_fail_reg  <= act && is_fail;
+        s2_queue_reg <= turn_reg;
+        if (act && !is_fail) next_reg[turn_reg] <= next_reg[turn_reg] + 16'd1;
+        if (act && is_fail)  told_reg[turn_reg] <= 1'b1;
+
+        if (s2_valid_reg) begin
+            if (push) begin
+                len_reg[s2_queue_reg]    <= '0;
+                number_reg[s2_queue_reg] <= '0;
+                wish_reg[s2_queue_reg]   <= '0;
+                // beyond MAX_DESC descriptors the packet stays condemned until its EOP
+                status_reg[s2_queue_reg] <= (overfull && !s2_fail_reg) ? verdict : STATUS_OK[3:0];
+                sum_mem[MW'({s2_queue_reg, wr_reg[s2_queue_reg]})] <= summary;
+                wr_reg[s2_queue_reg] <= wr_reg[s2_queue_reg] + 1'b1;
+            end else begin
+                // a length that has passed every limit stays there, so that the sum can't wrap
+                len_reg[s2_queue_reg]    <= len_sum[16] ? 17'h10000 : len_sum;
+                number_reg[s2_queue_reg] <= number;
+                wish_reg[s2_queue_reg]   <= wish;
+                status_reg[s2_queue_reg] <= verdict;
+            end
+        end
+        if (sum_pop) rd_reg[sum_queue] <= rd_reg[sum_queue] + 1'b1;
+
+        for (k = 0; k < QUEUES; k = k + 1) begin
+            count_reg[k] <= count_reg[k] + {{DW{1'b0}}, push && s2_queue_reg == k[QW-1:0]}
+                                         - {{DW{1'b0}}, sum_pop && sum_queue == k[QW-1:0]};
+            // each descriptor being scanned may become a summary
+            held_reg[k]  <= count_reg[k] + {{DW{1'b0}}, push && s2_queue_reg == k[QW-1:0]}
+                                         - {{DW{1'b0}}, sum_pop && sum_queue == k[QW-1:0]}
+                                         + {{DW{1'b0}}, act && turn_reg == k[QW-1:0]};
+            if (rst || q_clear[k]) begin
+                next_reg[k]   <= '0;
+                held_reg[k]   <= '0;
+                told_reg[k]   <= 1'b0;
+                len_reg[k]    <= '0;
+                number_reg[k] <= '0;
+                status_reg[k] <= '0;
+                wish_reg[k]   <= '0;
+                wr_reg[k]     <= '0;
+                rd_reg[k]     <= '0;
+                count_reg[k]  <= '0;
+            end
+        end
+        if (rst) begin
+            turn_valid_reg <= 1'b0;
+            turn_reg       <= '0;
+            turn_count_reg <= '0;
+            s2_valid_reg   <= 1'b0;
+            s2_fail_reg    <= 1'b0;
+            s2_queue_reg   <= '0;
+        end
+    end
+
+    always @(posedge clk) if (!rst) begin
+        `RW_CHECK(summaries_never_overflow, !push || !count_reg[s2_queue_reg][DW])
+        `RW_CHECK(summary_is_popped_only_where_one_is, !sum_pop || count_reg[sum_queue] != '0)
+    end
+endmodule

@@ -1,0 +1,108 @@
+// Fragment walker: takes a picked frame's descriptors out of the pool, in order, and hands their buffers on as the
+// fragments of that frame. Descriptors of a condemned packet are taken without being read.
+// Rate: a descriptor a cycle. Latency: 2 cycles from job to first fragment.
+`include "rw_check.svh"
+module rw_sg_walk #(
+    parameter QUEUES = 1,                               // transmit queues
+    parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1 // bits of a queue number; derived
+) (
+    input  logic              clk,
+    input  logic              rst,
+    input  logic [QUEUES-1:0] q_clear,
+    input  logic              s_job_valid,
+    output logic              s_job_ready,
+    input  logic [QW-1:0]     s_job_queue,
+    input  logic [6:0]        s_job_number,             // descriptors; 0 is legal
+    input  logic              s_job_read,
+    // pool
+    output logic              rd_en,
+    output logic [QW-1:0]     rd_queue,
+    output logic [8:0]        rd_index,
+    input  logic [127:0]      rd_data,                  // a cycle later
+    output logic              give_valid,               // the last descriptor of a chunk is taken
+    output logic [QW-1:0]     give_queue,
+    // fragments
+    output logic              m_frag_valid,
+    input  logic              m_frag_ready,
+    output logic [63:0]       m_frag_addr,
+    output logic [14:0]       m_frag_len,               // bytes, 1 to 16,384
+    output logic              m_frag_first,             // of its frame
+    output logic              m_frag_last,
+    output logic [QUEUES-1:0] none_in_flight,           // no job of the queue is waiting or under way
+    output logic              idle
+);
+`include "ringwire_regs.svh"
+    localparam JW = QW + 8;
+    localparam FW = 64 + 15 + 2;
+
+    logic          job_valid, job_ready, job_read;
+    logic [QW-1:0] job_queue;
+    logic [6:0]    job_number;
+    /* verilator lint_off PINCONNECTEMPTY */ // its fill is not of interest
+    rw_fifo #(.W(JW), .DEPTH(2)) jobs (
+        .clk(clk), .rst(rst), .count(),
+        .s_valid(s_job_valid), .s_ready(s_job_ready), .s_data({s_job_queue, s_job_number, s_job_read}),
+        .m_valid(job_valid), .m_ready(job_ready), .m_data({job_queue, job_number, job_read})
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
+
+    logic [15:0] taken_reg [0:QUEUES-1];                // ring counter: descriptors taken
+    logic [6:0]  done_reg;                              // descriptors of this job taken so far
+    logic        in_reg, first_reg, last_reg;           // a descriptor is coming out of the pool
+    logic [2:0]  frag_count;
+    logic        frag_ready;
+
+    wire [6:0] number_now = done_reg + 7'd1;
+    wire       last = number_now >= job_number;         // also for a job without descriptors
+    wire       room = !job_read || frag_count + {2'd0, in_reg} < 3'd4;
+    wire       step = job_valid && room;
+    wire       take = step && job_number != 7'd0;
+    assign job_ready  = step && last;
+    assign rd_en      = take && job_read;
+    assign rd_queue   = job_queue;
+    assign rd_index   = taken_reg[job_queue][8:0];
+    assign give_valid = take && taken_reg[job_queue][2:0] == 3'd7;
+    assign give_queue = job_queue;
+    assign idle       = !job_valid && !in_reg && !m_frag_valid;
+
+    wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
+    wire [14:0] len = rd_data[DESC_LEN_LSB +: 15];
+    rw_fifo #(.W(FW), .DEPTH(4)) fragments (
+        .clk(clk), .rst(rst), .count(frag_count),
+        .s_valid(in_reg), .s_ready(frag_ready), .s_data({rd_data[DESC_ADDR_LSB +: 64], len, first_reg, last_reg}),
+        .m_valid(m_frag_valid), .m_ready(m_frag_ready),
+        .m_data({m_frag_addr, m_frag_len, m_frag_first, m_frag_last})
+    );
+
+    logic [1:0] jobs_reg [0:QUEUES-1];
+    genvar q;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
+            assign none_in_flight[q] = jobs_reg[q] == 2'd0;
+        end
+    endgenerate
+
+    integer k;
+    always_ff @(posedge clk) begin
+        for (k = 0; k < QUEUES; k = k + 1) begin
+            jobs_reg[k] <= jobs_reg[k] + {1'b0, s_job_valid && s_job_ready && s_job_queue == k[QW-1:0]}
+                                       - {1'b0, job_ready && job_queue == k[QW-1:0]};
+            if (rst) jobs_reg[k] <= '0;
+        end
+        in_reg    <= rd_en;
+        first_reg <= done_reg == 7'd0;
+        last_reg  <= last;
+        if (step) done_reg <= last ? 7'd0 : number_now;
+        if (take) taken_reg[job_queue] <= taken_reg[job_queue] + 16'd1;
+        for (k = 0; k < QUEUES; k = k + 1)
+            if (rst || q_clear[k]) taken_reg[k] <= '0;
+        if (rst) begin
+            in_reg   <= 1'b0;
+            done_reg <= '0;
+        end
+    end
+
+    always @(posedge clk) if (!rst) begin
+        `RW_CHECK(fragment_finds_room, !in_reg || frag_ready)
+    end
+endmodule
