@@ -1,0 +1,5 @@
+"""``python -m ringwire`` is the ``ringwire`` command."""
+
+from ringwire.cli import main
+
+main()

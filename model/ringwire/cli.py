@@ -1,0 +1,205 @@
+"""The ``ringwire`` command.
+
+Exit codes: 0 it worked; 1 it ran and something was wrong; 2 it can't be done as asked (bad input, missing tool);
+70 a fault of ringwire's own; 130 interrupted. Errors are one line on stderr; results go to stdout, progress to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+
+from ringwire import __version__
+from ringwire.progress import ProgressBar
+from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
+from ringwire.replay.config import parse_clock, parse_line_rate
+from ringwire.tools.units import parse_size
+
+DEBUG_VARIABLE = "RINGWIRE_DEBUG"
+BAD_INPUT, FAILED, INTERNAL, INTERRUPTED, TERMINATED = 2, 1, 70, 130, 143
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+_EPILOG = """\b
+Examples:
+  ringwire replay in.pcap --out out.pcap
+  ringwire replay in.pcap --out out.pcap --sim twin --line-rate 1gbit --json
+  ringwire replay in.pcap --out out.pcap --qdisc "bfifo limit 30000" --bql off --pace capture
+  ringwire replay in.pcap --out out.pcap --queues 4 --tx-usecs 50 --tx-frames 16 --waves build/waves
+"""
+
+
+_DEFAULTS = {field.name: field.default for field in fields(ReplayConfig)}
+
+
+def knob(
+    option: str, name: str, metavar: str, text: str, parse: Callable[[str], float] | None = None, shown: str = ""
+) -> Callable[[T], T]:
+    """An option for a field of :class:`ReplayConfig`: of its type, or read by ``parse``, which raises ValueError."""
+    default = _DEFAULTS[name]
+
+    def read(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        try:
+            return parse(value) if parse is not None and value is not None else value
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r}: {error}", ctx, param) from None
+
+    return click.option(
+        option,
+        name,
+        metavar=metavar,
+        type=str if parse is not None else type(default),
+        callback=read,
+        help=f"{text}  [{shown or default}]",
+    )
+
+
+class Interrupted(Exception):
+    """Ctrl-C. An exception of its own, because click answers KeyboardInterrupt with a line of its own."""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A NIC's transmit path, from the socket to the wire: Linux-like software on a simulated Verilog device."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@cli.command("replay", epilog=_EPILOG)
+@click.argument("capture", metavar="IN.pcap", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="OUT.pcap", help="What was on the wire.")
+@knob("--sim", "sim", "NAME", "verilator, icarus, or twin: a behavioural device, no simulator.")
+@knob("--mtu", "mtu", "BYTES", "TCP over it is segmented; UDP over it is refused.")
+@knob(
+    "--line-rate", "line_rate_bps", "RATE", "As in tc: 100G, 10gbit, 5mbit.", parse_line_rate, "by width, 10G to 100G"
+)
+@knob("--width", "width", "BITS", "Data path: 64, 128, 256 or 512.")
+@knob("--clock", "clock_mhz", "FREQUENCY", "The device's clock.", parse_clock, "250MHz; 156.25MHz for 64 bits")
+@knob("--queues", "queues", "N", "Transmit queues: 1, 2, 4, 8 or 16.")
+@knob("--ring", "ring", "N", "Descriptors of a ring: a power of two, 64 to 32768.")
+@knob(
+    "--qdisc", "qdisc", "WORDS", 'Root discipline as in tc: pfifo, "bfifo limit 30000".', shown="pfifo_fast, below mq"
+)
+@knob("--txqueuelen", "txqueuelen", "PACKETS", "The device's queue length, as ip link sets it.")
+@click.option("--bql", type=click.Choice(["on", "off"]), default="on", help="Byte queue limits.  [on]")
+@knob("--pace", "pace", "NAME", "fast: behind a socket buffer that waits. capture: at the capture's times.")
+@knob("--sndbuf", "sndbuf", "SIZE", "The socket buffer at the fast pace, as in tc: 208k.", parse_size)
+@knob("--tx-usecs", "tx_usecs", "US", "Interrupt moderation, as ethtool -C.")
+@knob("--tx-frames", "tx_frames", "N", "Interrupt moderation, as ethtool -C.")
+@knob("--cpl-threshold", "cpl_threshold", "N", "Completions that the device gathers: 1 to 16.")
+@knob("--cpl-timer", "cpl_timer_ns", "NS", "... or for how long.")
+@knob("--mem-latency", "mem_latency_ns", "NS", "Latency of host memory.")
+@click.option(
+    "--host",
+    type=click.Choice(["server", "free"]),
+    default="server",
+    help="What the host's own work costs: as on a server, or no time at all.  [server]",
+)
+@knob("--driver", "driver", "MODULE:CLASS", "A driver of your own; FILE.py:CLASS does as well.", shown="ringwire's")
+@click.option("--no-jump", is_flag=True, help="Simulate every clock cycle, also while only time passes.")
+@knob("--seed", "seed", "N", "Of all that is random.")
+@click.option("--waves", type=click.Path(path_type=Path), metavar="PATH", help="Record waves to PATH.fst; slow.")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def replay_command(
+    out: Path, bql: str, host: str, no_jump: bool, waves: Path | None, as_json: bool, **given: Any
+) -> None:
+    """Replay a capture through stack, driver and device; write what leaves on the wire.
+
+    IN.pcap is any Ethernet pcap or pcapng. A TCP packet over the MTU is a super-packet; TCP and UDP checksums are
+    made anew; IP fragments, truncated frames and unknown protocols pass untouched. OUT.pcap has the wire's own
+    time stamps in nanoseconds, from 0, or on the capture's own scale with --pace capture. It appears whole or not
+    at all. The exit code is 0 only if every packet is accounted for and nothing was wrong on the way.
+    """
+    config = ReplayConfig(
+        bql=bql == "on",
+        free_host=host == "free",
+        jump=not no_jump,
+        waves=waves,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    with ProgressBar(config.sim, Console(stderr=True)) as progress:
+        report = replay(config, out, progress)
+    show(report, as_json)
+    if not report.ok:
+        sys.exit(FAILED)
+
+
+def show(report: ReplayReport, as_json: bool) -> None:
+    """Print a report to stdout."""
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1))
+    else:
+        Console().print(report.table())
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit: the console script. Whatever goes wrong ends in one line."""
+    end_cleanly_on_sigterm()
+    try:
+        code = cli.main(args=argv, prog_name="ringwire", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        _say(_click_text(error))
+        sys.exit(BAD_INPUT)
+    except ReplayError as error:
+        _say(str(error))
+        if DEBUG_VARIABLE in os.environ:
+            traceback.print_exc()
+        sys.exit(FAILED if isinstance(error, ReplayFailed) else BAD_INPUT)
+    except (Interrupted, KeyboardInterrupt):
+        _say("interrupted; nothing was written")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # whoever read the output has had enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as error:
+        if DEBUG_VARIABLE in os.environ:
+            raise
+        _say(f"internal error: {type(error).__name__}: {error}; {DEBUG_VARIABLE}=1 shows where")
+        sys.exit(INTERNAL)
+
+
+def _click_text(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "ringwire"
+    return f"{text}; see {command} --help"
+
+
+def _say(text: str) -> None:
+    print("ringwire: " + " ".join(text.split()), file=sys.stderr, flush=True)
+
+
+def end_cleanly_on_sigterm() -> None:
+    """Have SIGTERM leave through every ``finally``, so that nothing half-written stays and no simulator runs on."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, terminate)

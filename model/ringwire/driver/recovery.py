@@ -1,0 +1,60 @@
+"""Stopping a queue for good: let it run dry if there is time, reset it in the device, settle what it held.
+
+The driver's functions must not wait, so this is a chain of timers and register reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ringwire.driver.tx_ring import TxRing
+from ringwire.host.napi import Napi
+from ringwire.nic.registers import queue_register
+
+_RESET = 2
+_POLL_NS = 5_000
+RESET_LIMIT_NS = 1_000_000_000
+"""A reset ends when the frame on the wire has; the slowest wire, 1 Mb/s, takes 133 ms for the largest."""
+
+
+class DeviceStuck(Exception):
+    """The device does not answer as its registers promise."""
+
+
+class QueueReset:
+    """Drain and reset of one queue. ``then`` is what happens with it afterwards; it may be changed on the way."""
+
+    def __init__(self, ring: TxRing, napi: Napi, drain_ns: int, then: Callable[[], None]) -> None:
+        """For up to ``drain_ns`` the queue may finish what it holds; it takes nothing new."""
+        self.then = then
+        self._ring = ring
+        self._napi = napi
+        self._port = ring.port
+        self._control = queue_register("CTRL", ring.txq.index)
+        self._deadline_ns = self._port.now_ns() + drain_ns
+        ring.held = True
+        ring.txq.stop()
+        self._drain()
+
+    def _drain(self) -> None:
+        now = self._port.now_ns()
+        if self._ring.in_flight and now < self._deadline_ns:
+            self._port.call_at(min(now + _POLL_NS, self._deadline_ns), self._drain)
+            return
+        self._napi.disable()
+        self._port.write(self._control, _RESET)
+        self._deadline_ns = now + RESET_LIMIT_NS
+        self._ask()
+
+    def _ask(self) -> None:
+        self._port.read(self._control, self._answered)
+
+    def _answered(self, control: int) -> None:
+        now = self._port.now_ns()
+        if not control & _RESET:
+            self._ring.empty()
+            self.then()
+        elif now <= self._deadline_ns:
+            self._port.call_at(now + _POLL_NS, self._ask)
+        else:
+            raise DeviceStuck(f"{self._ring.describe()}: its reset has not ended in {RESET_LIMIT_NS} ns")

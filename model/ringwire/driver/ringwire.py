@@ -1,0 +1,226 @@
+"""ringwire's own driver: finds the device, sets its queues up, and stands between them and the stack.
+
+The hot path is in ``tx_ring``; here is what happens once in a while.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ringwire.driver.config import ConfigError, DriverConfig
+from ringwire.driver.recovery import QueueReset
+from ringwire.driver.tx_ring import ChargedPort, TxRing
+from ringwire.host.napi import Napi
+from ringwire.netdev import Feature, NetDevice, TxQueue
+from ringwire.nic.descriptors import Status
+from ringwire.nic.pacer import byte_time, wire_bytes
+from ringwire.nic.registers import GLOBAL_OFFSETS, ID_VALUE, MAX_FRAME, VERSION_VALUE, queue_register
+from ringwire.skb import Skb
+
+FEATURES = Feature.SG
+"""What the device does for a packet; the rest the stack does before."""
+_ERROR = 2
+"""Of Q_STATUS: the queue stands until a reset."""
+_log = logging.getLogger(__name__)
+
+
+class ProbeError(Exception):
+    """There is no device that this driver can drive."""
+
+
+class RingwireDriver:
+    """One device. ``open`` it, let time pass, and it is ``up``; packets that come earlier wait in their qdisc."""
+
+    def __init__(
+        self,
+        port: ChargedPort,
+        dev: NetDevice,
+        config: DriverConfig | None = None,
+        queue_ports: Sequence[ChargedPort] | None = None,
+    ) -> None:
+        """``queue_ports``, one a queue, say on which CPU each queue's interrupts and polls run."""
+        self.config = DriverConfig() if config is None else config
+        self.up = False
+        """Its queues are set up; one that is being reset comes back by itself."""
+        self._port = port
+        self._dev = dev
+        self._wanted = False
+        if dev.mtu + dev.hard_header_len > MAX_FRAME:
+            raise ConfigError(f"{dev.name}: MTU {dev.mtu} makes frames of more than {MAX_FRAME} bytes")
+        ports = [port] * dev.num_tx_queues if queue_ports is None else list(queue_ports)
+        if len(ports) != dev.num_tx_queues:
+            raise ConfigError(f"{dev.name}: {dev.num_tx_queues} queues can't run on {len(ports)} ports")
+        self.rings = [TxRing(port, txq) for port, txq in zip(ports, dev.tx_queues, strict=True)]
+        self._napi = [Napi(ring.port, self._poller(ring), self.config.budget) for ring in self.rings]
+        self._resets: list[QueueReset | None] = [None] * dev.num_tx_queues
+        for ring, napi in zip(self.rings, self._napi, strict=True):
+            ring.txq.stop()
+            ring.port.on_interrupt(ring.txq.index, napi.schedule)
+        dev.features = FEATURES
+        dev.tx_timeout = self.ndo_tx_timeout
+        dev.driver = self
+
+    # -- finding the device, setting it up
+
+    def open(self) -> None:
+        """Probe the device, then set it up. ProbeError comes from the read that finds something else."""
+        if self.up:
+            raise ConfigError(f"{self._dev.name} is up, or not down yet")
+        self._wanted = True
+        self._port.read(GLOBAL_OFFSETS["ID"], self._found_id)
+
+    def _found_id(self, value: int) -> None:
+        if value != ID_VALUE:
+            raise ProbeError(f"{self._dev.name}: ID reads {value:#010x}, not {ID_VALUE:#010x}")
+        self._port.read(GLOBAL_OFFSETS["VERSION"], self._found_version)
+
+    def _found_version(self, value: int) -> None:
+        if value >> 16 != VERSION_VALUE >> 16:
+            raise ProbeError(f"{self._dev.name}: version {value >> 16}.{value & 0xFFFF} is not {VERSION_VALUE >> 16}.x")
+        self._port.read(GLOBAL_OFFSETS["CAPS"], self._found_caps)
+
+    def _found_caps(self, value: int) -> None:
+        if value & 0xFF < self._dev.num_tx_queues:
+            raise ProbeError(f"{self._dev.name}: the device has {value & 0xFF} queues, not {self._dev.num_tx_queues}")
+        if self._wanted and not self.up:
+            self.up = True
+            self._set_up_wire()
+            self._dev.watchdog.start()
+            for queue in range(len(self.rings)):
+                self._exchange(queue)
+
+    def _set_up_wire(self) -> None:
+        config, write = self.config, self._port.write
+        rate = config.line_rate_bps
+        unit = byte_time(rate) if rate else 0
+        write(GLOBAL_OFFSETS["BYTE_TIME_LO"], unit & 0xFFFFFFFF)
+        write(GLOBAL_OFFSETS["BYTE_TIME_HI"], unit >> 32)
+        write(GLOBAL_OFFSETS["COMMIT_BOUND"], self.commit_bound())
+        write(GLOBAL_OFFSETS["CTRL"], 1 | config.complete_at_fetch << 1 | (not rate) << 2)
+
+    def commit_bound(self) -> int:
+        """Wire bytes that pass during a read of host memory, and two of the largest frames; 0 without a line rate."""
+        config = self.config
+        if not config.line_rate_bps:
+            return 0
+        during_read = -(-config.line_rate_bps * config.read_latency_ns // 8_000_000_000)
+        return during_read + 2 * wire_bytes(self._dev.mtu + self._dev.hard_header_len)
+
+    def _exchange(self, queue: int) -> None:
+        """Give a queue that has none, or is empty and reset, rings as configured, and let it run."""
+        self.rings[queue].allocate(self.config)
+        self._start(queue)
+
+    def _start(self, queue: int) -> None:
+        """Let a queue that is empty and reset run."""
+        ring = self.rings[queue]
+        self._resets[queue] = None
+        self._napi[queue].enable()
+        ring.set_up()
+        ring.held = False
+        ring.txq.wake()
+
+    # -- what the stack calls
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        """Take a packet, or NETDEV_TX_BUSY."""
+        return self.rings[txq.index].xmit(skb, xmit_more)
+
+    def ndo_tx_timeout(self, txq: TxQueue) -> None:
+        """The transmit watchdog found a queue stuck: say which and how, and reset it."""
+        ring = self.rings[txq.index]
+        _log.warning("transmit queue timed out: %s", ring.describe())
+        self.reset_queue(txq.index)
+
+    # -- what happens once in a while
+
+    def _poller(self, ring: TxRing) -> Callable[[int], int]:
+        def poll(budget: int) -> int:
+            done = ring.poll(budget)
+            if ring.broken:
+                self._failed(ring)
+            elif ring.silent:
+                ring.port.read(queue_register("STATUS", ring.txq.index), partial(self._found_status, ring))
+            return done
+
+        return poll
+
+    def _found_status(self, ring: TxRing, value: int) -> None:
+        """An interrupt announced nothing: either the device could not write its completions, or it was mistaken."""
+        if value & _ERROR:
+            self._failed(ring)
+        elif not ring.held:
+            ring.arm()
+
+    def _failed(self, ring: TxRing) -> None:
+        if not ring.held:
+            _log.warning("transmit queue failed: %s", ring.describe())
+            self.reset_queue(ring.txq.index)
+
+    def reset_queue(self, queue: int, drain_ns: int = 0) -> None:
+        """Reset one queue and let it run again; what it holds after ``drain_ns`` is lost."""
+        if self.up and self._resets[queue] is None:
+            self._halt(queue, drain_ns, self._start)
+
+    def set_ring(self, entries: int, drain_ns: int = 0) -> None:
+        """ethtool -G: rings of another size. What is in flight after ``drain_ns`` is lost. ConfigError if refused."""
+        self.config = replace(self.config, ring_entries=entries)
+
+        def exchange(queue: int) -> None:
+            self.rings[queue].release()
+            self._exchange(queue)
+
+        if self.up:
+            for queue in range(len(self.rings)):
+                self._halt(queue, drain_ns, exchange)
+
+    def close(self, drain_ns: int = 0) -> None:
+        """Stop the device; what is in flight after ``drain_ns`` is lost. It has ended when ``up`` is False."""
+        self._wanted = False
+        self._dev.watchdog.stop()
+        if self.up:
+            for queue in range(len(self.rings)):
+                self._halt(queue, drain_ns, self._release)
+
+    def _release(self, queue: int) -> None:
+        self.rings[queue].release()
+        self._resets[queue] = None
+        self.up = any(self._resets)
+
+    def _halt(self, queue: int, drain_ns: int, then: Callable[[int], None]) -> None:
+        """Drain and reset a queue, then do ``then``; where that has begun for another reason, this one replaces it."""
+        under_way = self._resets[queue]
+        if under_way is None:
+            self._resets[queue] = QueueReset(self.rings[queue], self._napi[queue], drain_ns, partial(then, queue))
+        else:
+            under_way.then = partial(then, queue)
+
+    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
+        """ethtool -C tx-usecs and tx-frames, at any time. ConfigError if refused."""
+        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames)
+        if self.up:
+            for ring in self.rings:
+                ring.set_moderation(self.config)
+
+    # -- what one can know
+
+    def describe(self) -> str:
+        """Each queue's state, a line each."""
+        return "\n".join(ring.describe() for ring in self.rings)
+
+    def statistics(self) -> dict[str, int]:
+        """ethtool -S: per queue what went well, and by name what did not."""
+        found = {}
+        for ring in self.rings:
+            prefix = f"tx{ring.txq.index}_"
+            for name in ("packets", "bytes"):
+                found[prefix + name] = getattr(ring, "tx_" + name)
+            for name in ("dropped", "forgotten", "busy", "stops", "wakes", "doorbells", "polls"):
+                found[prefix + name] = getattr(ring, name)
+            for status in Status:
+                if status is not Status.OK:
+                    found[f"{prefix}error_{status.name.lower()}"] = ring.errors[status]
+        return found

@@ -1,0 +1,336 @@
+"""Segmentation and checksums in software: what Linux does with a packet that the device won't finish.
+
+:func:`segment` gives the frames that Linux's own GSO gives, byte for byte (net/core/gso.c, net/ipv4/tcp_offload.c,
+net/ipv4/udp_offload.c, net/ipv4/af_inet.c, net/ipv6/ip6_offload.c), and :func:`complete_checksum` those of
+skb_checksum_help (net/core/dev.c). Both share the payload with their input: a segment's data is a header of its
+own and a view of the payload.
+
+Per segment only a handful of header fields change, so each checksum is a constant of the super-packet, plus the
+changing fields, plus the sum of the payload. The payload's sums are taken for all segments at once by numpy.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from ringwire.packet import (
+    CHECKSUM_OFFSET,
+    IPPROTO_HOPOPTS,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPV6_HLEN,
+    TCP_HLEN,
+    UDP_HLEN,
+    HeaderCut,
+    HeaderError,
+    Headers,
+    checksum,
+    parse_headers,
+    piecewise_sums,
+    pseudo_header_sum,
+    sum16,
+)
+from ringwire.skb import CsumFlag, GsoType, Skb, linear_truesize
+
+UDP_MAX_SEGMENTS = 128
+"""Most datagrams of one USO request (include/linux/udp.h)."""
+GSO_SIZE_MAX = 65534
+"""65535 means something else to Linux (GSO_BY_FRAGS) and is refused."""
+
+_NEEDS_CSUM = CsumFlag.NEEDS_CSUM
+_CSUM_NONE = CsumFlag.NONE
+
+_TCP_CWR = 0x80
+_TCP_FIN_PSH = 0x09
+_IPV4_MORE_FRAGMENTS = 0x2000
+_JUMBO_HEADER = bytes((IPPROTO_TCP, 0, 0xC2, 4))
+"""Start of a hop-by-hop header of 8 bytes that holds the jumbo payload option alone and precedes TCP."""
+_JUMBO_HLEN = 8
+
+_SERVES = {
+    GsoType.NONE: frozenset[tuple[int, int]](),
+    GsoType.TCPV4: frozenset({(4, IPPROTO_TCP)}),
+    GsoType.TCPV6: frozenset({(6, IPPROTO_TCP)}),
+    GsoType.UDP: frozenset({(4, IPPROTO_UDP)}),
+    GsoType.UDP_L4: frozenset({(4, IPPROTO_UDP), (6, IPPROTO_UDP)}),
+}
+"""IP version and protocol of the packets that a request is for."""
+
+_put16 = struct.Struct("!H").pack_into
+_put32 = struct.Struct("!I").pack_into
+
+
+def _word(data: bytes | bytearray | memoryview, offset: int) -> int:
+    return data[offset] << 8 | data[offset + 1]
+
+
+class GsoError(Exception):
+    """Linux refuses the request and drops the packet; the text is one line."""
+
+
+def segment(skb: Skb, *, complete: bool = True) -> list[Skb]:
+    """Cut a packet that asks for it into the packets that go on the wire, in order.
+
+    ``complete=False`` leaves the checksums to the device: each segment's field holds its pseudo-header sum and
+    NEEDS_CSUM is set. UDP fragments (``GsoType.UDP``) are completed in any case, as no device can.
+
+    All segments have the input's ``id``, ``hash``, ``priority``, ``pkt_len`` and so on: Linux copies the control
+    block too, and a qdisc that charges segments singly (TBF) sets ``pkt_len`` anew. What is owed to the sender
+    (destructor, its truesize, a time stamp) goes to the last one; the input owns nothing afterwards.
+    A packet that fits one segment comes back itself, as an ordinary packet. A packet without data is cut by its
+    figures (``len``, ``hdr_len``, ``gso_size``).
+
+    Raises :class:`GsoError` where Linux refuses, and for IP fragments and UFO over IPv6, whose segments Linux
+    numbers at random; the input's bytes are then as they were.
+    """
+    if not 1 <= skb.gso_size <= GSO_SIZE_MAX:
+        raise GsoError(f"gso_size {skb.gso_size}; allowed: 1 to {GSO_SIZE_MAX}")
+    if not skb.data:
+        return _cut_figures(skb)
+    headers = _parse(skb)
+    _check_request(skb, headers)
+    if skb.len - _believed_header(skb, headers) <= skb.gso_size:
+        return [_as_ordinary(skb, complete)]
+    ufo = skb.gso_type == GsoType.UDP
+    to_cut = skb.len - (headers.l4 if ufo else headers.payload)
+    if to_cut <= skb.gso_size:
+        raise GsoError(f"{to_cut} bytes to cut, which is no more than gso_size {skb.gso_size}")
+    segments = _cut_fragments(skb, headers) if ufo else _cut_stream(skb, headers, complete)
+    return _hand_over(skb, segments)
+
+
+def complete_checksum(skb: Skb) -> None:
+    """Put in the checksum that a packet still needs, in place; nothing to do where it needs none.
+
+    The sum runs from ``csum_start`` to the end of the frame and includes the field, which holds the pseudo-header
+    sum. A result of 0 is sent as 0xffff whatever the protocol, as skb_checksum_help does.
+
+    Raises :class:`GsoError` where the field lies outside the frame.
+    """
+    if skb.csum_flags == _CSUM_NONE:
+        return
+    if skb.data:
+        start = skb.csum_start
+        field = start + skb.csum_offset
+        if field + 2 > skb.len:
+            raise GsoError(f"checksum field at byte {field} of a frame of {skb.len} bytes")
+        if len(skb.data[0]) < field + 2:
+            skb.data = (skb.linear(),)
+        first = skb.data[0]
+        total = sum16(first[start:])
+        odd = (len(first) - start) & 1
+        for fragment in skb.data[1:]:
+            # A fragment that starts at an odd place has the bytes of all its words swapped.
+            total += sum16(fragment) << 8 if odd else sum16(fragment)
+            odd ^= len(fragment) & 1
+        check = 0xFFFF - total % 0xFFFF
+        skb.data = (b"".join((first[:field], check.to_bytes(2, "big"), first[field + 2 :])), *skb.data[1:])
+    skb.csum_flags = _CSUM_NONE
+
+
+def _parse(skb: Skb) -> Headers:
+    """The headers, which then all lie in the packet's first fragment."""
+    try:
+        try:
+            return parse_headers(skb.data[0])
+        except HeaderCut:
+            skb.data = (skb.linear(),)
+            return parse_headers(skb.data[0])
+    except HeaderError as error:
+        raise GsoError(str(error)) from None
+
+
+def _check_request(skb: Skb, headers: Headers) -> None:
+    kind = skb.gso_type
+    if (headers.version, headers.protocol) not in _SERVES[kind]:
+        raise GsoError(f"gso_type {kind.name} on IP version {headers.version}, protocol {headers.protocol}")
+    if headers.fragment:
+        raise GsoError("segmentation of an IP fragment")
+    if skb.csum_flags == _CSUM_NONE:
+        if kind == GsoType.UDP_L4:
+            raise GsoError("USO without NEEDS_CSUM")
+        if not headers.destination:
+            raise GsoError("IPv6 routing header whose final destination can't be told")
+    elif (skb.csum_start, skb.csum_offset) != (headers.l4, CHECKSUM_OFFSET[headers.protocol]):
+        raise GsoError(
+            f"checksum asked for at {skb.csum_start} + {skb.csum_offset}; "
+            f"the headers say {headers.l4} + {CHECKSUM_OFFSET[headers.protocol]}"
+        )
+    if kind == GsoType.UDP_L4 and skb.len - headers.payload > UDP_MAX_SEGMENTS * skb.gso_size:
+        raise GsoError(f"USO of more than {UDP_MAX_SEGMENTS} datagrams")
+    if headers.payload + skb.gso_size - headers.l3 > 0xFFFF and skb.len - headers.l3 > 0xFFFF:
+        raise GsoError(f"gso_size {skb.gso_size} makes segments of more than 65535 bytes")
+
+
+def _believed_header(skb: Skb, headers: Headers) -> int:
+    """What Linux takes for headers when it asks whether there is anything to cut (include/linux/virtio_net.h).
+
+    It leaves out TCP options, and without a checksum request the Ethernet header too; what is no more than
+    ``gso_size`` by its proper length, but not by this one, is refused later on. UFO cuts the UDP header as well.
+    """
+    end = headers.l4 if skb.csum_flags != _CSUM_NONE else headers.l4 - headers.l3
+    if skb.gso_type == GsoType.UDP:
+        return end
+    return end + (TCP_HLEN if headers.protocol == IPPROTO_TCP else UDP_HLEN)
+
+
+def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
+    """TCP segments, or one UDP datagram a segment."""
+    frame, size = skb.data[0], skb.gso_size
+    l3, l4 = headers.l3, headers.l4
+    ipv4, tcp = headers.version == 4, headers.protocol == IPPROTO_TCP
+    head = bytearray(frame[: headers.payload])
+    payload = _view(skb, headers.payload)
+    if not ipv4 and not headers.ip_len:
+        _remove_jumbo_header(head, l3, skb.len)
+        l4 -= _JUMBO_HLEN
+    l4_hlen = len(head) - l4
+    check_at = l4 + CHECKSUM_OFFSET[headers.protocol]
+
+    # The pseudo-header sum less the length that it was made for.
+    if skb.csum_flags == _CSUM_NONE:
+        pseudo = pseudo_header_sum(frame, headers, 0)
+    else:
+        pseudo = _word(head, check_at) - (l4_hlen + len(payload) if tcp else _word(head, l4 + 4))
+
+    # Fields that change are zero in the sums of the headers, and added segment by segment.
+    _put16(head, check_at, 0)
+    seq = flags = ident = ip_sum = 0
+    if tcp:
+        seq = int.from_bytes(head[l4 + 4 : l4 + 8], "big")
+        flags = head[l4 + 13]
+        _put32(head, l4 + 4, 0)
+        head[l4 + 13] = 0
+    else:
+        _put16(head, l4 + 4, 0)
+    l4_sum = pseudo + sum16(head[l4:])
+    if ipv4:
+        ident = _word(head, l3 + 4)
+        _put32(head, l3 + 2, 0)
+        _put16(head, l3 + 10, 0)
+        ip_sum = sum16(head[l3:l4])
+    length_at, ip_hlen = (l3 + 2, l4 - l3) if ipv4 else (l3 + 4, l4 - l3 - IPV6_HLEN)
+
+    csum_flags = _CSUM_NONE if complete else _NEEDS_CSUM
+    segments = []
+    last = (len(payload) - 1) // size
+    for index, payload_sum in enumerate(piecewise_sums(payload, size) if complete else [0] * (last + 1)):
+        part = payload[index * size : index * size + size]
+        l4_len = l4_hlen + len(part)
+        ip_len = ip_hlen + l4_len
+        _put16(head, length_at, ip_len)
+        if ipv4:
+            number = (ident + index) & 0xFFFF
+            _put16(head, l3 + 4, number)
+            _put16(head, l3 + 10, -(ip_sum + ip_len + number) % 0xFFFF)
+        if tcp:
+            position = (seq + index * size) & 0xFFFFFFFF
+            bits = flags & ~((_TCP_CWR if index else 0) | (_TCP_FIN_PSH if index < last else 0))
+            _put32(head, l4 + 4, position)
+            head[l4 + 13] = bits
+            changed = position + bits
+        else:
+            _put16(head, l4 + 4, l4_len)
+            changed = l4_len
+        if complete:
+            # Linux lets a TCP sum of 0 stand here; for UDP that would mean no checksum (RFC 768).
+            check = -(l4_sum + l4_len + changed + payload_sum) % 0xFFFF or (0 if tcp else 0xFFFF)
+        else:
+            check = (pseudo + l4_len) % 0xFFFF or 0xFFFF
+        _put16(head, check_at, check)
+        segments.append(_child(skb, len(head) + len(part), (bytes(head), part), csum_flags, l4, check_at - l4))
+    return segments
+
+
+def _cut_fragments(skb: Skb, headers: Headers) -> list[Skb]:
+    """IPv4 fragments of one UDP datagram, its checksum complete: ``gso_size`` bytes of header and data each.
+
+    Linux doesn't ask for a multiple of 8; what is then cut off the offset is cut off here too.
+    """
+    frame, size, l3 = skb.data[0], skb.gso_size, headers.l3
+    head = bytearray(frame[: headers.l4])
+    body = bytearray(_view(skb, headers.l4))
+    check_at = CHECKSUM_OFFSET[IPPROTO_UDP]
+    _put16(body, check_at, 0)
+    _put16(body, check_at, -(pseudo_header_sum(frame, headers, len(body)) + sum16(body)) % 0xFFFF or 0xFFFF)
+    view = memoryview(bytes(body))
+    segments = []
+    for offset in range(0, len(view), size):
+        part = view[offset : offset + size]
+        more = _IPV4_MORE_FRAGMENTS if offset + size < len(view) else 0
+        _put16(head, l3 + 2, len(head) - l3 + len(part))
+        _put16(head, l3 + 6, more | offset >> 3)
+        _put16(head, l3 + 10, 0)
+        _put16(head, l3 + 10, checksum(head[l3:]))
+        segments.append(_child(skb, len(head) + len(part), (bytes(head), part)))
+    return segments
+
+
+def _cut_figures(skb: Skb) -> list[Skb]:
+    """Segments of a packet that has lengths only."""
+    payload_len = skb.len - skb.hdr_len
+    if not 0 < skb.hdr_len < skb.len:
+        raise GsoError(f"hdr_len {skb.hdr_len}; allowed: 1 to {skb.len - 1}")
+    if payload_len <= skb.gso_size:
+        return [_as_ordinary(skb, True)]
+    lengths = (min(skb.gso_size, payload_len - done) for done in range(0, payload_len, skb.gso_size))
+    return _hand_over(skb, [_child(skb, skb.hdr_len + length, ()) for length in lengths])
+
+
+def _as_ordinary(skb: Skb, complete: bool) -> Skb:
+    skb.gso_type, skb.gso_ecn, skb.gso_size, skb.gso_segs = GsoType.NONE, False, 0, 0
+    if complete:
+        complete_checksum(skb)
+    return skb
+
+
+def _child(
+    skb: Skb,
+    length: int,
+    data: tuple[bytes | memoryview, ...],
+    csum_flags: CsumFlag = _CSUM_NONE,
+    csum_start: int = 0,
+    csum_offset: int = 0,
+) -> Skb:
+    return Skb(
+        len=length,
+        data=data,
+        id=skb.id,
+        csum_flags=csum_flags,
+        csum_start=csum_start,
+        csum_offset=csum_offset,
+        priority=skb.priority,
+        hash=skb.hash,
+        mark=skb.mark,
+        tos=skb.tos,
+        vlan_tci=skb.vlan_tci,
+        queue_mapping=skb.queue_mapping,
+        tstamp=skb.tstamp,
+        enqueued_ns=skb.enqueued_ns,
+        pkt_len=skb.pkt_len,
+        truesize=linear_truesize(length),
+    )
+
+
+def _hand_over(skb: Skb, segments: list[Skb]) -> list[Skb]:
+    """Give the last segment what is owed to the sender, so that it is settled once, when all has been sent."""
+    last = segments[-1]
+    last.truesize, last.wants_timestamp = skb.truesize, skb.wants_timestamp
+    last.destructor, skb.destructor = skb.destructor, None
+    return segments
+
+
+def _view(skb: Skb, start: int) -> memoryview:
+    """The packet's bytes from ``start``, which lies in the first fragment; copied only if they are in several."""
+    parts = [part for part in (memoryview(skb.data[0])[start:], *skb.data[1:]) if len(part)]
+    return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+
+def _remove_jumbo_header(head: bytearray, l3: int, length: int) -> None:
+    """Take out the hop-by-hop header with which Linux marks BIG TCP over IPv6 (RFC 2675)."""
+    option = l3 + IPV6_HLEN
+    jumbo = head[l3 + 6] == IPPROTO_HOPOPTS and head[option : option + 4] == _JUMBO_HEADER
+    if not jumbo or length - option <= 0xFFFF:
+        raise GsoError("IPv6 payload length 0 without a jumbo payload option, or with one on 65535 bytes or less")
+    head[l3 + 6] = head[option]
+    del head[option : option + _JUMBO_HLEN]

@@ -1,0 +1,176 @@
+"""Processors: host work takes simulated time, and what comes meanwhile waits.
+
+A job (a timer, an interrupt handler, a softirq) is ordinary Python that runs to completion. While it runs it is
+charged for what it does, which moves its CPU's own clock ahead of the timeline; the CPU takes the next job when the
+timeline has caught up. Waiting jobs are taken by level, interrupts first, then softirqs, then tasks, and in order of
+arrival within one. State that jobs share changes when a job runs, as a whole: CPUs interleave by job, never inside one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Self
+
+from ringwire.host.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class HostCosts:
+    """What the host's operations cost, in nanoseconds of CPU time; the last three are delays on the bus.
+
+    The defaults are of the order of a 3 GHz server of the 2020s. An experiment that wants another host says so.
+    """
+
+    syscall_ns: int = 250
+    """Entering and leaving the kernel, once a send call."""
+    qdisc_enqueue_ns: int = 50
+    qdisc_dequeue_ns: int = 50
+    xmit_ns: int = 120
+    """The driver's ndo_start_xmit for one packet: mapping, descriptors, accounting."""
+    doorbell_ns: int = 40
+    """The store instruction and barrier of a register write."""
+    interrupt_ns: int = 500
+    """Entry, handler and exit of an interrupt."""
+    poll_ns: int = 120
+    """One round of NAPI polling, without its completions."""
+    completion_ns: int = 60
+    """Cleaning one packet: unmapping, freeing, accounting."""
+    timer_ns: int = 100
+    """Entry of a timer's softirq."""
+    posted_write_ns: int = 250
+    """From the CPU's store to the device's register."""
+    read_ns: int = 800
+    """Round trip of a register read."""
+    interrupt_delay_ns: int = 200
+    """From the device's interrupt to the CPU's."""
+
+    @classmethod
+    def free(cls) -> Self:
+        """A host whose work takes no time: for tests that want exact times."""
+        return cls(**{field.name: 0 for field in fields(cls)})
+
+
+class Level(IntEnum):
+    """Which waiting job a CPU takes first."""
+
+    INTERRUPT = 0
+    SOFTIRQ = 1
+    TASK = 2
+
+
+class Cpu:
+    """One processor. ``busy_ns`` sums what its jobs were charged."""
+
+    __slots__ = ("_clock_ns", "_cpus", "_resume_pending", "_timeline", "_waiting", "busy_ns", "index")
+
+    def __init__(self, cpus: Cpus, index: int) -> None:
+        self.index = index
+        self.busy_ns = 0
+        self._cpus = cpus
+        self._timeline = cpus.timeline
+        self._clock_ns = cpus.timeline.now_ns
+        self._waiting: tuple[deque[CpuEvent], ...] = tuple(deque() for _ in Level)
+        self._resume_pending = False
+
+    def now_ns(self) -> int:
+        """The clock of the job that runs here, else the timeline's."""
+        return self._clock_ns if self._cpus.running is self else self._timeline.now_ns
+
+    def call_at(self, when_ns: int, fn: Callable[[], None], level: Level = Level.SOFTIRQ) -> CpuEvent:
+        """Run ``fn`` here at ``when_ns`` or, if the CPU is busy then, after what it is running."""
+        event = CpuEvent(self, fn, level)
+        self._timeline.call_at(when_ns, event)
+        return event
+
+    def _take(self, event: CpuEvent) -> None:
+        """An event's time has come: run it, or let it wait for its turn."""
+        if self._resume_pending or self._clock_ns > self._timeline.now_ns:
+            self._waiting[event.level].append(event)
+            self._resume_later()
+        else:
+            self._run(event)
+
+    def _run(self, event: CpuEvent) -> None:
+        fn, event.fn = event.fn, None
+        if fn is None:
+            return
+        self._clock_ns = self._timeline.now_ns
+        cpus = self._cpus
+        cpus.running = self
+        try:
+            fn()
+        finally:
+            cpus.running = None
+
+    def _resume_later(self) -> None:
+        if not self._resume_pending:
+            self._resume_pending = True
+            self._timeline.call_at(self._clock_ns, self._resume)
+
+    def _resume(self) -> None:
+        """The clock has caught up: take waiting jobs until one is charged for its work."""
+        self._resume_pending = False
+        for waiting in self._waiting:
+            while waiting:
+                self._run(waiting.popleft())
+                if self._clock_ns > self._timeline.now_ns:
+                    if any(self._waiting):
+                        self._resume_later()
+                    return
+
+
+class CpuEvent:
+    """A call pending on a CPU; calling it is how the timeline hands it over."""
+
+    __slots__ = ("_cpu", "fn", "level")
+
+    def __init__(self, cpu: Cpu, fn: Callable[[], None], level: Level) -> None:
+        self._cpu = cpu
+        self.fn: Callable[[], None] | None = fn
+        self.level = level
+
+    def __call__(self) -> None:
+        if self.fn is not None:
+            self._cpu._take(self)
+
+    def cancel(self) -> None:
+        self.fn = None
+
+
+class Cpus:
+    """The host's processors and which of them is running a job right now."""
+
+    __slots__ = ("_cpus", "costs", "running", "timeline")
+
+    def __init__(self, timeline: Timeline, count: int = 1, costs: HostCosts | None = None) -> None:
+        if count < 1:
+            raise ValueError(f"a host has at least one CPU, not {count}")
+        self.timeline = timeline
+        self.costs = HostCosts() if costs is None else costs
+        self.running: Cpu | None = None
+        self._cpus = [Cpu(self, index) for index in range(count)]
+
+    def __getitem__(self, index: int) -> Cpu:
+        return self._cpus[index]
+
+    def __len__(self) -> int:
+        return len(self._cpus)
+
+    def now_ns(self) -> int:
+        """Time as the running code sees it: its CPU's clock, or the timeline's outside of any job."""
+        running = self.running
+        return self.timeline.now_ns if running is None else running._clock_ns
+
+    def call_at(self, when_ns: int, fn: Callable[[], None]) -> CpuEvent:
+        """Run ``fn`` on the CPU that is running, the first one outside of any job."""
+        return (self.running or self._cpus[0]).call_at(when_ns, fn)
+
+    def charge(self, cost_ns: int) -> None:
+        """Let the running CPU spend ``cost_ns``; code outside of any job (a test's set-up) works for free."""
+        running = self.running
+        if running is not None:
+            running._clock_ns += cost_ns
+            running.busy_ns += cost_ns

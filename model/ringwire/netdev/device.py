@@ -1,0 +1,238 @@
+"""A network device as the stack sees it: transmit queues, knobs, root discipline and the transmit softirq."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ringwire import gso
+from ringwire.host.cpu import HostCosts
+from ringwire.netdev.features import Feature, consistent
+from ringwire.netdev.queue import TxQueue
+from ringwire.netdev.watchdog import TxWatchdog
+from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
+from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
+from ringwire.qdisc.registry import qdisc_class
+from ringwire.skb import Skb
+
+NS_PER_S = 1_000_000_000
+SOFTIRQ_ROUNDS = 10
+"""Rounds of the transmit softirq in a row before it lets other work in."""
+
+
+class Clock(Protocol):
+    """Time and timers. With several CPUs, ``call_at`` is that of the CPU that the caller runs on."""
+
+    def now_ns(self) -> int: ...
+    def call_at(self, when_ns: int, fn: Callable[[], None]) -> Timer: ...
+
+
+class Driver(Protocol):
+    """What a device needs of its driver."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        """Take a packet: NETDEV_TX_OK, or NETDEV_TX_BUSY to have it back.
+
+        With ``xmit_more`` another follows at once, so the doorbell may wait; ``txq.sent`` says if it may.
+        """
+        ...
+
+
+class NetDevice:
+    """A network interface: what ``ip link``, ``ethtool``, ``tc`` and sysfs set, and what packets meet.
+
+    Lengths in bytes. The driver may come later, but before the first packet. With ``costs`` and ``charge`` the
+    stack's own work takes simulated time; without them it takes none.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        driver: Driver | None = None,
+        *,
+        name: str = "eth0",
+        num_tx_queues: int = 1,
+        mtu: int = 1500,
+        hard_header_len: int = 14,
+        tx_queue_len: int = 1000,
+        features: Feature = Feature.ALL,
+        hz: int = 1000,
+        default_qdisc: str = "pfifo_fast",
+        costs: HostCosts | None = None,
+        charge: Callable[[int], None] | None = None,
+    ) -> None:
+        if num_tx_queues < 1:
+            raise ValueError(f"{name}: a device has at least one transmit queue, not {num_tx_queues}")
+        self.name = name
+        self.clock = clock
+        self.now_ns = clock.now_ns
+        self.call_at = clock.call_at
+        self.hz = hz
+        self.mtu = mtu
+        self.hard_header_len = hard_header_len
+        self.features = features
+        self.gso_max_size = 65536
+        """Super-packets of this length or more, link header included, are segmented by software."""
+        self.gso_max_segs = 65535
+        self.dev_tx_weight = 64
+        """Packets that one run of a qdisc may pull (sysctl net.core.dev_weight)."""
+        self.default_qdisc = default_qdisc
+        self.carrier = True
+        self.tx_dropped = 0
+        """Packets that the stack gave up without a qdisc to count them."""
+
+        self.on_drop: Callable[[Skb], None] | None = None
+        """Told of each packet that is dropped anywhere in the stack, before it is freed."""
+        self.watchdog_armed: Callable[[int, int], None] | None = None
+        """Told (expiry, slack in ns) whenever a qdisc asks for its timer."""
+        self.select_queue: Callable[[Skb], int] = self.hash_queue
+        """ndo_select_queue: a packet's transmit queue; asked where there are several."""
+        self.features_check: Callable[[Skb, int], int] | None = None
+        """ndo_features_check: which of the device's features (bits of :class:`Feature`) work for this packet."""
+        self.tx_timeout: Callable[[TxQueue], None] | None = None
+        """ndo_tx_timeout: the transmit watchdog found this queue stuck."""
+        self.segment: Callable[[Skb, bool], list[Skb]] = segment
+        """Cuts a super-packet that the device can't take; with True it also completes the checksums."""
+        self.complete_checksum: Callable[[Skb], None] = gso.complete_checksum
+
+        self.charge = charge or free_of_charge
+        self.enqueue_ns = costs.qdisc_enqueue_ns if costs else 0
+        self.dequeue_ns = costs.qdisc_dequeue_ns if costs else 0
+
+        self.bh_disabled = 0
+        """Depth of code that softirqs must not interrupt."""
+        self.output_queue: list[AnyQdisc] = []
+        """Root disciplines that wait for the transmit softirq."""
+        self._softirq: Timer | None = None
+
+        self._tx_queue_len = tx_queue_len
+        self.num_tx_queues = num_tx_queues
+        self.tx_queues = [TxQueue(self, index) for index in range(num_tx_queues)]
+        self.watchdog = TxWatchdog(self)
+        if driver is not None:
+            self.driver = driver
+        self.qdisc: AnyQdisc = self.make_default_qdisc()
+        self.attach_qdisc()
+
+    @property
+    def driver(self) -> Driver:
+        return self._driver
+
+    @driver.setter
+    def driver(self, driver: Driver) -> None:
+        self._driver = driver
+        self.start_xmit = driver.ndo_start_xmit
+
+    def jiffies(self) -> int:
+        """Linux's coarse clock, ``hz`` ticks a second."""
+        return self.now_ns() * self.hz // NS_PER_S
+
+    # -- knobs
+
+    @property
+    def features(self) -> Feature:
+        return self._features
+
+    @features.setter
+    def features(self, features: Feature) -> None:
+        """Segmentation needs fragments and checksums: without them it goes off by itself."""
+        self._features = consistent(features)
+        self.feature_bits = int(self._features)
+
+    @property
+    def tx_queue_len(self) -> int:
+        return self._tx_queue_len
+
+    @tx_queue_len.setter
+    def tx_queue_len(self, length: int) -> None:
+        """A change drops what is queued: Linux deactivates the device for it."""
+        if length < 0:
+            raise ValueError(f"{self.name}: txqueuelen {length} is negative")
+        if length == self._tx_queue_len:
+            return
+        self._tx_queue_len = length
+        self.qdisc.reset()
+        for index, txq in enumerate(self.tx_queues):
+            if index == 0 or txq.qdisc is not self.qdisc:
+                txq.qdisc.change_tx_queue_len(length)
+
+    # -- queueing
+
+    def make_default_qdisc(self) -> AnyQdisc:
+        """What Linux attaches by itself: the default discipline, below mq where there are several queues."""
+        return qdisc_class(self.default_qdisc if self.num_tx_queues == 1 else "mq")(self)
+
+    def set_qdisc(self, qdisc: AnyQdisc) -> None:
+        """Make ``qdisc`` the root; what the old one holds is dropped."""
+        self.qdisc.reset()
+        self.qdisc = qdisc
+        self.attach_qdisc()
+
+    def attach_qdisc(self) -> None:
+        """Give every transmit queue its discipline, after the root or a child of it was exchanged."""
+        for txq in self.tx_queues:
+            txq.qdisc = self.qdisc.for_queue(txq.index)
+
+    def hash_queue(self, skb: Skb) -> int:
+        """The queue that the packet's hash selects, scaled to the number of queues."""
+        return reciprocal_scale(skb.hash, self.num_tx_queues)
+
+    def drop(self, skb: Skb) -> None:
+        """Free a packet that will not be sent."""
+        if self.on_drop is not None:
+            self.on_drop(skb)
+        skb.free()
+
+    # -- the transmit softirq
+
+    def schedule(self, qdisc: AnyQdisc) -> None:
+        """__netif_schedule: run a root discipline in the transmit softirq, once however often asked."""
+        if not qdisc.state & SCHEDULED:
+            qdisc.state |= SCHEDULED
+            self.output_queue.append(qdisc)
+            if not self.bh_disabled:
+                self._raise_softirq()
+
+    def local_bh_disable(self) -> None:
+        """Put softirqs off until :meth:`local_bh_enable`; a driver's poll handler does, and saves a timer."""
+        self.bh_disabled += 1
+
+    def local_bh_enable(self) -> None:
+        """Let softirqs run again, at once if any wait."""
+        self.bh_disabled -= 1
+        if self.output_queue and not self.bh_disabled:
+            self.net_tx_action()
+
+    def net_tx_action(self) -> None:
+        """The transmit softirq: run what is scheduled. After some rounds the rest lets other work go first."""
+        self.bh_disabled += 1
+        try:
+            for _ in range(SOFTIRQ_ROUNDS):
+                batch, self.output_queue = self.output_queue, []
+                for qdisc in batch:
+                    qdisc.state &= ~SCHEDULED
+                    qdisc_run(qdisc, self)
+                if not self.output_queue:
+                    break
+        finally:
+            self.bh_disabled -= 1
+        if self.output_queue:
+            self._raise_softirq()
+
+    def _raise_softirq(self) -> None:
+        if self._softirq is None:
+            self._softirq = self.call_at(self.now_ns(), self._softirq_runs)
+
+    def _softirq_runs(self) -> None:
+        self._softirq = None
+        if self.output_queue:
+            self.net_tx_action()
+
+
+def segment(skb: Skb, complete: bool) -> list[Skb]:
+    """Software segmentation as a device's default hook."""
+    return gso.segment(skb, complete=complete)
+
+
+def free_of_charge(cost_ns: int) -> None:
+    """The stack's work takes no simulated time."""

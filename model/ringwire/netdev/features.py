@@ -1,0 +1,57 @@
+"""What a device can do for a packet, and which of it a given packet needs."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+from ringwire.skb import GsoType, Skb
+
+
+class Feature(IntFlag):
+    """Offloads; in brackets the names that ``ethtool -k`` has for them."""
+
+    NONE = 0
+    SG = 1
+    """Packets in several fragments (tx-scatter-gather)."""
+    HW_CSUM = 2
+    """A checksum from csum_start on into csum_offset (tx-checksum-ip-generic)."""
+    VLAN_TX = 4
+    """Insertion of a tag (tx-vlan-hw-insert)."""
+    TSO = 8
+    """TCP over IPv4 (tx-tcp-segmentation)."""
+    TSO6 = 16
+    """TCP over IPv6 (tx-tcp6-segmentation)."""
+    TSO_ECN = 32
+    """Super-packets that carry CWR (tx-tcp-ecn-segmentation)."""
+    USO = 64
+    """UDP datagrams (tx-udp-segmentation)."""
+    ALL = SG | HW_CSUM | VLAN_TX | TSO | TSO6 | TSO_ECN | USO
+
+
+GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO
+"""Segmentation by the device; each of them needs SG and HW_CSUM."""
+
+# Plain integers for the tests that every packet meets.
+SG = int(Feature.SG)
+HW_CSUM = int(Feature.HW_CSUM)
+VLAN_TX = int(Feature.VLAN_TX)
+_TSO_ECN = int(Feature.TSO_ECN)
+_GSO = {
+    GsoType.TCPV4: int(Feature.TSO),
+    GsoType.TCPV6: int(Feature.TSO6),
+    GsoType.UDP_L4: int(Feature.USO),
+}
+
+
+def consistent(features: Feature) -> Feature:
+    """The features that remain when those are gone that lack another one they need."""
+    needed = Feature.SG | Feature.HW_CSUM
+    return features if features & needed == needed else features & ~GSO_FEATURES
+
+
+def can_segment(skb: Skb, features: int) -> bool:
+    """Whether a device with these features takes this super-packet as it is."""
+    needed = _GSO.get(skb.gso_type, 0)
+    if skb.gso_ecn:
+        needed |= _TSO_ECN
+    return needed != 0 and features & needed == needed and bool(skb.csum_flags)

@@ -1,0 +1,134 @@
+"""Descriptors and completions: the records that driver and device exchange in host memory.
+
+All are 16 bytes, little-endian. ``docs/registers.md`` and the generated headers come from the tables here.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+DESCRIPTOR_BYTES = 16
+COMPLETION_BYTES = 16
+
+DATA_LAYOUT: tuple[tuple[str, int, int], ...] = (
+    ("ADDR", 0, 64),
+    ("LEN", 64, 16),
+    ("FLAGS", 80, 16),
+    ("CSUM_START", 96, 8),
+    ("CSUM_OFFSET", 104, 8),
+    ("VLAN_TCI", 112, 16),
+)
+"""Data descriptor: (field, least significant bit, width)."""
+
+COMPLETION_LAYOUT: tuple[tuple[str, int, int], ...] = (
+    ("TIME", 0, 64),
+    ("INDEX", 64, 16),
+    ("STATUS", 80, 8),
+    ("FLAGS", 88, 8),
+    ("SEGMENTS", 96, 20),
+    ("RESERVED", 116, 11),
+    ("PHASE", 127, 1),
+)
+"""Completion. TIME is 48.16 fixed point ns of the first beat on the wire; INDEX is the ring index one past the packet's
+last descriptor; PHASE is 1 on the first pass over the ring, then alternates, and lies in the half written last."""
+
+
+HEAD_LAYOUT: tuple[tuple[str, int, int], ...] = (("INDEX", 0, 16), ("COUNT", 16, 16), ("RESERVED", 32, 32))
+"""Head write-back record, 8 bytes: INDEX as in a completion, COUNT the reports and errors so far, modulo 65,536."""
+
+
+class DescFlag(IntFlag):
+    """Flags of a data descriptor; bits not named here must be 0."""
+
+    EOP = 1 << 0
+    """Last descriptor of its packet."""
+    REPORT = 1 << 1
+    """Write a completion for the packet (on any of its descriptors)."""
+    TSTAMP = 1 << 2
+    """Hand the wire's time stamp back: sets the completion's TSTAMP flag."""
+    CSUM = 1 << 3
+    """Complete the checksum at csum_start + csum_offset (Linux's generic form)."""
+    VLAN = 1 << 4
+    """Insert an 802.1Q tag with vlan_tci."""
+    OFFLOAD = 1 << 15
+    """This is an offload descriptor: it comes before a packet's first data descriptor."""
+
+
+class CplFlag(IntFlag):
+    """Flags of a completion."""
+
+    TSTAMP = 1 << 0
+    """TIME is the stamp that the packet asked for."""
+
+
+class Status(IntEnum):
+    """Outcome of a packet, or an event of its queue; each error has a counter (``Stat.ERR_*``) in this order."""
+
+    OK = 0
+    BAD_LENGTH = 1
+    BAD_FLAGS = 2
+    TOO_LONG = 3
+    TOO_MANY_DESC = 4
+    UNSUPPORTED = 5
+    READ = 6
+    DESC_READ = 7
+    BAD_DOORBELL = 8
+    ABORTED = 9
+
+
+STATUS_TEXT = {
+    Status.OK: "The packet is sent.",
+    Status.BAD_LENGTH: "A descriptor's length is 0 or above 16,384.",
+    Status.BAD_FLAGS: "A reserved flag is set, or a descriptor stands where it may not.",
+    Status.TOO_LONG: "The frame is longer than MAX_FRAME.",
+    Status.TOO_MANY_DESC: "The packet has more than 64 descriptors.",
+    Status.UNSUPPORTED: "It asks for an offload that this instance does not have.",
+    Status.READ: "A payload read failed.",
+    Status.DESC_READ: "A descriptor read failed: the queue stands in error until it is reset. "
+    "INDEX is the failed descriptor's.",
+    Status.BAD_DOORBELL: "A tail beyond the ring was refused. INDEX is the tail that holds.",
+    Status.ABORTED: "Dropped by a queue reset before it began to leave.",
+}
+
+
+_DESCRIPTOR = struct.Struct("<QHHBBH")
+_COMPLETION = struct.Struct("<QHBBI")
+
+
+class Completion(NamedTuple):
+    """One entry of the completion ring."""
+
+    time: int
+    """48.16 fixed point nanoseconds."""
+    ring_index: int
+    status: Status
+    flags: CplFlag
+    segments: int
+    phase: int
+
+
+def pack_data(
+    addr: int, length: int, flags: int, csum_start: int = 0, csum_offset: int = 0, vlan_tci: int = 0
+) -> bytes:
+    """A data descriptor's 16 bytes."""
+    return _DESCRIPTOR.pack(addr, length, flags, csum_start, csum_offset, vlan_tci)
+
+
+def unpack_data(raw: bytes | memoryview) -> tuple[int, int, int, int, int, int]:
+    """(addr, len, flags, csum_start, csum_offset, vlan_tci) of 16 bytes."""
+    fields: tuple[int, int, int, int, int, int] = _DESCRIPTOR.unpack(raw)
+    return fields
+
+
+def pack_completion(cpl: Completion) -> bytes:
+    """A completion's 16 bytes."""
+    last = cpl.segments | cpl.phase << 31
+    return _COMPLETION.pack(cpl.time, cpl.ring_index, cpl.status, cpl.flags, last)
+
+
+def unpack_completion(raw: bytes | memoryview, offset: int = 0) -> Completion:
+    """The completion at ``offset`` bytes of ``raw``."""
+    time, index, status, flags, last = _COMPLETION.unpack_from(raw, offset)
+    return Completion(time, index, Status(status), CplFlag(flags), last & 0xFFFFF, last >> 31)

@@ -1,0 +1,344 @@
+"""The device's behavioural twin: the RTL's contract without its cycles.
+
+It obeys the same registers, descriptors and errors, sends the same bytes in the same order per queue, and starts frames
+at the same clock edges when the wire is the bottleneck. Inside it has events instead of pipelines: a descriptor read, a
+frame's payload read, a frame's start, its end, a completion write. Each takes the time that memory and wire need.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from ringwire.host.memory import DmaFault, HostMemory
+from ringwire.nic.builder import Packet
+from ringwire.nic.descriptors import Status
+from ringwire.nic.pacer import MIN_FRAME, ClockGrid, Pacer, wire_bytes
+from ringwire.nic.registers import (
+    DATA_WIDTHS,
+    GLOBAL_REGISTERS,
+    MAX_DESCRIPTORS,
+    MAX_FRAME,
+    QUEUE_BASE,
+    QUEUE_COUNTS,
+    QUEUE_REGISTERS,
+    QUEUE_STRIDE,
+    STAT_BASE,
+    STAT_STRIDE,
+    Access,
+    Register,
+    Stat,
+)
+from ringwire.nic.twin_queue import TwinQueue
+
+_GLOBAL = {register.offset: register for register in GLOBAL_REGISTERS}
+_QUEUE = {register.offset: register for register in QUEUE_REGISTERS}
+_LEGAL = {"CTRL": 7, "BYTE_TIME_HI": 0x3FFFFF}
+"""Bits that may be set in a register, where not all may."""
+_BURST_BEATS = 256
+_PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class TwinConfig:
+    """What an instance is built with, and the memory it sits behind."""
+
+    queues: int = 1
+    data_bits: int = 512
+    clock_ps: int = 4000
+    clock_phase_ps: int = 0
+    """Time of the clock's first edge."""
+    read_latency_ns: int = 500
+    """From a read request to its first beat."""
+    write_latency_ns: int = 500
+    """From a completion write to its response, when it is visible."""
+    buffer_bytes: int = 65536
+    """Frame buffer."""
+
+    def __post_init__(self) -> None:
+        if self.queues not in QUEUE_COUNTS:
+            raise ValueError(f"queues is one of {QUEUE_COUNTS}, not {self.queues}")
+        if self.data_bits not in DATA_WIDTHS:
+            raise ValueError(f"data_bits is one of {DATA_WIDTHS}, not {self.data_bits}")
+
+
+class Twin:
+    """The device. ``on_frame(start_ps, queue, frame)`` is the wire: padded frames without FCS, as they start."""
+
+    def __init__(
+        self,
+        config: TwinConfig,
+        memory: HostMemory,
+        on_interrupt: Callable[[int, int], None],
+        on_frame: Callable[[int, int, bytes], None],
+    ) -> None:
+        self.config = config
+        self.memory = memory
+        self.now_ps = 0
+        self.stats = [0 for _ in Stat]
+        self.read_latency_ps = config.read_latency_ns * 1000
+        self.write_latency_ps = config.write_latency_ns * 1000
+        self.refused = 0
+        """Register accesses that were answered with SLVERR."""
+        self._on_interrupt = on_interrupt
+        self._on_frame = on_frame
+        self._events: list[tuple[int, int, Callable[..., None], tuple[object, ...]]] = []
+        self._event_number = 0
+        self._attention = False
+        self.wake_on_frame = False
+        """Every frame wakes the host, for software that waits for what was sent."""
+        self._width = config.data_bits // 8
+        self._grid = ClockGrid(config.clock_ps, config.clock_phase_ps)
+        self._pacer = Pacer(self._grid, self._width)
+        self._values = {register.name: register.reset for register in GLOBAL_REGISTERS}
+        self._values["CAPS"] = config.queues | self._width << 8 | MAX_DESCRIPTORS << 16
+        self._values["CAPS_FRAME"] = MAX_FRAME
+        self._stat_latch = 0
+        self._enabled = False
+        self._complete_at_fetch = False
+        self.queues = [TwinQueue(self, index) for index in range(config.queues)]
+        self._last_served = config.queues - 1
+        self._issue_free_ps = 0
+        self._issue_waits = False
+        self._data_free_ps = 0
+        self._committed = 0
+        self._buffered = 0
+        self._pipe: deque[Packet] = deque()
+        self._start_waits = False
+        self._wire_end_ps = 0
+
+    # -- time
+
+    def next_ps(self) -> int | None:
+        """Time of the earliest event, None when nothing will happen by itself."""
+        return self._events[0][0] if self._events else None
+
+    def run_until(self, time_ps: int) -> int:
+        """Run events up to and including ``time_ps``, or through the first that the host has to hear of.
+
+        That is an interrupt, an answer or, with ``wake_on_frame``, a frame. Returns the time reached.
+        """
+        events = self._events
+        self._attention = False
+        while events and events[0][0] <= time_ps:
+            self.now_ps, _, fn, args = heappop(events)
+            fn(*args)
+            if self._attention:
+                return self.now_ps
+        self.now_ps = max(self.now_ps, time_ps)
+        return self.now_ps
+
+    def at(self, time_ps: int, fn: Callable[..., None], *args: object) -> None:
+        """Call ``fn(*args)`` at ``time_ps``; equal times in order of asking."""
+        self._event_number += 1
+        heappush(self._events, (max(time_ps, self.now_ps), self._event_number, fn, args))
+
+    def after(self, delay_ps: int, fn: Callable[..., None], *args: object) -> None:
+        """Call ``fn(*args)`` that much later."""
+        self.at(self.now_ps + delay_ps, fn, *args)
+
+    def stamp(self) -> int:
+        """The time input: 48.16 fixed point ns."""
+        return self._grid.stamp(self.now_ps)
+
+    def raise_interrupt(self, queue: int) -> None:
+        """Send a queue's interrupt."""
+        self.stats[Stat.INTERRUPTS] += 1
+        self._attention = True
+        self._on_interrupt(self.now_ps, queue)
+
+    # -- registers
+
+    def post_write(self, due_ps: int, address: int, value: int) -> None:
+        """Have software's register write land at ``due_ps``."""
+        self.at(due_ps, self._write, address, value & 0xFFFFFFFF)
+
+    def post_read(self, due_ps: int, address: int, answer: Callable[[int, int], None]) -> None:
+        """Have a register read at ``due_ps``; then ``answer(time_ps, value)``."""
+        self.at(due_ps, self._answer, address, answer)
+
+    def _answer(self, address: int, answer: Callable[[int, int], None]) -> None:
+        self._attention = True
+        answer(self.now_ps, self.read(address))
+
+    def _find(self, address: int) -> tuple[TwinQueue | None, Register | None]:
+        """The register at an address, and its queue if it is one's."""
+        if address < QUEUE_BASE:
+            return None, _GLOBAL.get(address)
+        index, offset = divmod(address - QUEUE_BASE, QUEUE_STRIDE)
+        return (self.queues[index], _QUEUE.get(offset)) if index < len(self.queues) else (None, None)
+
+    def _write(self, address: int, value: int) -> None:
+        queue, register = self._find(address)
+        if register is None:
+            accepted = False
+        elif queue is not None:
+            accepted = queue.write(register, value)
+        else:
+            accepted = register.access is not Access.RO and not value & ~_LEGAL.get(register.name, 0xFFFFFFFF)
+            if accepted:
+                self._values[register.name] = value
+                self._apply()
+        self.refused += not accepted
+
+    def read(self, address: int) -> int:
+        """What a read at this moment returns; all ones where there is no register."""
+        stat, high = divmod(address - STAT_BASE, STAT_STRIDE)
+        if 0 <= stat < len(self.stats):
+            if high == 0:
+                self._stat_latch = self.stats[stat] >> 32
+                return self.stats[stat] & 0xFFFFFFFF
+            return self._stat_latch
+        queue, register = self._find(address)
+        if register is None:
+            self.refused += 1
+            return 0xFFFFFFFF
+        if queue is not None:
+            return queue.read(register)
+        if register.name == "STATUS":
+            return int(all(one.idle for one in self.queues))
+        return self._values[register.name]
+
+    def _apply(self) -> None:
+        control = self._values["CTRL"]
+        self._enabled = bool(control & 1)
+        self._complete_at_fetch = bool(control & 2)
+        self._pacer.open = bool(control & 4)
+        self._pacer.byte_time = self._values["BYTE_TIME_LO"] | self._values["BYTE_TIME_HI"] << 32
+        self.schedule()
+
+    # -- from a queue to the frame buffer
+
+    def schedule(self) -> None:
+        """Give frames their reads, a frame of each queue in turn, as far as what is committed allows."""
+        if self._issue_waits or not self._enabled:
+            return
+        bound = self._values["COMMIT_BOUND"]
+        while (queue := self._next_queue()) is not None:
+            packet = queue.ready[0]
+            if packet.status is Status.OK:
+                if (bound and self._committed >= bound) or self._buffered + packet.length > self.config.buffer_bytes:
+                    return
+                if self._issue_free_ps > self.now_ps:
+                    self._issue_waits = True
+                    self.at(self._issue_free_ps, self._issue_again)
+                    return
+            self._last_served = packet.queue
+            queue.take()
+            if packet.status is Status.OK:
+                self._read_payload(packet)
+            # one that is killed follows without bytes, so that its completion comes in its turn
+            self._pipe.append(packet)
+            self.at(self._data_free_ps, self._arrived, packet)
+
+    def _issue_again(self) -> None:
+        self._issue_waits = False
+        self.schedule()
+
+    def _next_queue(self) -> TwinQueue | None:
+        """The next after the one served last that has a packet."""
+        count = len(self.queues)
+        for step in range(1, count + 1):
+            queue = self.queues[(self._last_served + step) % count]
+            if queue.can_send():
+                return queue
+        return None
+
+    def _read_payload(self, packet: Packet) -> None:
+        """Ask for a frame's bytes: a request a cycle, then a beat a cycle, in order behind the frames before."""
+        width, period = self._width, self.config.clock_ps
+        bursts = beats = 0
+        span = min(_PAGE, _BURST_BEATS * width)
+        for addr, length in packet.buffers:
+            beats += (addr + length - 1) // width - addr // width + 1
+            bursts += (addr + length - 1) // span - addr // span + 1
+        self.stats[Stat.READ_REQUESTS] += bursts
+        self._issue_free_ps = self.now_ps + bursts * period
+        self._data_free_ps = max(self.now_ps + self.read_latency_ps, self._data_free_ps) + beats * period
+        self._committed += wire_bytes(packet.length)
+        self._buffered += packet.length
+
+    def _arrived(self, packet: Packet) -> None:
+        """A frame's bytes have come, or a killed one's turn has."""
+        packet.ready_ps = self.now_ps
+        packet.arrived = True
+        if packet.status is Status.OK:
+            try:
+                read = self.memory.device_read
+                packet.data = b"".join([read(addr, length) for addr, length in packet.buffers])
+            except DmaFault:
+                self._kill(packet, Status.READ)
+        if self._complete_at_fetch and not packet.completed:
+            packet.completed = True
+            self.queues[packet.queue].finish(packet, self.stamp())
+        self._pump()
+        self.schedule()
+
+    def _kill(self, packet: Packet, status: Status) -> None:
+        """A frame that is read, or being read, will not leave after all."""
+        self._committed -= wire_bytes(packet.length)
+        self._buffered -= packet.length
+        packet.kill(status)
+
+    def abort(self, queue: int) -> None:
+        """Kill a queue's frames that have not begun to leave."""
+        for packet in self._pipe:
+            if packet.queue == queue and packet.status is Status.OK:
+                self._kill(packet, Status.ABORTED)
+        self._pump()
+        self.schedule()
+
+    # -- from the frame buffer to the wire
+
+    def _pump(self) -> None:
+        """Start the frame whose turn it is, or see to it that it starts at its time."""
+        pipe = self._pipe
+        while pipe and pipe[0].arrived and not self._start_waits:
+            packet = pipe[0]
+            if packet.status is not Status.OK:
+                pipe.popleft()
+                self.at(self._wire_end_ps, self._ended, packet, self.stamp())
+                continue
+            start_ps = self._pacer.earliest_ps(max(packet.ready_ps, self.now_ps))
+            if start_ps > self.now_ps:
+                self._start_waits = True
+                self.at(start_ps, self._start_again)
+                return
+            pipe.popleft()
+            self._start(packet)
+
+    def _start_again(self) -> None:
+        self._start_waits = False
+        self._pump()
+
+    def _start(self, packet: Packet) -> None:
+        """A frame's first beat is on the wire."""
+        frame = packet.data.ljust(MIN_FRAME, b"\0")
+        self._wire_end_ps, next_ps = self._pacer.begin(self.now_ps, packet.length)
+        self.at(self._wire_end_ps, self._ended, packet, self.stamp())
+        self.at(next_ps, self._released, packet)
+        self._on_frame(self.now_ps, packet.queue, frame)
+        self._attention |= self.wake_on_frame
+
+    def _ended(self, packet: Packet, stamp: int) -> None:
+        """A frame's FCS has left, or a killed packet's turn has passed: it is done."""
+        status = packet.status
+        if status is Status.OK:
+            self._buffered -= packet.length
+            self.stats[Stat.TX_FRAMES] += 1
+            self.stats[Stat.TX_BYTES] += max(packet.length, MIN_FRAME)
+        else:
+            self.stats[Stat.ERR_BAD_LENGTH + status - Status.BAD_LENGTH] += 1
+        queue = self.queues[packet.queue]
+        if not packet.completed:
+            queue.finish(packet, stamp)
+        queue.left()
+        self.schedule()
+
+    def _released(self, packet: Packet) -> None:
+        """The wire is free of a frame and of the gap behind it."""
+        self._committed -= wire_bytes(packet.length)
+        self._pump()
+        self.schedule()

@@ -1,0 +1,346 @@
+"""One transmit queue of the twin: its registers, its descriptors, and the packets that wait for their turn."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from typing import Protocol
+
+from ringwire.host.memory import DmaFault
+from ringwire.nic.builder import REPORT, TSTAMP, Packet, PacketBuilder
+from ringwire.nic.completer import Completer, Surroundings
+from ringwire.nic.descriptors import DESCRIPTOR_BYTES, CplFlag, Status
+from ringwire.nic.registers import (
+    MAX_CPL_THRESHOLD,
+    MAX_RING_LOG2,
+    MIN_RING_LOG2,
+    QUEUE_REGISTERS,
+    RING_ALIGN,
+    Access,
+    Register,
+    Stat,
+)
+
+PREFETCH = 512
+"""Descriptors a queue may hold that are fetched and not on their way yet."""
+EVENT_SLOTS = 4
+"""Slots of the completion ring that packets leave free for events of the queue itself; these leave one."""
+_DESCRIPTOR = struct.Struct("<QHHBBH")
+_LEGAL = {
+    "Q_CTRL": 3,
+    "Q_RING_LO": -RING_ALIGN,
+    "Q_CPL_LO": -RING_ALIGN,
+    "Q_HEAD_LO": -7,
+    "Q_IRQ_MASK": 1,
+    "Q_MOD_FRAMES": 0x7FFF,
+    "Q_MOD_NS": 0x7FFFFFFF,
+    "Q_CPL_TIMER_NS": 0x7FFFFFFF,
+}
+"""Bits that may be set in a register, where not all may."""
+
+
+class QueueHost(Surroundings, Protocol):
+    """What a queue needs of its device."""
+
+    read_latency_ps: int
+
+    def stamp(self) -> int:
+        """The time input: 48.16 fixed point ns."""
+        ...
+
+    def schedule(self) -> None:
+        """There may be packets to send."""
+        ...
+
+    def abort(self, queue: int) -> None:
+        """Kill this queue's packets that are on their way and have not begun to leave."""
+        ...
+
+
+class TwinQueue:
+    """Fetches and checks descriptors; ``ready`` holds the packets whose turn the device decides."""
+
+    __slots__ = (
+        "_builder",
+        "_device",
+        "_epoch",
+        "_event_waits",
+        "_fetched",
+        "_fetching",
+        "_held",
+        "_index",
+        "_taken",
+        "_values",
+        "bad_doorbell",
+        "completer",
+        "enabled",
+        "error",
+        "halted",
+        "head",
+        "in_flight",
+        "mask",
+        "ready",
+        "resetting",
+        "tail",
+    )
+
+    def __init__(self, device: QueueHost, index: int) -> None:
+        self._device = device
+        self._index = index
+        self._builder = PacketBuilder(index)
+        self._values = {register.name: register.reset for register in QUEUE_REGISTERS}
+        self._epoch = 0
+        self.enabled = False
+        self.mask = (1 << MIN_RING_LOG2) - 1
+        self.ready: deque[Packet] = deque()
+        self.completer = Completer(device, index, self._write_failed, self._try_finish_reset)
+        self.in_flight = 0
+        self._start_again()
+
+    def _start_again(self) -> None:
+        """The state after power-up and after a reset: all indexes 0."""
+        self.tail = 0
+        self._fetched = 0
+        self._taken = 0
+        self.head = 0
+        self.error = False
+        self.halted = False
+        self.bad_doorbell = False
+        self._event_waits = False
+        self.resetting = False
+        self._forget_descriptors()
+
+    def _forget_descriptors(self) -> None:
+        """Drop what is fetched and not taken; it will be asked for again from where packets were last taken."""
+        self._epoch += 1
+        self._fetching = 0
+        self._held = 0
+        self._fetched = self._taken
+        self._builder.reset()
+        self.ready.clear()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is in flight and all completions are visible."""
+        if self.in_flight or self._fetching or self.resetting or not self.completer.idle:
+            return False
+        return not self.enabled or self.error or self._taken == self.tail
+
+    # -- descriptors
+
+    def fetch(self) -> None:
+        """Ask for posted descriptors, as far as there is room to keep them."""
+        if not self.enabled or self.error:
+            return
+        room = PREFETCH - self._held - self._builder.held - self._fetching
+        count = min(room, (self.tail - self._fetched) & self.mask)
+        if count > 0:
+            first = self._fetched
+            self._fetched = (first + count) & self.mask
+            self._fetching += count
+            device = self._device
+            device.after(device.read_latency_ps, self._arrived, self._epoch, first, count)
+
+    def _arrived(self, epoch: int, first: int, count: int) -> None:
+        """Descriptors have come: build packets of them."""
+        if epoch != self._epoch:
+            return
+        self._fetching -= count
+        entries = self.mask + 1
+        until_wrap = min(count, entries - first)
+        self._read(first, until_wrap)
+        if until_wrap < count and not self.error:
+            self._read(0, count - until_wrap)
+        self.fetch()
+        self._device.schedule()
+
+    def _read(self, first: int, count: int) -> None:
+        """Read descriptors that lie together and hand them to the builder, up to the first that can't be read."""
+        base = self._values["Q_RING_LO"] | self._values["Q_RING_HI"] << 32
+        addr = base + first * DESCRIPTOR_BYTES
+        memory = self._device.memory
+        failed = False
+        try:
+            raw = memory.device_read(addr, count * DESCRIPTOR_BYTES)
+        except DmaFault as fault:
+            failed = True
+            raw = memory.device_read(addr, fault.first_bad - addr) if fault.first_bad > addr else b""
+        take = self._builder.take
+        index = first
+        for address, length, flags, _, _, _ in _DESCRIPTOR.iter_unpack(raw):
+            index = (index + 1) & self.mask
+            packet = take(address, length, flags, index)
+            if packet is not None:
+                self._held += len(packet.buffers)
+                self.ready.append(packet)
+        self._device.stats[Stat.DESC_FETCHED] += len(raw) // DESCRIPTOR_BYTES
+        if failed:
+            self.error = True
+            self._builder.reset()
+            packet = Packet(self._index)
+            packet.end = index
+            packet.kill(Status.DESC_READ)
+            self.ready.append(packet)
+
+    def can_send(self) -> bool:
+        """There is a packet, and a completion slot for it. Some slots are kept for events that belong to no packet."""
+        if not self.ready or not self.enabled or self.halted:
+            return False
+        return self._free_slots() > EVENT_SLOTS
+
+    def _free_slots(self) -> int:
+        """Slots of the completion ring that are neither in use nor promised to a packet on its way."""
+        return self.mask + 1 - self.completer.slots_used() - self.in_flight
+
+    def take(self) -> Packet:
+        """The next packet, on its way from now on."""
+        packet = self.ready.popleft()
+        self._held -= len(packet.buffers)
+        self._taken = packet.end
+        self.in_flight += 1
+        self.fetch()
+        return packet
+
+    # -- completions
+
+    def finish(self, packet: Packet, stamp: int) -> None:
+        """A packet is done, in ring order: report it if it asks, and in any case if it failed."""
+        self.head = packet.end
+        if packet.flags & REPORT or packet.status is not Status.OK:
+            flags = CplFlag.TSTAMP if packet.flags & TSTAMP else CplFlag(0)
+            self._report(stamp, packet.end, packet.status, flags)
+
+    def _report(self, stamp: int, ring_index: int, status: Status, flags: CplFlag) -> None:
+        segments = 1 if status is Status.OK else 0
+        self.completer.add(stamp, ring_index, status, flags, segments, not self.enabled or self.halted)
+
+    def left(self) -> None:
+        """A packet is off the device's hands."""
+        self.in_flight -= 1
+        if not self.enabled or self.halted:
+            self.completer.flush()
+        self._try_finish_reset()
+
+    def _write_failed(self) -> None:
+        self.error = True
+        self.halted = True
+
+    # -- reset
+
+    def _reset(self) -> None:
+        self.enabled = False
+        self.resetting = True
+        self._forget_descriptors()
+        self._device.abort(self._index)
+        self.completer.flush()
+        self._try_finish_reset()
+
+    def _try_finish_reset(self) -> None:
+        if self.resetting and self.in_flight == 0 and self.completer.idle:
+            self._taken = 0
+            self._start_again()
+            self.completer.reset()
+
+    # -- registers
+
+    def write(self, register: Register, value: int) -> bool:
+        """Software writes a register; False when the device refuses, which leaves it as it was."""
+        name = register.name
+        if register.access is Access.RO or value & ~_LEGAL.get(name, 0xFFFFFFFF):
+            return False
+        if register.access is Access.CONFIG and (self.enabled or not self.idle):
+            return False
+        match name:
+            case "Q_TAIL":
+                return self._doorbell(value)
+            case "Q_CPL_ARM" | "Q_CPL_CONSUMED":
+                return self._consumed(value, name == "Q_CPL_ARM")
+            case "Q_CTRL":
+                return self._control(value)
+            case "Q_RING_LOG2" if not MIN_RING_LOG2 <= value <= MAX_RING_LOG2:
+                return False
+            case "Q_CPL_THRESHOLD" if not 1 <= value <= MAX_CPL_THRESHOLD:
+                return False
+        self._values[name] = value
+        self._apply()
+        return True
+
+    def read(self, register: Register) -> int:
+        """What software reads."""
+        match register.name:
+            case "Q_CTRL":
+                return self.enabled | self.resetting << 1
+            case "Q_STATUS":
+                return self.idle | self.error << 1 | self.bad_doorbell << 2
+            case "Q_HEAD":
+                return self.head
+            case "Q_FETCHED":
+                return self._fetched
+            case "Q_CPL_WRITTEN":
+                return self.completer.visible
+        return 0 if register.access is Access.WO else self._values[register.name]
+
+    def _apply(self) -> None:
+        """The plain registers' values, in the form that is worked with."""
+        values = self._values
+        completer = self.completer
+        self.mask = (1 << values["Q_RING_LOG2"]) - 1
+        completer.entries = self.mask + 1
+        completer.base = values["Q_CPL_LO"] | values["Q_CPL_HI"] << 32
+        head = values["Q_HEAD_LO"] | values["Q_HEAD_HI"] << 32
+        completer.head_addr = head - 1 if head & 1 else None
+        completer.mod_frames = values["Q_MOD_FRAMES"]
+        completer.mod_ns = values["Q_MOD_NS"]
+        completer.threshold = values["Q_CPL_THRESHOLD"]
+        completer.timer_ns = values["Q_CPL_TIMER_NS"]
+        completer.set_mask(bool(values["Q_IRQ_MASK"] & 1))
+
+    def _control(self, value: int) -> bool:
+        if self.resetting:
+            return False
+        enable = bool(value & 1)
+        if value & 2:
+            self._reset()
+        elif enable and not self.enabled:
+            self.enabled = True
+            self.fetch()
+            self._device.schedule()
+        elif self.enabled and not enable:
+            self.enabled = False
+            self._forget_descriptors()
+            self.completer.flush()
+        return True
+
+    def _doorbell(self, tail: int) -> bool:
+        if self.resetting:
+            return False
+        if tail > self.mask:
+            self._bad_doorbell()
+            return False
+        self._device.stats[Stat.DOORBELLS] += 1
+        self.tail = tail
+        self.fetch()
+        return True
+
+    def _consumed(self, count: int, arm: bool) -> bool:
+        accepted = self.completer.consume(count, arm)
+        if accepted:
+            if self._event_waits:
+                self._report_bad_doorbell()
+            self._device.schedule()
+        else:
+            self._bad_doorbell()
+        return accepted
+
+    def _bad_doorbell(self) -> None:
+        """Note a refused doorbell, and report it; a queue that does not run may have no ring to do so."""
+        self.bad_doorbell = True
+        self._device.stats[Stat.ERR_BAD_DOORBELL] += 1
+        if self.enabled and not self.halted:
+            self._report_bad_doorbell()
+
+    def _report_bad_doorbell(self) -> None:
+        """Report it once there is a slot; one report stands for all that wait."""
+        self._event_waits = self._free_slots() <= 1
+        if not self._event_waits:
+            self._report(self._device.stamp(), self.tail, Status.BAD_DOORBELL, CplFlag(0))

@@ -1,0 +1,264 @@
+"""The replay itself, inside a world, whatever its device is: the stack above, the wire below, and the accounts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+
+from ringwire.bql import MAX_LIMIT, Dql
+from ringwire.cosim.world import FastWorld
+from ringwire.host.world import World
+from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
+from ringwire.nic.registers import Stat, stat_register
+from ringwire.replay.config import ReplayConfig
+from ringwire.replay.plugin import driver_factory
+from ringwire.replay.report import Measured
+from ringwire.replay.source import PacedSource, Source, TaskClock
+from ringwire.replay.survey import Survey, segments
+from ringwire.replay.wire import Frame, Wire
+from ringwire.skb import Skb
+from ringwire.socket import Socket
+from ringwire.traffic.capture import Capture
+
+SETUP_LIMIT_NS = 1_000_000
+READ_LIMIT_NS = 1_000_000
+SLACK_NS = 20_000_000_000
+"""Beyond what wire and host need; the transmit watchdog has named a stuck queue three times by then."""
+FRAMES_A_TURN = 64
+"""Frames handed to the driver before what is on the wire is looked at."""
+PROGRESS_S = 0.2
+HOST_NS_A_FRAME = 10_000
+"""More than the host takes for any frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a replay needs; travels to the simulator's process."""
+
+    config: ReplayConfig
+    survey: Survey
+    out: Path | None
+    """Where to write the wire's pcap: in a folder that the caller removes, whatever happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What differs between the worlds."""
+
+    take_frames: Callable[[], Iterable[Frame]]
+    """The frames since the last call."""
+    edges: Callable[[], int] | None
+    """Clock edges simulated so far."""
+    faults: Callable[[], int]
+    """Accesses by the device that were answered with an error."""
+    progress: Callable[[str], None]
+    """Told ``<frames so far> <simulated ns>`` now and then."""
+
+
+async def in_simulator(world: FastWorld, job: Job) -> Measured:
+    """The replay as a job of the simulator's process."""
+    faults = world.faults
+
+    def count_faults() -> int:
+        found = len(faults)
+        faults.clear()
+        return found
+
+    device = Device(world.capture.take, lambda: world.edges, count_faults, world.progress)
+    return await run(world, job, device)
+
+
+async def run(world: World, job: Job, device: Device) -> Measured:
+    """Replay a capture in ``world``, from setting the device up to the last completion."""
+    config = job.config
+    wire = Wire(config.queues, config.line_rate_bps, job.out)
+    host = Host(world, config, wire)
+    host.driver.open()
+    await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
+    measured = await _replay(world, job, device, host, wire)
+    wire.close()
+    return measured
+
+
+async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire) -> Measured:
+    config, found = job.config, Measured()
+    begin_ns, begin_s = world.timeline.now_ns, time.perf_counter()
+    begin_edges = device.edges() if device.edges else 0
+    begin_interrupts = world.interrupts
+    paced = host.start(config)
+    if paced is not None:
+        wire.offset_ns = paced.first_stamp_ns - paced.start_ns
+
+    limit_ns = SLACK_NS + 2 * job.survey.wire_bytes * 8_000_000_000 // config.line_rate_bps
+    limit_ns += job.survey.frames * HOST_NS_A_FRAME + (job.survey.span_ns if paced is not None else 0)
+    told_s = begin_s
+    while not host.finished():
+        left_ns = begin_ns + limit_ns - world.timeline.now_ns
+        await world.run(host.turn_is_over, left_ns, "every packet to be sent or dropped")
+        wire.take(device.take_frames())
+        now_s = time.perf_counter()
+        if now_s - told_s > PROGRESS_S:
+            told_s = now_s
+            device.progress(f"{wire.frames} {world.timeline.now_ns - begin_ns}")
+    found.simulated_ns = world.timeline.now_ns - begin_ns
+    if device.edges:
+        found.simulated_cycles = device.edges() - begin_edges
+    found.wall_s = time.perf_counter() - begin_s
+    found.interrupts = world.interrupts - begin_interrupts
+
+    stats = await _read_statistics(world)
+    wire.take(device.take_frames())
+    found.frames, found.bytes, found.wire_utilisation = wire.frames, wire.bytes, wire.utilisation
+    found.descriptors, found.doorbells = stats[Stat.DESC_FETCHED], stats[Stat.DOORBELLS]
+    found.bql_limit = host.bql_limit if config.bql else None
+    found.packets, found.dropped_packets, found.dropped_frames = host.packets, host.dropped_packets, host.dropped_frames
+    found.requeues = sum(txq.qdisc.requeues for txq in host.dev.tx_queues)
+    found.sender_waits = host.waits
+    found.problems = [*host.problems(job.survey), *wire.problems(), *_device_problems(stats, wire, device.faults())]
+    return found
+
+
+class Host:
+    """The stack and the driver of a replay, and what became of each packet."""
+
+    def __init__(self, world: World, config: ReplayConfig, wire: Wire) -> None:
+        port = world.port()
+        self._clock = TaskClock(world.cpus[0])
+        self._memory = world.memory
+        self._costs = world.cpus.costs
+        self.dev = NetDevice(
+            port,
+            num_tx_queues=config.queues,
+            mtu=config.mtu,
+            tx_queue_len=config.txqueuelen,
+            costs=self._costs,
+            charge=port.charge,
+        )
+        self.driver = driver_factory(config.driver)(port, self.dev, config.driver_config)
+        config.set_qdisc(self.dev)
+        if not config.bql:
+            for txq in self.dev.tx_queues:
+                lift_limit(txq.dql)
+        self.dev.on_drop = self._note_drop
+        self._xmit = self.dev.start_xmit
+        self.dev.start_xmit = self._note_xmit
+        world.on_stuck.append(self.driver.describe)
+
+        self._given = wire.expected
+        self._given_frames = self._turn_ends = 0
+        self.bql_limit = 0
+        """The highest that any queue has had."""
+        self.freed = 0
+        self.dropped_packets = self.dropped_frames = 0
+        self._drops = 0
+        self._source: Source | None = None
+
+    def start(self, config: ReplayConfig) -> PacedSource | None:
+        """Begin to send; the source, if it goes by the capture's times."""
+        capture = Capture(config.capture, mtu=config.mtu)
+        syscall_ns = self._costs.syscall_ns
+        if config.pace == "capture":
+            self._source = paced = PacedSource(self.dev, self._clock, capture, syscall_ns, self._note_end)
+            return paced
+        self._source = socket = Socket(
+            self.dev, config.sndbuf, clock=self._clock, syscall_ns=syscall_ns, batch=1, on_free=self._note_end
+        )
+        socket.send(map(itemgetter(1), capture))
+        return None
+
+    @property
+    def packets(self) -> int:
+        """Packets handed to the stack."""
+        return 0 if self._source is None else self._source.packets
+
+    @property
+    def waits(self) -> int:
+        """Times the sender had to wait for room in its socket buffer."""
+        return self._source.waits if isinstance(self._source, Socket) else 0
+
+    def finished(self) -> bool:
+        """Every packet has been handed over, and sent or dropped."""
+        source = self._source
+        return source is not None and source.idle and self.freed == source.packets
+
+    def turn_is_over(self) -> bool:
+        """It is time to look at what is on the wire, or there is no more to come."""
+        if self._given_frames >= self._turn_ends:
+            self._turn_ends = self._given_frames + FRAMES_A_TURN
+            return True
+        return self.finished()
+
+    def problems(self, survey: Survey) -> list[str]:
+        """What of the accounts does not add up."""
+        found = []
+        if self.packets != survey.packets:
+            found.append(f"{survey.packets} packets in the capture, {self.packets} handed to the stack")
+        if self.freed != self.packets:
+            found.append(f"{self.packets} packets handed to the stack, {self.freed} sent or dropped")
+        if self._given_frames + self.dropped_frames != survey.frames:
+            found.append(
+                f"{survey.frames} frames to send, {self._given_frames} given to the driver "
+                f"and {self.dropped_frames} dropped"
+            )
+        if self._memory.live:
+            found.append(f"{self._memory.live} DMA mappings were never undone")
+        for txq in self.dev.tx_queues:
+            if txq.dql.inflight:
+                found.append(f"tx-{txq.index}: BQL still counts {txq.dql.inflight} bytes in flight")
+            if txq.trans_timeout:
+                found.append(f"tx-{txq.index}: timed out {txq.trans_timeout} times")
+        return found
+
+    def _note_end(self, skb: Skb) -> None:
+        self.freed += 1
+
+    def _note_drop(self, skb: Skb) -> None:
+        self._drops += 1
+        self.dropped_frames += segments(skb)
+        if skb.destructor is not None:
+            self.dropped_packets += 1
+
+    def _note_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        """Stands before the driver: what it takes must be on the wire, byte for byte and in this order."""
+        data, drops = skb.data, self._drops
+        if txq.dql.limit > self.bql_limit:
+            self.bql_limit = txq.dql.limit
+        rc = self._xmit(skb, txq, xmit_more)
+        if rc == NETDEV_TX_OK and drops == self._drops:
+            self._given[txq.index].append(data)
+            self._given_frames += 1
+        return rc
+
+
+def lift_limit(dql: Dql) -> None:
+    """Byte queue limits off: a limit that nothing reaches, as writing ``max`` to ``limit_min`` gives it in the end."""
+    dql.min_limit = dql.limit = dql.adj_limit = MAX_LIMIT
+
+
+def _device_problems(stats: list[int], wire: Wire, faults: int) -> list[str]:
+    """What the device's own counters and its accesses to memory say against it."""
+    found = []
+    for stat, wanted in ((Stat.TX_FRAMES, wire.frames), (Stat.TX_BYTES, wire.bytes)):
+        if stats[stat] != wanted:
+            found.append(f"the device counts {stat.name} {stats[stat]}, the wire {wanted}")
+    for stat in Stat:
+        if stat.name.startswith("ERR_") and stats[stat]:
+            found.append(f"the device counts {stat.name} {stats[stat]}")
+    if faults:
+        found.append(f"{faults} accesses by the device were DMA faults")
+    return found
+
+
+async def _read_statistics(world: World) -> list[int]:
+    """The device's counters, in the order of :class:`Stat`."""
+    port = world.port()
+    answers: list[int] = []
+    for stat in Stat:
+        port.read(stat_register(stat), answers.append)
+        port.read(stat_register(stat) + 4, answers.append)
+    wanted = 2 * len(Stat)
+    await world.run(lambda: len(answers) == wanted, READ_LIMIT_NS, "the device's statistics")
+    return [low | high << 32 for low, high in zip(answers[::2], answers[1::2], strict=True)]

@@ -1,0 +1,74 @@
+"""A driver of one's own in place of ringwire's: ``package.module:Class`` or ``path/to/file.py:Class``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from ringwire.driver.config import DriverConfig
+from ringwire.driver.ringwire import RingwireDriver
+from ringwire.host.world import HostPort
+from ringwire.netdev import NetDevice, TxQueue
+from ringwire.skb import Skb
+
+
+class PluginError(Exception):
+    """There is no such driver; the text is one line."""
+
+
+class ReplayDriver(Protocol):
+    """What a replay needs of a driver. Its ``__init__`` makes it the device's (``dev.driver = self``)."""
+
+    @property
+    def up(self) -> bool:
+        """Packets may come."""
+        ...
+
+    def open(self) -> None:
+        """Begin to set the device up; that may take simulated time."""
+        ...
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int: ...
+
+    def describe(self) -> str:
+        """Its state, a line a queue, for the message of a run that is stuck."""
+        ...
+
+
+DriverFactory = Callable[[HostPort, NetDevice, DriverConfig], ReplayDriver]
+
+
+def driver_factory(name: str) -> DriverFactory:
+    """The driver of that name, ringwire's own for an empty one. :class:`PluginError` if there is none."""
+    if not name:
+        return RingwireDriver
+    where, colon, attribute = name.rpartition(":")
+    if not colon or not where or not attribute:
+        raise PluginError(f"{name!r}: not of the form package.module:Class or file.py:Class")
+    try:
+        module = _from_file(Path(where)) if where.endswith(".py") else _by_name(where)
+    except Exception as error:
+        raise PluginError(f"{where}: {type(error).__name__}: {error}") from error
+    try:
+        return cast(DriverFactory, getattr(module, attribute))
+    except AttributeError:
+        raise PluginError(f"{where} has no {attribute}") from None
+
+
+def _by_name(dotted: str) -> ModuleType:
+    """Import a module; the current folder counts, as it does for ``python -m``."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    return importlib.import_module(dotted)
+
+
+def _from_file(path: Path) -> ModuleType:
+    spec: Any = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

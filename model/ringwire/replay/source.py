@@ -1,0 +1,87 @@
+"""How a capture's packets enter the stack: behind a socket buffer that waits, or at the capture's times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from ringwire.host.cpu import Cpu, CpuEvent, Level
+from ringwire.netdev import NetDevice, dev_queue_xmit
+from ringwire.skb import Skb
+
+Packets = Iterable[tuple[int, Skb]]
+"""(time stamp in ns, packet), in the order to be sent."""
+
+
+class Source(Protocol):
+    """Where packets come from."""
+
+    packets: int
+    """Handed over so far."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether all of them have been handed over."""
+        ...
+
+
+class TaskClock:
+    """A CPU's clock for code that interrupts and softirqs go before."""
+
+    __slots__ = ("_cpu", "now_ns")
+
+    def __init__(self, cpu: Cpu) -> None:
+        self._cpu = cpu
+        self.now_ns = cpu.now_ns
+
+    def call_at(self, when_ns: int, fn: Callable[[], None]) -> CpuEvent:
+        """Run ``fn`` at ``when_ns`` or, if the CPU is busy then, after all that goes before."""
+        return self._cpu.call_at(when_ns, fn, Level.TASK)
+
+
+class PacedSource:
+    """Sends each packet at its time stamp, counted from the first one's; nothing waits for room.
+
+    ``start_ns`` is the first packet's simulated time. A time stamp before its predecessor's means at once.
+    """
+
+    def __init__(
+        self,
+        dev: NetDevice,
+        clock: TaskClock,
+        packets: Packets,
+        syscall_ns: int,
+        destructor: Callable[[Skb], None],
+    ) -> None:
+        self.start_ns = clock.now_ns()
+        self.first_stamp_ns = 0
+        self.packets = 0
+        self._dev = dev
+        self._clock = clock
+        self._rest: Iterator[tuple[int, Skb]] = iter(packets)
+        self._syscall_ns = syscall_ns
+        self._destructor = destructor
+        self._next: Skb | None = None
+        first = next(self._rest, None)
+        if first is not None:
+            self.first_stamp_ns = first[0]
+            self._schedule(*first)
+
+    @property
+    def idle(self) -> bool:
+        return self._next is None
+
+    def _schedule(self, stamp_ns: int, skb: Skb) -> None:
+        self._next = skb
+        self._clock.call_at(self.start_ns + stamp_ns - self.first_stamp_ns, self._send)
+
+    def _send(self) -> None:
+        skb, self._next = self._next, None
+        assert skb is not None
+        skb.destructor = self._destructor
+        following = next(self._rest, None)
+        self.packets += 1
+        self._dev.charge(self._syscall_ns)
+        dev_queue_xmit(skb, self._dev)
+        if following is not None:
+            self._schedule(*following)

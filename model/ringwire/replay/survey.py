@@ -1,0 +1,72 @@
+"""A first look through a capture: whether it can be replayed at all, and how much there is to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+from ringwire.nic.pacer import wire_bytes
+from ringwire.pcap import CaptureError
+from ringwire.replay.config import ReplayConfig, ReplayError
+from ringwire.skb import Skb
+from ringwire.traffic.capture import Capture, CaptureCounts
+
+UNTOUCHED = ("fragments", "truncated", "malformed", "other")
+"""Kinds of :class:`CaptureCounts` that go out as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a capture holds; ``frames`` and ``wire_bytes`` are those that its packets are to become."""
+
+    packets: int
+    frames: int
+    wire_bytes: int
+    """With preamble, padding, FCS and inter-frame gap."""
+    span_ns: int
+    """From the earliest time stamp to the latest."""
+    counts: CaptureCounts
+
+    def kinds(self) -> dict[str, int]:
+        """How many frames of the capture were of each kind; the trailers are no kind of their own."""
+        return asdict(self.counts)
+
+    @property
+    def untouched(self) -> int:
+        """Packets that nothing is completed in."""
+        return sum(getattr(self.counts, kind.name) for kind in fields(self.counts) if kind.name in UNTOUCHED)
+
+
+def survey(config: ReplayConfig) -> Survey:
+    """Read all of the capture. :class:`ReplayError` if it can't be replayed."""
+    capture = Capture(config.capture, mtu=config.mtu)
+    packets = frames = size = 0
+    first: int | None = None
+    last = 0
+    try:
+        for time_ns, skb in capture:
+            packets += 1
+            frames += segments(skb)
+            size += wire_size(skb)
+            first = time_ns if first is None else min(first, time_ns)
+            last = max(last, time_ns)
+    except CaptureError as error:
+        text = str(error)
+        cure = "" if "allowed:" in text else "; needed: a whole pcap or pcapng file of Ethernet frames"
+        raise ReplayError(text + cure) from None
+    if not packets:
+        raise ReplayError(f"{config.capture}: holds no packet; nothing to replay")
+    return Survey(packets, frames, size, last - (first or 0), capture.counts)
+
+
+def segments(skb: Skb) -> int:
+    """Wire frames that a packet becomes."""
+    return skb.gso_segs if skb.gso_size else 1
+
+
+def wire_size(skb: Skb) -> int:
+    """Bytes that a packet's frames take of the wire."""
+    if not skb.gso_size:
+        return wire_bytes(skb.len)
+    whole = wire_bytes(skb.hdr_len + skb.gso_size)
+    last = wire_bytes(skb.len - (skb.gso_segs - 1) * skb.gso_size)
+    return (skb.gso_segs - 1) * whole + last

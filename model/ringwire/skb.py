@@ -1,0 +1,110 @@
+"""The socket buffer: what travels from a socket to the driver.
+
+Checksum and segmentation requests use the fields of ``virtio_net_hdr`` (virtio 1.2, section 5.1.6), so that a
+capture, a recorded vector and the driver describe a packet in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+
+class GsoType(IntEnum):
+    """``virtio_net_hdr.gso_type`` without the ECN flag."""
+
+    NONE = 0
+    TCPV4 = 1
+    UDP = 3
+    """UDP fragmentation offload: IPv4 fragments of one datagram."""
+    TCPV6 = 4
+    UDP_L4 = 5
+    """UDP segmentation offload: one datagram a segment."""
+
+
+GSO_ECN = 0x80
+"""Flag or'd to ``gso_type`` on the wire format: the TCP header carries CWR."""
+
+
+class CsumFlag(IntFlag):
+    """``virtio_net_hdr.flags``."""
+
+    NONE = 0
+    NEEDS_CSUM = 1
+    """The field at ``csum_start + csum_offset`` holds the pseudo-header sum and is to be completed."""
+
+
+_SK_BUFF = 256
+_SHARED_INFO = 320
+_HEADROOM = 128
+_SMALL_HEAD = 704
+
+
+def linear_truesize(length: int) -> int:
+    """Memory that Linux 6.12 charges for a packet of ``length`` bytes in one buffer, in bytes (x86-64).
+
+    The buffer holds head room, the bytes and the shared info; it comes from the small-head cache or else from
+    the next power of two (net/core/skbuff.c, kmalloc_reserve), and the sk_buff itself is added.
+    """
+    need = _HEADROOM + length + _SHARED_INFO
+    return _SK_BUFF + (_SMALL_HEAD if need <= _SMALL_HEAD else max(1024, 1 << (need - 1).bit_length()))
+
+
+@dataclass(slots=True, eq=False)
+class Skb:
+    """One packet on its way out.
+
+    ``data`` holds the frame's bytes (Ethernet header first, no FCS) as one or more fragments in order;
+    it may be empty where only the packet's figures matter (recorded qdisc traces).
+    Lengths are bytes, times nanoseconds.
+    """
+
+    len: int
+    data: tuple[bytes | memoryview, ...] = ()
+    id: int = 0
+    """Caller's number for this packet: flows through to statistics and recorded traces."""
+
+    csum_flags: CsumFlag = CsumFlag.NONE
+    csum_start: int = 0
+    csum_offset: int = 0
+    gso_type: GsoType = GsoType.NONE
+    gso_ecn: bool = False
+    gso_size: int = 0
+    gso_segs: int = 0
+    hdr_len: int = 0
+    """L2 + L3 + L4 headers, bytes; meaningful where ``gso_size`` is set."""
+
+    priority: int = 0
+    hash: int = 0
+    mark: int = 0
+    tos: int = 0
+    """IPv4 TOS byte or IPv6 traffic class; the low two bits are ECN."""
+    vlan_tci: int | None = None
+    queue_mapping: int = 0
+    tstamp: int = 0
+    """Earliest departure time (EDT) on the host's clock, 0 = none."""
+    enqueued_ns: int = 0
+    pkt_len: int = 0
+    """What a qdisc charges (qdisc_pkt_len): ``len`` plus the headers of further segments, then stab."""
+    truesize: int = 0
+    wants_timestamp: bool = False
+    wire_ns: float = 0.0
+    """First beat on the wire, handed back on completion where ``wants_timestamp`` is set."""
+
+    destructor: Callable[[Skb], None] | None = None
+    """Called once when the packet is freed (sent or dropped): a socket's write memory."""
+
+    @property
+    def is_gso(self) -> bool:
+        return self.gso_size > 0
+
+    def linear(self) -> bytes:
+        """All fragments as one byte string."""
+        return bytes(self.data[0]) if len(self.data) == 1 else b"".join(self.data)
+
+    def free(self) -> None:
+        """Release the packet; the destructor runs exactly once."""
+        destructor, self.destructor = self.destructor, None
+        if destructor is not None:
+            destructor(self)

@@ -1,0 +1,61 @@
+"""A command line as words that know where they stand, so that an error can point at one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class CommandError(ValueError):
+    """A command that can't be carried out; its text is one line that names the word and its column (from 1)."""
+
+
+class Word(NamedTuple):
+    """One word of a line, and the column of its first character, from 1."""
+
+    text: str
+    column: int
+
+    def error(self, reason: str, kind: type[CommandError] = CommandError) -> CommandError:
+        return kind(f"column {self.column}: {self.text!r}: {reason}")
+
+    def read(self, parse: Callable[[str], T]) -> T:
+        """The word's value; a ValueError of ``parse`` becomes a CommandError that points at the word."""
+        try:
+            return parse(self.text)
+        except ValueError as error:
+            raise self.error(str(error)) from None
+
+
+class Words:
+    """The words of a line, taken one after the other."""
+
+    def __init__(self, line: str) -> None:
+        self._words = [Word(match.group(), match.start() + 1) for match in re.finditer(r"\S+", line)]
+        self._next = 0
+        self._end = len(line.rstrip()) + 1
+
+    def __bool__(self) -> bool:
+        """Whether any are left."""
+        return self._next < len(self._words)
+
+    def peek(self) -> str:
+        """The next word's text, "" at the end."""
+        return self._words[self._next].text if self else ""
+
+    def take(self, wanted: str) -> Word:
+        """The next word; at the line's end an error says that ``wanted`` is missing."""
+        if not self:
+            raise CommandError(f"column {self._end}: {wanted} expected at the end of the line")
+        self._next += 1
+        return self._words[self._next - 1]
+
+    def skip(self, *texts: str) -> bool:
+        """Take the next word if it is one of these."""
+        if self.peek() in texts and self:
+            self._next += 1
+            return True
+        return False

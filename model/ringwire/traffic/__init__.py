@@ -1,0 +1,1 @@
+"""Sources of packets. Each is a file of its own."""
