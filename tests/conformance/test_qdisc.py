@@ -1,0 +1,96 @@
+"""Queueing disciplines against recorded traces: every packet, return code, drop, timer and the final statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ringwire.netdev import NetDevice
+from ringwire.skb import GsoType, Skb
+from ringwire.tools.tc import Tc
+from tests.conformance import replay, vectors
+from tests.conformance.tally import Tally
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    replay.generate(metafunc, "qdisc")
+
+
+def test_every_operation_gives_what_was_recorded(stem: str, scenario: dict[str, Any], tally: Tally) -> None:
+    clock = replay.ReplayClock(scenario["t0"])
+    dev = NetDevice(
+        clock,
+        name="DEV",
+        mtu=scenario["dev"]["mtu"],
+        tx_queue_len=scenario["dev"]["txqueuelen"],
+        hz=100,
+    )
+    tc = Tc([dev])
+    dropped: list[int] = []
+    armed = (0, 0)
+
+    def on_drop(skb: Skb) -> None:
+        dropped.append(skb.id)
+
+    def watchdog_armed(expires_ns: int, slack_ns: int) -> None:
+        nonlocal armed
+        armed = (expires_ns, slack_ns)
+
+    dev.on_drop = on_drop
+    dev.watchdog_armed = watchdog_armed
+    for line in scenario["tc"]:
+        tc.run(line)
+
+    for number, op in enumerate(scenario["ops"]):
+        clock.time_ns = op[1]
+        dropped.clear()
+        armed = (0, 0)
+        root = dev.tx_queues[0].qdisc
+        match op:
+            case ["E", _, _, _, _, _, _, _, _, rc, drops]:
+                skb = make_packet(op, scenario["truesize"])
+                if root.stab is not None:
+                    skb.pkt_len = root.stab(skb.pkt_len)
+                to_free: list[Skb] = []
+                fields = ["rc", "drops"]
+                got: list[object] = [root.enqueue(skb, to_free)]
+                got.append(sorted(dropped + [skb.id for skb in to_free]))
+                expected = [rc, sorted(drops)]
+            case ["D", _, ident, ecn, pkt_len, expires, slack, drops]:
+                fields = ["id", "ecn", "pkt_len", "watchdog expiry", "watchdog slack", "drops"]
+                expected = [ident, ecn, pkt_len, expires, slack, drops]
+                sent = root.dequeue()
+                got = [sent.id, sent.tos & 3, sent.pkt_len] if sent else [0, 0, 0]
+                got += [*armed, list(dropped)]
+            case ["T", _, line, drops]:
+                fields = ["drops"]
+                expected = [drops]
+                tc.run(line)
+                got = [list(dropped)]
+            case _:
+                pytest.fail(f"operation {number} {op}: no model of this")
+        difference = vectors.difference(fields, expected, got)
+        assert difference is None, f"operation {number} {op[:8]}: {difference}"
+    replay.check_final(scenario, dev)
+    tally.add(stem, scenarios=1, operations=len(scenario["ops"]))
+
+
+def make_packet(op: list[Any], truesize: dict[str, int]) -> Skb:
+    """The packet of an "E" operation: its figures only."""
+    _, _, ident, length, priority, skb_hash, tos, tstamp, gso_size = op[:9]
+    skb = Skb(
+        len=length,
+        id=ident,
+        priority=priority,
+        hash=skb_hash,
+        tos=tos,
+        tstamp=tstamp,
+        truesize=truesize[str(length)],
+        pkt_len=length,
+    )
+    if gso_size:
+        skb.gso_type, skb.gso_size, skb.hdr_len = GsoType.TCPV4, gso_size, replay.GSO_HDR_LEN
+        skb.gso_segs = -(-(length - skb.hdr_len) // gso_size)
+        skb.pkt_len += (skb.gso_segs - 1) * skb.hdr_len
+    return skb

@@ -1,0 +1,65 @@
+"""Options and summaries shared by all tests.
+
+They live here and not beside the conformance tests, because under pytest-xdist the process that prints the
+summary collects nothing and would never see a conftest further down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conformance import vectors
+from tests.conformance.tally import summary_lines, totals
+
+WORKER_KEY = "vectors_left_out"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--vectors",
+        metavar="DIR",
+        default=None,
+        help="folder of recorded vectors to replay (default: tests/data/vectors)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash.setdefault(vectors.left_out_key, {})
+    if config.getoption("--vectors") is not None and not hasattr(config, "workerinput"):
+        try:
+            vectors.check_folder(vectors.folder(config))
+        except vectors.VectorError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[WORKER_KEY] = [[*key, reason] for key, reason in left_out(session.config).items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for file, name, reason in getattr(node, "workeroutput", {}).get(WORKER_KEY, ()):
+        vectors.leave_out(node.config, file, name, reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    missing = left_out(config)
+    if config.option.keyword or config.option.markexpr:
+        # Only those of the files that the selection is about.
+        reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        ran = {report.nodeid.partition("[")[2].partition("_")[0] for report in reports}
+        missing = {key: reason for key, reason in missing.items() if key[0].partition("_")[0] in ran}
+    lines = summary_lines(totals(terminalreporter.getreports("passed")), missing)
+    if lines:
+        terminalreporter.section("recorded Linux behaviour")
+        for line in lines:
+            terminalreporter.line(line)
+
+
+def left_out(config: pytest.Config) -> dict[tuple[str, str], str]:
+    """(file stem, scenario) -> reason, of every scenario that this run did not collect."""
+    return config.stash[vectors.left_out_key]

@@ -1,0 +1,160 @@
+"""A driver of one's own in a replay: the example works, and what a driver does wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from examples.tiny_driver import TinyDriver
+from ringwire.netdev import NETDEV_TX_OK, TxQueue
+from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
+from ringwire.skb import Skb
+from tests.captures import REAL_MIX, REAL_MIX_WIRE, flows, pcap, stamped, wire_frames
+from tests.frames import UDP, Frame
+
+EXAMPLE = "examples/tiny_driver.py:TinyDriver"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    capture = tmp_path / "small.pcap"
+    frames = [Frame(protocol=UDP, payload=bytes((n,)) * 500).build() for n in range(200)]
+    capture.write_bytes(pcap(stamped(frames)))
+    return capture
+
+
+@pytest.mark.parametrize("sim", ["twin", "verilator"])
+@pytest.mark.parametrize("name", [str(Path(__file__).parent.parent / EXAMPLE), "examples.tiny_driver:TinyDriver"])
+def test_the_example_carries_the_capture(sim: str, name: str, tmp_path: Path) -> None:
+    out = tmp_path / "wire.pcap"
+    report = replay(ReplayConfig(REAL_MIX, sim=sim, driver=name), out)
+    assert report.measured.problems == []
+    assert flows(wire_frames(out)) == flows(wire_frames(REAL_MIX_WIRE))
+
+
+def test_the_example_survives_a_small_ring_and_the_ring_indexs_wrap(small: Path) -> None:
+    report = replay(ReplayConfig(small, sim="twin", driver="examples.tiny_driver:TinyDriver", ring=64, bql=False))
+    assert report.measured.problems == []
+
+
+class UnmapsEarly(TinyDriver):
+    """Undoes its mappings as soon as the doorbell has rung."""
+
+    def doorbell(self) -> None:
+        super().doorbell()
+        for number, (skb, addrs) in enumerate(self.in_flight):
+            for addr in addrs:
+                self.port.memory.unmap(addr)
+            self.in_flight[number] = (skb, [])
+
+
+class NeverUnmaps(TinyDriver):
+    """Leaks its mappings."""
+
+    def interrupt(self) -> None:
+        for number, (skb, _) in enumerate(self.in_flight):
+            self.in_flight[number] = (skb, [])
+        super().interrupt()
+
+
+class NeverRings(TinyDriver):
+    """Takes packets and does not tell the device."""
+
+    def doorbell(self) -> None: ...
+
+
+class CountsTwice(TinyDriver):
+    """Tells BQL of more bytes than it was given."""
+
+    def interrupt(self) -> None:
+        super().interrupt()
+        self.txq.completed(1, 1514)
+
+
+class ForgetsBql(TinyDriver):
+    """Never tells BQL of a completion."""
+
+    def open(self) -> None:
+        super().open()
+        self.txq = Forgetful(self.txq.dev, 0)
+
+
+class Forgetful(TxQueue):
+    def completed(self, packets: int, count: int) -> None: ...
+
+
+class SendsTwice(TinyDriver):
+    """Puts every tenth packet on the ring twice."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        if self.tail % 10 == 3:
+            super().ndo_start_xmit(Skb(len=skb.len, data=skb.data), txq, True)
+        return super().ndo_start_xmit(skb, txq, xmit_more)
+
+
+class DropsSome(TinyDriver):
+    """Gives up the second segment of each super-packet, and the last of the third one."""
+
+    packets = 0
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        self.packets += 1
+        if self.packets % 5 == 2 or self.packets == 15:
+            txq.dev.drop(skb)
+            return NETDEV_TX_OK
+        return super().ndo_start_xmit(skb, txq, xmit_more)
+
+
+def problems(driver: type[TinyDriver], capture: Path) -> list[str]:
+    return replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:{driver.__name__}")).measured.problems
+
+
+def test_a_mapping_that_is_undone_too_early_is_a_dma_fault(small: Path) -> None:
+    found = problems(UnmapsEarly, small)
+    assert any("DMA fault" in problem for problem in found)
+    assert any("ERR_READ" in problem for problem in found)
+
+
+def test_a_mapping_that_is_never_undone_is_counted(small: Path) -> None:
+    assert "200 DMA mappings were never undone" in problems(NeverUnmaps, small)
+
+
+def test_a_packet_sent_twice_is_named(small: Path) -> None:
+    assert any("of the wire" in problem for problem in problems(SendsTwice, small))
+
+
+def test_segments_that_a_driver_drops_are_counted_as_frames(tmp_path: Path) -> None:
+    capture = tmp_path / "super.pcap"
+    capture.write_bytes(pcap(stamped([Frame(payload=bytes(1460 * 5)).build()] * 4)))
+    report = replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:DropsSome"))
+    found = report.measured
+    assert found.problems == []
+    assert (found.packets, found.frames, found.dropped_frames, found.dropped_packets) == (4, 15, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("driver", "says"),
+    [
+        (NeverRings, r"Stuck: waited .* for every packet to be sent or dropped\s+tiny: tail \d+, device told 0"),
+        (ForgetsBql, r"Stuck: waited .* for every packet to be sent or dropped\s+tiny: .* 0 in flight"),
+        (CountsTwice, r"BqlOvercompletion: eth0 tx-0: completed 1514 bytes with \d+ in flight"),
+    ],
+)
+def test_a_driver_that_can_not_go_on_says_why(driver: type[TinyDriver], says: str, small: Path) -> None:
+    with pytest.raises(ReplayFailed, match=says):
+        problems(driver, small)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nowhere", "not of the form package.module:Class"),
+        ("nowhere:Driver", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("nowhere.py:Driver", "No such file or directory"),
+        ("examples.tiny_driver:Nothing", "examples.tiny_driver has no Nothing"),
+    ],
+)
+def test_a_driver_that_is_not_there_is_refused(name: str, says: str, small: Path) -> None:
+    with pytest.raises(ReplayError, match=says):
+        ReplayConfig(small, driver=name)

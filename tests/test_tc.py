@@ -1,0 +1,240 @@
+"""``tc`` lines: what they do to a device, what they print, and errors that point at a word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from ringwire.netdev import dev_queue_xmit
+from ringwire.qdisc import option
+from ringwire.skb import Skb
+from ringwire.tools import tc
+from ringwire.tools.tc import Tc, TcError, TcUnknown
+from ringwire.tools.units import (
+    format_handle,
+    format_size,
+    parse_classid,
+    parse_handle,
+    parse_rate,
+    parse_size,
+    parse_time_us,
+    parse_u32,
+)
+from ringwire.tools.words import CommandError, Word, Words
+from tests.stack_bench import StackBench
+
+
+@pytest.fixture
+def bench() -> StackBench:
+    return StackBench(name="eth0")
+
+
+def root_of(bench: StackBench) -> str:
+    return tc.show(bench.dev, statistics=False).strip()
+
+
+def test_replace_makes_a_root_and_changes_it_in_place_the_second_time(bench: StackBench) -> None:
+    run = Tc([bench.dev]).run
+    assert run("tc qdisc replace dev eth0 root handle 1: pfifo limit 3") == ""
+    first = bench.dev.qdisc
+    run("qdisc replace dev eth0 root handle 1: pfifo limit 4")
+    assert bench.dev.qdisc is first
+    assert root_of(bench) == "qdisc pfifo 1: root refcnt 2 limit 4p"
+    run("qdisc replace dev eth0 root pfifo")
+    assert bench.dev.qdisc is first and root_of(bench).endswith("limit 4p"), "no options, no change"
+    run("qdisc replace dev eth0 root handle a: pfifo")
+    assert bench.dev.qdisc is not first
+    assert root_of(bench) == "qdisc pfifo a: root refcnt 2 limit 1000p"
+
+
+def test_a_root_without_handle_gets_one(bench: StackBench) -> None:
+    run = Tc([bench.dev]).run
+    run("qdisc add dev eth0 root pfifo_fast")
+    run("qdisc replace dev eth0 root noqueue")
+    assert root_of(bench) == "qdisc noqueue 8002: root refcnt 2"
+
+
+def test_change_keeps_the_queue_and_delete_brings_the_default_back(bench: StackBench) -> None:
+    run = Tc([bench.dev]).run
+    run("qdisc add dev eth0 root handle 1: bfifo limit 15k")
+    for ident in range(4):
+        dev_queue_xmit(Skb(len=1514, id=ident), bench.dev)
+    run("qdisc change dev eth0 root handle 1: bfifo limit 2mb")
+    assert run("tc -s qdisc show dev eth0") == (
+        "qdisc bfifo 1: root refcnt 2 limit 2Mb\n"
+        " Sent 3028 bytes 2 pkt (dropped 0, overlimits 0 requeues 1) \n"
+        " backlog 4542b 3p requeues 1\n"
+    )
+    run("qdisc del dev eth0 root")
+    assert root_of(bench) == "qdisc pfifo_fast 0: root refcnt 2 bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1"
+    assert len(bench.dropped) == 3
+
+
+def test_show_lists_every_device_and_every_queues_discipline() -> None:
+    one, four = StackBench(name="one"), StackBench(name="four", num_tx_queues=2)
+    run = Tc([one.dev, four.dev]).run
+    run("qdisc replace dev four root handle 1: mq")
+    assert [line.partition(" bands")[0] for line in run("tc qdisc").splitlines()] == [
+        "qdisc pfifo_fast 0: root refcnt 2",
+        "qdisc mq 1: root ",
+        "qdisc pfifo_fast 0: parent 1:1",
+        "qdisc pfifo_fast 0: parent 1:2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("tc qdisc replace dev eth0 root handle 1: pfifo limit 4x", "column 54: '4x': not a size (units: b, k, "),
+        ("tc qdisc replace dev eth0 root handle 1: pfifo limt 4", "column 48: 'limt': no such option of pfifo"),
+        ("tc qdisc replace dev eth0 root handle 1: pfifo limit", "column 53: the value of limit expected"),
+        ("tc qdisc replace dev eth0 root pfifo_fast limit 4", "column 43: 'limit': no such option of pfifo_fast"),
+        ("tc qdisc replace dev eth0 root handle 1 pfifo", "column 39: '1': not a handle"),
+        ("tc qdisc replace dev eth0 root handle 1:1 pfifo", "column 39: '1:1': not a handle"),
+        ("tc qdisc replace dev eth0 root handle g: pfifo", "column 39: 'g:': not a hexadecimal number of 16 bits"),
+        ("tc qdisc replace dev eth1 root pfifo", "column 22: 'eth1': no such device; there are eth0"),
+        ("tc qdisc replace root pfifo", "column 10: 'replace': which device?"),
+        ("tc qdisc replace dev eth0 pfifo", "column 10: 'replace': where? (root)"),
+        ("tc qdisc replace dev eth0 root", "column 31: a kind expected"),
+        ("tc qdisc", None),
+        ("tc", "column 3: qdisc expected"),
+        ("", "column 1: qdisc expected"),
+        ("tc qdisc change dev eth0 root pfifo", "column 10: 'change': there is no root to change"),
+        ("tc qdisc del dev eth0 root", "column 10: 'del': the default root can't be deleted"),
+        ("tc qdisc show dev eth0 pfifo", "column 24: 'pfifo': nothing was expected here"),
+        ("tc -x qdisc", "column 4: '-x': no such flag"),
+    ],
+)  # fmt: skip
+def test_a_wrong_line_is_refused_with_the_word_and_its_column(bench: StackBench, line: str, error: str | None) -> None:
+    before = bench.dev.qdisc
+    if error is None:
+        Tc([bench.dev]).run(line)
+    else:
+        with pytest.raises(CommandError) as caught:
+            Tc([bench.dev]).run(line)
+        assert str(caught.value).startswith(error) and "\n" not in str(caught.value)
+    assert bench.dev.qdisc is before
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("qdisc add dev eth0 root handle 2: pfifo", "column 7: 'add': there is a root bfifo 1: already"),
+        ("qdisc change dev eth0 root handle 2: bfifo", "column 7: 'change': the root is bfifo 1:"),
+        ("qdisc change dev eth0 root handle 1: pfifo", "column 38: 'pfifo': the root 1: is a bfifo"),
+        ("qdisc replace dev eth0 root handle 1: pfifo", "column 39: 'pfifo': the root 1: is a bfifo"),
+        ("qdisc del dev eth0 root handle 2:", "column 7: 'del': the root is bfifo 1:"),
+        ("qdisc del dev eth0 root pfifo", "column 25: 'pfifo': the root is bfifo 1:"),
+    ],
+)
+def test_an_existing_root_is_respected_as_by_the_kernel(bench: StackBench, line: str, error: str) -> None:
+    run = Tc([bench.dev]).run
+    run("qdisc add dev eth0 root handle 1: bfifo")
+    with pytest.raises(TcError) as caught:
+        run(line)
+    assert str(caught.value) == error
+    assert bench.dev.qdisc.kind == "bfifo"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "class add dev eth0 parent 1: classid 1:1 htb rate 1mbit",
+        "qdisc replace dev eth0 root handle 1: no_such limit 3",
+        "qdisc replace dev eth0 parent 1:1 pfifo",
+        "qdisc replace dev eth0 root handle 1: stab overhead 24 pfifo",
+        "qdisc link dev eth0",
+    ],
+)
+def test_what_there_is_no_model_of_is_told_apart_from_mistakes(bench: StackBench, line: str) -> None:
+    with pytest.raises(TcUnknown):
+        Tc([bench.dev]).run(line)
+
+
+def test_a_kind_that_refuses_the_device_is_pointed_at(bench: StackBench) -> None:
+    bench.dev.tx_queue_len = 0
+    with pytest.raises(TcError, match="column 25: 'pfifo_fast': pfifo_fast needs a device with txqueuelen > 0"):
+        Tc([bench.dev]).run("qdisc add dev eth0 root pfifo_fast")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    rate: int | None = option("rate", shown="number")
+    target: int | None = option("time", shown="number")
+    depth: int = option("number", default=7)
+    quiet: int | None = option("size", shown="")
+
+
+def test_parameters_are_read_and_shown_by_their_units() -> None:
+    words = Words("rate 8mbit target 5ms quiet 1k")
+    params = tc.parse_params(words, Word("some", 1), Params)
+    assert params == Params(rate=1_000_000, target=5000, depth=7, quiet=1024)
+    assert tc.format_params(params) == "rate 1000000 target 5000 depth 7"
+    assert tc.parse_params(Words(""), Word("some", 1), Params) is None
+
+
+def test_sizes_count_in_1024s() -> None:
+    assert [parse_size(text) for text in ("1514", "64b", "2k", "1.5KB", "1m", "8kbit", "1e3")] == [
+        1514,
+        64,
+        2048,
+        1536,
+        1048576,
+        1024,
+        1000,
+    ]
+    for wrong in ("", "k", "-1", "4g", "1 k", "0x10", "nan", "1p"):
+        with pytest.raises(ValueError):
+            parse_size(wrong)
+
+
+def test_rates_are_bits_unless_said_otherwise_and_count_in_1000s() -> None:
+    assert [parse_rate(text) for text in ("8", "1mbit", "1mibit", "1mbps", "10Gbit", "0.5kbit", "12bit")] == [
+        1,
+        125_000,
+        131_072,
+        1_000_000,
+        1_250_000_000,
+        62,
+        1,
+    ]
+    for wrong in ("fast", "1kb", "", "1e999"):
+        with pytest.raises(ValueError):
+            parse_rate(wrong)
+
+
+def test_times_are_microseconds_unless_said_otherwise() -> None:
+    assert [parse_time_us(text) for text in ("50", "5ms", "1s", "0.5us", "2secs")] == [50, 5000, 10**6, 0, 2 * 10**6]
+    with pytest.raises(ValueError, match="more than 4294967295"):
+        parse_time_us("5000s")
+
+
+def test_numbers_may_be_decimal_hexadecimal_or_octal() -> None:
+    assert [parse_u32(text) for text in ("10", "0x10", "010", "0")] == [10, 16, 8, 0]
+    for wrong in ("", "ten", "-1", "4294967296", "08"):
+        with pytest.raises(ValueError):
+            parse_u32(wrong)
+
+
+def test_handles_and_class_ids_are_hexadecimal() -> None:
+    assert (parse_handle("10:"), parse_handle("ffff:")) == (0x100000, 0xFFFF0000)
+    assert [parse_classid(text) for text in ("1:30", ":5", "a:", "8001:ffff")] == [0x10030, 5, 0xA0000, 0x8001FFFF]
+    assert [format_handle(value) for value in (0x100000, 0x1000A, 0)] == ["10:", "1:a", "0:"]
+    for wrong in ("", "1", "10000:1", "1:x", "1:2:3"):
+        with pytest.raises(ValueError):
+            parse_classid(wrong)
+
+
+def test_sizes_are_shown_in_the_largest_unit_that_fits() -> None:
+    assert [format_size(size) for size in (0, 1514, 1023, 1024, 1039, 1040, 66000, 32 << 20, (1 << 20) + 1023)] == [
+        "0b",
+        "1514b",
+        "1023b",
+        "1Kb",
+        "1Kb",
+        "1040b",
+        "66000b",
+        "32Mb",
+        "1Mb",
+    ]
