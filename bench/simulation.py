@@ -1,0 +1,62 @@
+"""How fast the simulation runs: in both worlds, and as a share of the same model without Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from bench.row import Row
+from ringwire.cosim.build import Design
+from ringwire.cosim.harness import Traffic, with_python, without_python
+from ringwire.cosim.world import SimulatedWorld, WorldSettings
+from ringwire.host.world import World
+from tests.datapath.lanes import ByteStore, Lane
+from tests.datapath.worlds import place, run
+from tests.raw_queue import start
+
+SHARE_GOAL, CYCLES_GOAL = 40.0, 700_000.0
+FRAMES = {60: 400_000, 1514: 40_000}
+ICARUS_FRAMES = {60: 4_000, 1514: 400}
+HOSTILE_FRAMES = 100
+RUNS = 3
+"""The best of these counts: others share the machine."""
+
+
+def rows() -> Iterator[Row]:
+    """Cycles a second of CPU time, full load, 512 bits, pacer open."""
+    settings = WorldSettings()
+    for size, frames in FRAMES.items():
+        traffic = Traffic(frames=frames, frame_bytes=size)
+        pairs = [
+            (without_python(traffic, Design(), settings), with_python(traffic, Design(), settings)) for _ in range(RUNS)
+        ]
+        bare = max(bare.edges_per_s for bare, _ in pairs)
+        woken = max(woken.edges_per_s for _, woken in pairs)
+        share = max(100 * woken.edges_per_s / bare.edges_per_s for bare, woken in pairs)
+        goals = size == 1514
+        name = f"simulation/fast/{size}B/verilator"
+        yield Row(f"{name}/cycles", woken, "cycles/s", "higher", goal=CYCLES_GOAL if goals else None)
+        yield Row(f"{name}/harness", bare, "cycles/s", "higher")
+        yield Row(f"{name}/share", share, "% of harness", "higher", bound=100, goal=SHARE_GOAL if goals else None)
+        yield Row(f"{name}/frames", max(w.frames / w.seconds for _, w in pairs), "frames/s", "higher")
+        icarus = with_python(Traffic(frames=ICARUS_FRAMES[size], frame_bytes=size), Design("icarus"), settings)
+        yield Row(f"simulation/fast/{size}B/icarus/cycles", icarus.edges_per_s, "cycles/s", "higher")
+    for sim in ("verilator", "icarus"):
+        cycles_per_s, frames_per_s = run(place(f"{sim}-hostile"), hostile_speed, HOSTILE_FRAMES)
+        yield Row(f"simulation/hostile/1514B/{sim}/cycles", cycles_per_s, "cycles/s", "higher")
+        yield Row(f"simulation/hostile/1514B/{sim}/frames", frames_per_s, "frames/s", "higher")
+
+
+async def hostile_speed(world: World, frames: int) -> tuple[float, float]:
+    """(clock cycles, frames) a second of CPU time, with Python's bus models on every beat."""
+    assert isinstance(world, SimulatedWorld)
+    store = ByteStore(world, 1 << 16)
+    lane = Lane(world, log2=8, mod_frames=16, mod_ns=50_000)
+    start(world)
+    lane.go()
+    for number in range(frames):
+        lane.send(*store.cut([(64 * (number % 100), 1514)]))
+    begin_s, begin = time.process_time(), world.edges
+    await lane.drain()
+    seconds = time.process_time() - begin_s
+    return (world.edges - begin) / seconds, frames / seconds

@@ -1,0 +1,87 @@
+"""What the host's Python costs a packet, and how many frames a second go through the whole of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.row import Row
+from ringwire.driver.config import DriverConfig
+from ringwire.driver.ringwire import RingwireDriver
+from ringwire.host.world import PS_PER_NS, drive
+from ringwire.netdev import NetDevice
+from ringwire.nic.twin_world import TwinWorld
+from ringwire.pcap import PcapWriter
+from ringwire.replay import ReplayConfig, replay
+from ringwire.skb import Skb
+from ringwire.socket import Socket
+
+FRAMES = 20_000
+SIZES = (60, 1514)
+RUNS = 3
+"""The best of these counts: others share the machine."""
+PYTHON_GOAL_US = 20.0
+VERILATOR_GOAL = {60: 25_000.0, 1514: 15_000.0}
+LINE_RATE_BPS = 100_000_000_000
+LIMIT_NS = 1_000_000_000
+
+
+def rows() -> Iterator[Row]:
+    """For the shortest and the usual longest frame: the host alone, then replays on the twin and on the RTL."""
+    with tempfile.TemporaryDirectory() as folder:
+        for size in SIZES:
+            cost_us = min(python_us_per_packet(size) for _ in range(RUNS))
+            yield Row(f"stack/{size}B/python", cost_us, "us/packet", "lower", goal=PYTHON_GOAL_US)
+            capture = Path(folder) / f"{size}.pcap"
+            write_capture(capture, size)
+            for sim, goals in (("twin", {}), ("verilator", VERILATOR_GOAL)):
+                reports = [replay(ReplayConfig(capture, sim=sim)) for _ in range(RUNS)]
+                best = max(reports, key=lambda report: report.frames_per_wall_s)
+                name = f"stack/{size}B/{sim}"
+                yield Row(f"{name}/frames", best.frames_per_wall_s, "frames/s", "higher", goal=goals.get(size))
+                if best.cycles_per_wall_s is not None:
+                    yield Row(f"{name}/cycles", best.cycles_per_wall_s, "cycles/s", "higher")
+
+
+class TimedWorld(TwinWorld):
+    """Knows how much of the wall's time went into the device, which is no part of the host."""
+
+    device_s = 0.0
+
+    async def advance(self, to_ns: int) -> None:
+        begin_s = time.perf_counter()
+        reached_ps = self.device.run_until(to_ns * PS_PER_NS)
+        self.device_s += time.perf_counter() - begin_s
+        self.timeline.run_until(reached_ps // PS_PER_NS)
+
+
+def python_us_per_packet(size: int) -> float:
+    """Wall-clock microseconds a packet: socket, qdisc, BQL, driver, completion, and the timeline that they run on."""
+    world = TimedWorld(on_frame=lambda start_ps, queue, frame: None)
+    port = world.port()
+    costs = world.cpus.costs
+    dev = NetDevice(port, costs=costs, charge=port.charge)
+    driver = RingwireDriver(port, dev, DriverConfig(line_rate_bps=LINE_RATE_BPS))
+    driver.open()
+    drive(world.run(lambda: driver.up, LIMIT_NS, "the device to be set up"))
+    payload = bytes(size)
+    packets = [Skb(len=size, data=(payload,)) for _ in range(FRAMES)]
+    freed: list[Skb] = []
+    socket = Socket(dev, syscall_ns=costs.syscall_ns, batch=1, on_free=freed.append)
+    begin_s, world.device_s = time.perf_counter(), 0.0
+    socket.send(packets)
+    drive(world.run(lambda: len(freed) == FRAMES, LIMIT_NS, "every packet to be sent"))
+    return (time.perf_counter() - begin_s - world.device_s) / FRAMES * 1e6
+
+
+def write_capture(path: Path, size: int) -> None:
+    """UDP datagrams in frames of ``size`` bytes, back to back."""
+    length = size - 14
+    ip = bytes((0x45, 0)) + length.to_bytes(2, "big") + bytes((0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2))
+    udp = bytes((0x0F, 0xA0, 0, 7)) + (length - 20).to_bytes(2, "big") + b"\1\1"
+    frame = bytes(12) + b"\x08\0" + ip + udp + bytes(size - 42)
+    with PcapWriter(path) as writer:
+        for number in range(FRAMES):
+            writer.write(number * 1000, frame)
