@@ -130,6 +130,8 @@ async def storm(world: World, plan: Storm) -> None:
             bench.send(*sizes, hash=draw.getrandbits(32), wants_timestamp=draw.random() < 0.1)
 
     def trouble() -> None:
+        nonlocal coming
+        coming -= 1
         ring = draw.choice(driver.rings)
         match draw.randrange(4):
             case 0 if ring._packets:
@@ -142,16 +144,18 @@ async def storm(world: World, plan: Storm) -> None:
                 driver.set_coalesce(draw.choice([0, 9_000]), 0)
 
     when = world.timeline.now_ns
+    coming = 0
     for _ in range(plan.bursts):
         when += draw.choice([0, 500, 5_000, 50_000])
         world.cpus[draw.randrange(cpus)].call_at(when, burst)
         if plan.faults and draw.random() < 0.2:
+            coming += 1
             world.cpus[draw.randrange(cpus)].call_at(when + draw.randrange(20_000), trouble)
 
     def all_over() -> bool:
         for ring in driver.rings:
             check_never_forgotten(ring)
-        return world.timeline.now_ns > when and all(skb.freed for skb in bench.skbs)
+        return world.timeline.now_ns > when and not coming and all(skb.freed for skb in bench.skbs)
 
     await world.run(all_over, 20_000 * MS, "every packet's end")
     await world.run(lambda: not any(ring.held for ring in driver.rings), 100 * MS, "the last reset")

@@ -25,7 +25,7 @@ def test_a_short_schedule_has_the_same_bytes_completions_and_counters_on_rtl_and
 
 
 @worlds(*FAST)
-@pytest.mark.parametrize("number", range(1))
+@pytest.mark.parametrize("number", range(2))
 def test_a_queue_that_stands_in_error_is_the_same_on_rtl_and_twin(sim: Place, number: int) -> None:
     agree(sim, Schedule(100 * seed() + 50 + number, 4, broken_ring=True))
 

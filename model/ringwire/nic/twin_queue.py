@@ -146,6 +146,9 @@ class TwinQueue:
         if epoch != self._epoch:
             return
         self._fetching -= count
+        if self.error:
+            # asked for before the device knew; nothing of the ring beyond a hole may be believed
+            return
         entries = self.mask + 1
         until_wrap = min(count, entries - first)
         self._read(first, until_wrap)
