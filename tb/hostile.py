@@ -105,6 +105,8 @@ class HostileWorld(SimulatedWorld):
         self._random = Random(settings.seed)
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
+        self._taken: list[bytes] = []
+        """Frames that the sink had when the run was last judged."""
         self.memory_model = MemoryModel(self, self._random.randrange(1 << 32))
         for half in (self.master.write_if, self.master.read_if):
             for channel in ("aw_channel", "w_channel", "b_channel", "ar_channel", "r_channel"):
@@ -193,7 +195,7 @@ class HostileWorld(SimulatedWorld):
     def finish(self) -> None:
         """As ``SimulatedWorld.finish``; the sink on the wire must have seen what the capture has."""
         super().finish()
-        taken = []
+        taken = self._taken
         while not self.sink.empty():
             taken.append(bytes(self.sink.recv_nowait().tdata))
         captured = [frame.data for frame in self.capture.frames[: len(taken)]]

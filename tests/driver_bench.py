@@ -123,6 +123,8 @@ async def storm(world: World, plan: Storm) -> None:
     """Two queues under random load. AssertionError unless each packet ends once and the books balance."""
     bench = await DriverBench(world, plan.config, queues=2, seed=plan.seed).up()
     draw, driver, cpus = bench.draw, bench.driver, len(world.cpus)
+    coming = 0
+    """Troubles that are planned and have not happened."""
 
     def burst() -> None:
         for _ in range(draw.choice([1, 1, 2, 8, 40])):
@@ -144,7 +146,6 @@ async def storm(world: World, plan: Storm) -> None:
                 driver.set_coalesce(draw.choice([0, 9_000]), 0)
 
     when = world.timeline.now_ns
-    coming = 0
     for _ in range(plan.bursts):
         when += draw.choice([0, 500, 5_000, 50_000])
         world.cpus[draw.randrange(cpus)].call_at(when, burst)

@@ -208,8 +208,9 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_testbench_of_the_control_path_tells_when(name: str) -> None:
     mutant = MUTANTS[name]
+    rtl = broken(name, mutant)
     with pytest.raises((SimulationFailed, AssertionError)):
-        run(place("icarus"), mutant.scenario, mutant.config, rtl=broken(name, mutant), **mutant.knobs)
+        run(place("icarus"), mutant.scenario, mutant.config, rtl=rtl, **mutant.knobs)
 
 
 def broken(name: str, mutant: Mutant) -> Path:
