@@ -8,6 +8,7 @@ addition of 16-bit words is just that: any number of terms can be added before o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -221,6 +222,7 @@ def tos_to_priority(tos: int) -> int:
     return _TOS_PRIORITY[tos >> 1 & 15]
 
 
+@lru_cache(maxsize=4096)
 def flow_hash(protocol: int, source: bytes, destination: bytes, ports: bytes = b"") -> int:
     """A 32-bit hash of a flow, never 0 and the same in every process.
 

@@ -198,6 +198,8 @@ class _Recipe:
 
     def _verilator_args(self) -> list[str]:
         args = ["--no-public-flat-rw", str(self.tb / "public.vlt"), "--timing", "--assert", "-O3", "-Wno-fatal"]
+        # clock_gen's delays are never 0: if they could be, the loop that looks for edges would compute the whole device
+        args.append("--no-sched-zero-delay")
         x = "unique" if self.design.strict else "fast"
         args += ["--x-assign", x, "--x-initial", x]
         args += ["-CFLAGS", f"-O3 -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]

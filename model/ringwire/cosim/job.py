@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import os
@@ -14,6 +15,8 @@ import cocotb
 from ringwire.cosim.run import JOB_VARIABLE
 from ringwire.cosim.world import FastWorld
 
+GC_THRESHOLD = 100_000
+
 
 @cocotb.test()
 async def job(dut: Any) -> None:
@@ -22,6 +25,9 @@ async def job(dut: Any) -> None:
     module, _, name = dotted.rpartition(".")
     function = getattr(importlib.import_module(module), name)
     world = FastWorld(dut, settings)
+    # packets end by reference counts: looking for cycles among them would only take time
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     result = function(world, config)
     if inspect.isawaitable(result):
         result = await result

@@ -137,6 +137,8 @@ def _simulate(run: Run, built: Built, folder: Path, progress: Callable[[str], No
         },
     }
     environment = {name: value for name, value in os.environ.items() if name not in ("WAVES", "GUI")}
+    # numpy's threads would only be in the simulator's way
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
     output, timed_out = _watch(request, environment, run.limit_s, progress)
     reason = f"not finished after {run.limit_s:g} s" if timed_out else _reason(output, results)
