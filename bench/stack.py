@@ -25,8 +25,9 @@ RUNS = 3
 """The best of these counts: others share the machine."""
 VERILATOR_GOAL = {60: 25_000.0, 1514: 15_000.0}
 LINE_RATE: dict[str, Any] = {"free_host": True, "tx_usecs": 20, "tx_frames": 64}
-"""A host that keeps up with 100 Gb/s: its work takes no time, and its interrupts are moderated. One CPU of a server sends
-a packet each 0.7 us, which is what a replay does unless told otherwise: the wire is idle most of the time."""
+"""A host that keeps up with 100 Gb/s: its work takes no time, and its interrupts are moderated.
+
+A replay's default is one CPU of a server, which sends a packet each 0.7 us: the wire is then mostly idle."""
 LINE_RATE_BPS = 100_000_000_000
 LIMIT_NS = 1_000_000_000
 
