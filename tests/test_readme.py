@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 EXPERIMENT = [
     tuple(float(cell.replace(",", "").replace("%", "")) for cell in line.strip("|").split("|"))
-    for line in README.partition("## An experiment")[2].splitlines()
+    for line in README.partition("## An experiment")[2].partition("\n## ")[0].splitlines()
     if re.match(r"\| \d", line)
 ]
 """Rows of (tx-usecs, BQL limit with a ring of 64, and of 1024, packets an interrupt, utilisation in %)."""
