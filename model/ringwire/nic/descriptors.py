@@ -20,7 +20,31 @@ DATA_LAYOUT: tuple[tuple[str, int, int], ...] = (
     ("CSUM_OFFSET", 104, 8),
     ("VLAN_TCI", 112, 16),
 )
-"""Data descriptor: (field, least significant bit, width)."""
+"""Data descriptor: (field, least significant bit, width).
+
+CSUM_START, CSUM_OFFSET and VLAN_TCI count on a packet's first data descriptor, where its flags ask for them; all offsets
+are those of the frame as it lies in memory.
+"""
+
+OFFLOAD_LAYOUT: tuple[tuple[str, int, int], ...] = (
+    ("RESERVED", 0, 64),
+    ("MSS", 64, 16),
+    ("FLAGS", 80, 16),
+    ("L3", 96, 8),
+    ("L4", 104, 8),
+    ("HDR_LEN", 112, 9),
+    ("TYPE", 121, 3),
+    ("ID_FIXED", 124, 1),
+    ("CSUM_PARTIAL", 125, 1),
+    ("RESERVED_HIGH", 126, 2),
+)
+"""Offload descriptor: has the OFFLOAD flag, and comes before the packet's first data descriptor.
+
+It asks to cut the packet behind its first HDR_LEN bytes into segments of MSS bytes, each behind a copy of the header that
+is made right for it. L3 and L4 are where the IP and the TCP or UDP header begin, in bytes from the frame's start. ID_FIXED
+keeps the IPv4 id, which else counts up; CSUM_PARTIAL leaves the L4 checksum field at the segment's pseudo-header sum. The
+field must hold the pseudo-header sum of the whole packet.
+"""
 
 COMPLETION_LAYOUT: tuple[tuple[str, int, int], ...] = (
     ("TIME", 0, 64),
@@ -37,6 +61,19 @@ last descriptor; PHASE is 1 on the first pass over the ring, then alternates, an
 
 HEAD_LAYOUT: tuple[tuple[str, int, int], ...] = (("INDEX", 0, 16), ("COUNT", 16, 16), ("RESERVED", 32, 32))
 """Head write-back record, 8 bytes: INDEX as in a completion, COUNT the reports and errors so far, modulo 65,536."""
+
+
+class SegType(IntEnum):
+    """What an offload descriptor asks for."""
+
+    NONE = 0
+    """No segmentation."""
+    TCP4 = 1
+    TCP6 = 2
+    UDP4 = 3
+    UDP6 = 4
+    UFO4 = 5
+    """IPv4 fragments: the header ends with the IP header, MSS is a multiple of 8, no checksum is touched but IPv4's."""
 
 
 class DescFlag(IntFlag):
@@ -71,21 +108,27 @@ class Status(IntEnum):
     BAD_FLAGS = 2
     TOO_LONG = 3
     TOO_MANY_DESC = 4
-    UNSUPPORTED = 5
+    BAD_OFFLOAD = 5
     READ = 6
     DESC_READ = 7
     BAD_DOORBELL = 8
     ABORTED = 9
+    BAD_CSUM = 10
 
 
 STATUS_TEXT = {
     Status.OK: "The packet is sent.",
     Status.BAD_LENGTH: "A descriptor's length is 0 or above 16,384.",
-    Status.BAD_FLAGS: "A reserved flag is set, or a descriptor stands where it may not.",
-    Status.TOO_LONG: "The frame is longer than MAX_FRAME.",
+    Status.BAD_FLAGS: "A reserved flag is set; an offload descriptor is not the first or ends its packet; CSUM or VLAN "
+    "stand behind the first data descriptor; CSUM stands beside segmentation.",
+    Status.TOO_LONG: "The frame is longer than MAX_FRAME, a packet to be cut has more than 262,144 bytes of payload.",
     Status.TOO_MANY_DESC: "The packet has more than 64 descriptors.",
-    Status.UNSUPPORTED: "It asks for an offload that this instance does not have.",
-    Status.READ: "A payload read failed.",
+    Status.BAD_OFFLOAD: "The offload descriptor asks for what can't be: MSS not 1 to 16,383 (UFO4: a multiple of 8); "
+    "L3 odd or below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP not "
+    "a multiple of 4 from 20 to 60, for UDP not 8, for UFO4 not 0; HDR_LEN above 256; TYPE unknown or, if it is NONE, "
+    "another field not 0; a reserved bit set. Or there is no payload, or a tag is asked for a frame below 14 bytes.",
+    Status.BAD_CSUM: "The checksum field at CSUM_START + CSUM_OFFSET lies outside of the packet.",
+    Status.READ: "A payload read failed. Of a packet that is cut, SEGMENTS have left before.",
     Status.DESC_READ: "A descriptor read failed: the queue stands in error until it is reset. "
     "INDEX is the failed descriptor's.",
     Status.BAD_DOORBELL: "A tail beyond the ring was refused. INDEX is the tail that holds.",
@@ -114,6 +157,22 @@ def pack_data(
 ) -> bytes:
     """A data descriptor's 16 bytes."""
     return _DESCRIPTOR.pack(addr, length, flags, csum_start, csum_offset, vlan_tci)
+
+
+def pack_offload(
+    kind: SegType,
+    mss: int,
+    header_len: int,
+    l3: int,
+    l4: int,
+    *,
+    id_fixed: bool = False,
+    csum_partial: bool = False,
+    flags: int = 0,
+) -> bytes:
+    """An offload descriptor's 16 bytes; the OFFLOAD flag is set."""
+    last = header_len | kind << 9 | id_fixed << 12 | csum_partial << 13
+    return _DESCRIPTOR.pack(0, mss, flags | DescFlag.OFFLOAD, l3, l4, last)
 
 
 def unpack_data(raw: bytes | memoryview) -> tuple[int, int, int, int, int, int]:

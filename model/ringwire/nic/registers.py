@@ -29,7 +29,12 @@ MAX_DESCRIPTORS = 64
 MAX_BUFFER = 16384
 """Bytes one data descriptor may name."""
 MAX_FRAME = 16640
-"""Bytes of the largest wire frame, without FCS."""
+"""Bytes of the largest wire frame, without FCS and without a tag that the device inserts."""
+MAX_HEADER = 256
+"""Bytes of header that the device repeats before each segment."""
+MAX_MSS = 16383
+MAX_PAYLOAD = 262144
+"""Bytes that one packet may have behind its header when it is to be cut into segments."""
 MAX_CPL_THRESHOLD = 16
 TIME_FRACTION_BITS = 16
 """Times on the device's ports and in completions are unsigned 48.16 fixed point nanoseconds."""
@@ -128,11 +133,12 @@ class Stat(IntEnum):
     ERR_BAD_FLAGS = 10
     ERR_TOO_LONG = 11
     ERR_TOO_MANY_DESC = 12
-    ERR_UNSUPPORTED = 13
+    ERR_BAD_OFFLOAD = 13
     ERR_READ = 14
     ERR_DESC_READ = 15
     ERR_BAD_DOORBELL = 16
     ERR_ABORTED = 17
+    ERR_BAD_CSUM = 18
 
 
 STAT_BASE = 0x100
