@@ -22,8 +22,8 @@ DATA_LAYOUT: tuple[tuple[str, int, int], ...] = (
 )
 """Data descriptor: (field, least significant bit, width).
 
-CSUM_START, CSUM_OFFSET and VLAN_TCI count on a packet's first data descriptor, where its flags ask for them; all offsets
-are those of the frame as it lies in memory.
+CSUM_START, CSUM_OFFSET and VLAN_TCI count on a packet's first data descriptor, where its flags ask for them; all
+offsets are those of the frame as it lies in memory.
 """
 
 OFFLOAD_LAYOUT: tuple[tuple[str, int, int], ...] = (
@@ -40,10 +40,10 @@ OFFLOAD_LAYOUT: tuple[tuple[str, int, int], ...] = (
 )
 """Offload descriptor: has the OFFLOAD flag, and comes before the packet's first data descriptor.
 
-It asks to cut the packet behind its first HDR_LEN bytes into segments of MSS bytes, each behind a copy of the header that
-is made right for it. L3 and L4 are where the IP and the TCP or UDP header begin, in bytes from the frame's start. ID_FIXED
-keeps the IPv4 id, which else counts up; CSUM_PARTIAL leaves the L4 checksum field at the segment's pseudo-header sum. The
-field must hold the pseudo-header sum of the whole packet.
+It asks to cut the packet behind its first HDR_LEN bytes into segments of MSS bytes, each behind a copy of the header
+that is made right for it. L3 and L4 are where the IP and the TCP or UDP header begin, in bytes from the frame's
+start. ID_FIXED keeps the IPv4 id, which else counts up; CSUM_PARTIAL leaves the L4 checksum field at the segment's
+pseudo-header sum. The field must hold the pseudo-header sum of the whole packet.
 """
 
 COMPLETION_LAYOUT: tuple[tuple[str, int, int], ...] = (
@@ -123,10 +123,11 @@ STATUS_TEXT = {
     "stand behind the first data descriptor; CSUM stands beside segmentation.",
     Status.TOO_LONG: "The frame is longer than MAX_FRAME, a packet to be cut has more than 262,144 bytes of payload.",
     Status.TOO_MANY_DESC: "The packet has more than 64 descriptors.",
-    Status.BAD_OFFLOAD: "The offload descriptor asks for what can't be: MSS not 1 to 16,383 (UFO4: a multiple of 8); "
-    "L3 odd or below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP not "
-    "a multiple of 4 from 20 to 60, for UDP not 8, for UFO4 not 0; HDR_LEN above 256; TYPE unknown or, if it is NONE, "
-    "another field not 0; a reserved bit set. Or there is no payload, or a tag is asked for a frame below 14 bytes.",
+    Status.BAD_OFFLOAD: "The offload descriptor asks for what can't be: MSS not 1 to 16,383 (UFO4: a multiple of 8); L3 odd or "
+    "below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP not"
+    " a multiple of 4 from 20 to 60, for UDP not 8, for UFO4 not 0; HDR_LEN above 256; TYPE unknown or, if it "
+    "is NONE, another field not 0; a reserved bit set. Or there is no payload, or a tag is asked for a frame "
+    "below 14 bytes.",
     Status.BAD_CSUM: "The checksum field at CSUM_START + CSUM_OFFSET lies outside of the packet.",
     Status.READ: "A payload read failed. Of a packet that is cut, SEGMENTS have left before.",
     Status.DESC_READ: "A descriptor read failed: the queue stands in error until it is reset. "
