@@ -124,8 +124,8 @@ STATUS_TEXT = {
     Status.TOO_LONG: "The frame is longer than MAX_FRAME, a packet to be cut has more than 262,144 bytes of payload.",
     Status.TOO_MANY_DESC: "The packet has more than 64 descriptors.",
     Status.BAD_OFFLOAD: "The offload descriptor asks for what can't be: MSS not 1 to 16,383 (UFO4: a multiple of 8); "
-    "L3 odd or below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP not"
-    " a multiple of 4 from 20 to 60, for UDP not 8, for UFO4 not 0; HDR_LEN above 256; TYPE unknown or, if it "
+    "L3 odd or below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP "
+    "not a multiple of 4 from 20 to 60, for UDP not 8, for UFO4 not 0; HDR_LEN above 256; TYPE unknown or, if it "
     "is NONE, another field not 0; a reserved bit set. Or there is no payload, or a tag is asked for a frame "
     "below 14 bytes.",
     Status.BAD_CSUM: "The checksum field at CSUM_START + CSUM_OFFSET lies outside of the packet.",
