@@ -64,10 +64,14 @@ class RawQueue:
         self.tail = self.consumed = 0
         self.completions.mem[:] = bytes(len(self.completions))
 
-    def post(self, addr: int, length: int, flags: int) -> None:
-        """Write the next descriptor; nothing is told to the device."""
+    def post(self, addr: int, length: int, flags: int, **wishes: int) -> None:
+        """Write the next descriptor; nothing is told to the device. ``wishes``: csum_start, csum_offset, vlan_tci."""
+        self.post_raw(pack_data(addr, length, flags, **wishes))
+
+    def post_raw(self, descriptor: bytes) -> None:
+        """Write 16 bytes as the next descriptor."""
         at = self.tail * DESCRIPTOR_BYTES
-        self.ring.mem[at : at + DESCRIPTOR_BYTES] = pack_data(addr, length, flags)
+        self.ring.mem[at : at + DESCRIPTOR_BYTES] = descriptor
         self.tail = (self.tail + 1) % self.entries
 
     def packet(self, *fragments: bytes, flags: int = REPORT) -> list[int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from ringwire.host.memory import DmaFault, HostMemory
-from ringwire.nic.builder import Packet
+from ringwire.nic.builder import Packet, Segment
 from ringwire.nic.descriptors import Status
 from ringwire.nic.pacer import MIN_FRAME, ClockGrid, Pacer, wire_bytes
 from ringwire.nic.registers import (
@@ -105,7 +105,7 @@ class Twin:
         self._data_free_ps = 0
         self._committed = 0
         self._buffered = 0
-        self._pipe: deque[Packet] = deque()
+        self._pipe: deque[Segment] = deque()
         self._start_waits = False
         self._wire_end_ps = 0
 
@@ -217,21 +217,22 @@ class Twin:
             return
         bound = self._values["COMMIT_BOUND"]
         while (queue := self._next_queue()) is not None:
-            packet = queue.ready[0]
+            packet = queue.next_packet()
             if packet.status is Status.OK:
-                if (bound and self._committed >= bound) or self._buffered + packet.length > self.config.buffer_bytes:
+                space = self.config.buffer_bytes - self._buffered
+                if (bound and self._committed >= bound) or packet.next_length > space:
                     return
                 if self._issue_free_ps > self.now_ps:
                     self._issue_waits = True
                     self.at(self._issue_free_ps, self._issue_again)
                     return
             self._last_served = packet.queue
-            queue.take()
-            if packet.status is Status.OK:
-                self._read_payload(packet)
+            segment = queue.pick()
+            if not segment.dead:
+                self._read_payload(segment)
             # one that is killed follows without bytes, so that its completion comes in its turn
-            self._pipe.append(packet)
-            self.at(self._data_free_ps, self._arrived, packet)
+            self._pipe.append(segment)
+            self.at(self._data_free_ps, self._arrived, segment)
 
     def _issue_again(self) -> None:
         self._issue_waits = False
@@ -246,46 +247,53 @@ class Twin:
                 return queue
         return None
 
-    def _read_payload(self, packet: Packet) -> None:
+    def _read_payload(self, segment: Segment) -> None:
         """Ask for a frame's bytes: a request a cycle, then a beat a cycle, in order behind the frames before."""
         width, period = self._width, self.config.clock_ps
         bursts = beats = 0
         span = min(_PAGE, _BURST_BEATS * width)
-        for addr, length in packet.buffers:
+        for addr, length in segment.buffers:
             beats += (addr + length - 1) // width - addr // width + 1
             bursts += (addr + length - 1) // span - addr // span + 1
         self.stats[Stat.READ_REQUESTS] += bursts
         self._issue_free_ps = self.now_ps + bursts * period
         self._data_free_ps = max(self.now_ps + self.read_latency_ps, self._data_free_ps) + beats * period
-        self._committed += wire_bytes(packet.length)
-        self._buffered += packet.length
+        self._committed += wire_bytes(segment.length)
+        self._buffered += segment.length
 
-    def _arrived(self, packet: Packet) -> None:
+    def _arrived(self, segment: Segment) -> None:
         """A frame's bytes have come, or a killed one's turn has."""
-        packet.ready_ps = self.now_ps
-        packet.arrived = True
-        if packet.status is Status.OK:
+        segment.ready_ps = self.now_ps
+        segment.arrived = True
+        packet = segment.packet
+        if not segment.dead:
             try:
                 read = self.memory.device_read
-                packet.data = b"".join([read(addr, length) for addr, length in packet.buffers])
+                segment.fill(b"".join([read(addr, length) for addr, length in segment.buffers]))
             except DmaFault:
-                self._kill(packet, Status.READ)
-        if self._complete_at_fetch and not packet.completed:
-            packet.completed = True
-            self.queues[packet.queue].finish(packet, self.stamp())
+                self._kill(packet, Status.READ, segment.index)
+                self.queues[packet.queue].killed(packet)
+            else:
+                packet.fetched += 1
+        if self._complete_at_fetch and segment.index + 1 == packet.picked and packet.all_picked:
+            aborted = packet.status is Status.ABORTED
+            self._finish(packet, self.stamp(), packet.left if aborted else packet.fetched)
         self._pump()
         self.schedule()
 
-    def _kill(self, packet: Packet, status: Status) -> None:
-        """A frame that is read, or being read, will not leave after all."""
-        self._committed -= wire_bytes(packet.length)
-        self._buffered -= packet.length
+    def _kill(self, packet: Packet, status: Status, first: int = 0) -> None:
+        """Of a packet that is read, or being read, segment ``first`` and those behind it will not leave after all."""
         packet.kill(status)
+        for segment in self._pipe:
+            if segment.packet is packet and segment.index >= first and not segment.dead:
+                segment.dead = True
+                self._committed -= wire_bytes(segment.length)
+                self._buffered -= segment.length
 
     def abort(self, queue: int) -> None:
         """Kill a queue's frames that have not begun to leave."""
-        for packet in self._pipe:
-            if packet.queue == queue and packet.status is Status.OK:
+        for packet in {segment.packet: None for segment in self._pipe if segment.packet.queue == queue}:
+            if packet.status is Status.OK:
                 self._kill(packet, Status.ABORTED)
         self._pump()
         self.schedule()
@@ -296,49 +304,61 @@ class Twin:
         """Start the frame whose turn it is, or see to it that it starts at its time."""
         pipe = self._pipe
         while pipe and pipe[0].arrived and not self._start_waits:
-            packet = pipe[0]
-            if packet.status is not Status.OK:
+            segment = pipe[0]
+            if segment.dead:
                 pipe.popleft()
-                self.at(self._wire_end_ps, self._ended, packet, self.stamp())
+                self.at(self._wire_end_ps, self._passed, segment.packet, self.stamp())
                 continue
-            start_ps = self._pacer.earliest_ps(max(packet.ready_ps, self.now_ps))
+            start_ps = self._pacer.earliest_ps(max(segment.ready_ps, self.now_ps))
             if start_ps > self.now_ps:
                 self._start_waits = True
                 self.at(start_ps, self._start_again)
                 return
             pipe.popleft()
-            self._start(packet)
+            self._start(segment)
 
     def _start_again(self) -> None:
         self._start_waits = False
         self._pump()
 
-    def _start(self, packet: Packet) -> None:
+    def _start(self, segment: Segment) -> None:
         """A frame's first beat is on the wire."""
-        frame = packet.data.ljust(MIN_FRAME, b"\0")
-        self._wire_end_ps, next_ps = self._pacer.begin(self.now_ps, packet.length)
-        self.at(self._wire_end_ps, self._ended, packet, self.stamp())
-        self.at(next_ps, self._released, packet)
+        packet = segment.packet
+        packet.left += 1
+        if packet.left == 1:
+            packet.stamp = self.stamp()
+        frame = segment.data.ljust(MIN_FRAME, b"\0")
+        self._wire_end_ps, next_ps = self._pacer.begin(self.now_ps, segment.length)
+        self.at(self._wire_end_ps, self._ended, segment)
+        self.at(next_ps, self._released, segment)
         self._on_frame(self.now_ps, packet.queue, frame)
         self._attention |= self.wake_on_frame
 
-    def _ended(self, packet: Packet, stamp: int) -> None:
-        """A frame's FCS has left, or a killed packet's turn has passed: it is done."""
-        status = packet.status
-        if status is Status.OK:
-            self._buffered -= packet.length
-            self.stats[Stat.TX_FRAMES] += 1
-            self.stats[Stat.TX_BYTES] += max(packet.length, MIN_FRAME)
-        else:
-            self.stats[Stat.ERR_BAD_LENGTH + status - Status.BAD_LENGTH] += 1
-        queue = self.queues[packet.queue]
-        if not packet.completed:
-            queue.finish(packet, stamp)
-        queue.left()
+    def _ended(self, segment: Segment) -> None:
+        """A frame's FCS has left."""
+        self._buffered -= segment.length
+        self.stats[Stat.TX_FRAMES] += 1
+        self.stats[Stat.TX_BYTES] += max(segment.length, MIN_FRAME)
+        self._passed(segment.packet, segment.packet.stamp)
+
+    def _passed(self, packet: Packet, stamp: int) -> None:
+        """The turn of one of a packet's frames has passed; with the last of them the packet is done."""
+        packet.in_pipe -= 1
+        if packet.in_pipe == 0 and packet.all_picked:
+            if packet.status is not Status.OK and not packet.forgotten:
+                self.stats[Stat.ERR_BAD_LENGTH + packet.status - Status.BAD_LENGTH] += 1
+            self._finish(packet, stamp, packet.left)
+            self.queues[packet.queue].left()
         self.schedule()
 
-    def _released(self, packet: Packet) -> None:
+    def _finish(self, packet: Packet, stamp: int, segments: int) -> None:
+        """Report a packet, unless it is reported already or a reset has forgotten it."""
+        if not packet.completed and not packet.forgotten:
+            packet.completed = True
+            self.queues[packet.queue].finish(packet, packet.stamp if packet.left else stamp, segments)
+
+    def _released(self, segment: Segment) -> None:
         """The wire is free of a frame and of the gap behind it."""
-        self._committed -= wire_bytes(packet.length)
+        self._committed -= wire_bytes(segment.length)
         self._pump()
         self.schedule()

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Protocol
 
 from ringwire.host.memory import DmaFault
-from ringwire.nic.builder import REPORT, TSTAMP, Packet, PacketBuilder
+from ringwire.nic.builder import REPORT, TSTAMP, Packet, PacketBuilder, Segment
 from ringwire.nic.completer import Completer, Surroundings
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES, CplFlag, Status
 from ringwire.nic.registers import (
@@ -62,6 +62,7 @@ class TwinQueue:
 
     __slots__ = (
         "_builder",
+        "_cutting",
         "_device",
         "_epoch",
         "_event_waits",
@@ -95,6 +96,8 @@ class TwinQueue:
         self.ready: deque[Packet] = deque()
         self.completer = Completer(device, index, self._write_failed, self._try_finish_reset)
         self.in_flight = 0
+        self._cutting: Packet | None = None
+        """The packet of which some segments are on their way and some are still to be picked."""
         self._start_again()
 
     def _start_again(self) -> None:
@@ -170,9 +173,9 @@ class TwinQueue:
             raw = memory.device_read(addr, fault.first_bad - addr) if fault.first_bad > addr else b""
         take = self._builder.take
         index = first
-        for address, length, flags, _, _, _ in _DESCRIPTOR.iter_unpack(raw):
+        for address, length, flags, csum_start, csum_offset, vlan_tci in _DESCRIPTOR.iter_unpack(raw):
             index = (index + 1) & self.mask
-            packet = take(address, length, flags, index)
+            packet = take(address, length, flags, csum_start, csum_offset, vlan_tci, index)
             if packet is not None:
                 self._held += len(packet.buffers)
                 self.ready.append(packet)
@@ -186,35 +189,52 @@ class TwinQueue:
             self.ready.append(packet)
 
     def can_send(self) -> bool:
-        """There is a packet, and a completion slot for it. Some slots are kept for events that belong to no packet."""
+        """There is a packet, and a completion slot for it. Some slots are kept for events that belong to no packet.
+
+        What has begun goes on, whatever has become of the queue.
+        """
+        if self._cutting is not None:
+            return True
         if not self.ready or not self.enabled or self.halted:
             return False
         return self._free_slots() > EVENT_SLOTS
+
+    def next_packet(self) -> Packet:
+        """The packet whose turn it is."""
+        return self.ready[0] if self._cutting is None else self._cutting
 
     def _free_slots(self) -> int:
         """Slots of the completion ring that are neither in use nor promised to a packet on its way."""
         return self.mask + 1 - self.completer.slots_used() - self.in_flight
 
-    def take(self) -> Packet:
-        """The next packet, on its way from now on."""
-        packet = self.ready.popleft()
-        self._held -= len(packet.buffers)
-        self._taken = packet.end
-        self.in_flight += 1
-        self.fetch()
-        return packet
+    def pick(self) -> Segment:
+        """The next wire frame, on its way from now on."""
+        packet = self._cutting
+        if packet is None:
+            packet = self.ready.popleft()
+            self._held -= len(packet.buffers)
+            self._taken = packet.end
+            self.in_flight += 1
+            self.fetch()
+        segment = packet.pick()
+        self._cutting = None if packet.all_picked else packet
+        return segment
+
+    def killed(self, packet: Packet) -> None:
+        """A packet of this queue is not to be cut further."""
+        if packet is self._cutting:
+            self._cutting = None
 
     # -- completions
 
-    def finish(self, packet: Packet, stamp: int) -> None:
+    def finish(self, packet: Packet, stamp: int, segments: int) -> None:
         """A packet is done, in ring order: report it if it asks, and in any case if it failed."""
         self.head = packet.end
         if packet.flags & REPORT or packet.status is not Status.OK:
             flags = CplFlag.TSTAMP if packet.flags & TSTAMP else CplFlag(0)
-            self._report(stamp, packet.end, packet.status, flags)
+            self._report(stamp, packet.end, packet.status, flags, segments)
 
-    def _report(self, stamp: int, ring_index: int, status: Status, flags: CplFlag) -> None:
-        segments = 1 if status is Status.OK else 0
+    def _report(self, stamp: int, ring_index: int, status: Status, flags: CplFlag, segments: int = 0) -> None:
         self.completer.add(stamp, ring_index, status, flags, segments, not self.enabled or self.halted)
 
     def left(self) -> None:
@@ -234,7 +254,13 @@ class TwinQueue:
         self.enabled = False
         self.resetting = True
         self._forget_descriptors()
+        packet, self._cutting = self._cutting, None
+        if packet is not None:
+            packet.forgotten = True
         self._device.abort(self._index)
+        if packet is not None:
+            packet.kill(Status.ABORTED)
+            self.in_flight -= packet.in_pipe == 0
         self.completer.flush()
         self._try_finish_reset()
 
