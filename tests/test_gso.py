@@ -263,6 +263,61 @@ def test_big_tcp_over_ipv6_loses_its_jumbo_header() -> None:
     assert digest == "3e917268aec1ba1d2b78d23e7c20ec566bd40a2115178b4b6e0c36fb50b49c0d"
 
 
+@pytest.mark.parametrize("size", [300, 66_000])
+@pytest.mark.parametrize("ip_len", [0, 1])
+def test_the_ipv6_length_of_the_whole_is_not_looked_at(size: int, ip_len: int) -> None:
+    frame = Frame(version=6, payload=octets(size), ip_len=ip_len)
+    for complete in (True, False):
+        got = segment(skb_of(frame, 100), complete=complete)
+        assert [one.linear() for one in got] == expected_stream(replace(frame, ip_len=None), 100, complete)
+
+
+@pytest.mark.parametrize("ip_len", [0, 1])
+@pytest.mark.parametrize("vlans", [(), ((0x8100, 5),)])
+def test_a_jumbo_header_goes_from_65537_bytes_on(ip_len: int, vlans: tuple[tuple[int, int], ...]) -> None:
+    for whole, stays in ((65_536, True), (65_537, False)):
+        payload = octets(whole - 40 - 8 - 20)
+        frame = Frame(version=6, payload=payload, extensions=(jumbo(whole - 40),), ip_len=ip_len, vlans=vlans)
+        want = replace(frame, ip_len=None) if stays else replace(frame, ip_len=None, extensions=())
+        assert [one.linear() for one in segment(skb_of(frame, 9000))] == expected_stream(want, 9000, True)
+
+
+@pytest.mark.parametrize("extensions", [(jumbo(66_036), PADDING), (PADDING, jumbo(66_028)), (HOP_BY_HOP,)])
+def test_other_extension_headers_of_big_tcp_stay(extensions: tuple[tuple[int, bytes], ...]) -> None:
+    frame = Frame(version=6, payload=octets(66_000), extensions=extensions, ip_len=0)
+    assert [one.linear() for one in segment(skb_of(frame, 9000))] == expected_stream(
+        replace(frame, ip_len=None), 9000, True
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "most"),
+    [
+        (Frame(payload=octets(66_000), ip_len=0), 65_495),
+        (Frame(payload=octets(66_000), ip_len=0, ip_options=bytes(40), vlans=((0x8100, 5),)), 65_455),
+        (Frame(version=6, payload=octets(66_000), ip_len=0), 65_515),
+        (Frame(version=6, payload=octets(66_000), ip_len=0, extensions=(jumbo(66_028),)), 65_515),
+        (Frame(version=6, payload=octets(66_000), ip_len=0, extensions=(PADDING,)), 65_507),
+    ],
+)
+def test_segments_may_be_as_long_as_their_ip_length_can_tell(frame: Frame, most: int) -> None:
+    first = segment(skb_of(frame, most))[0].linear()
+    at = frame.l3 + (2 if frame.version == 4 else 4)
+    assert first[at : at + 2] == b"\xff\xff"
+    with pytest.raises(GsoError, match=f"gso_size {most + 1} makes segments of more than 65535 bytes"):
+        segment(skb_of(frame, most + 1))
+
+
+@pytest.mark.parametrize("kind", [2, 9])
+def test_a_complete_checksum_is_made_anew_for_the_destination_in_the_header(kind: int) -> None:
+    # Linux doesn't look for the final one here.
+    routing = (43, bytes((0, 2, kind, 1, 0, 0, 0, 0)) + bytes(range(200, 216)))
+    frame = Frame(version=6, payload=octets(500), extensions=(routing,))
+    skb = skb_of(replace(frame, final=routing[1][8:]).completed(0), 200)
+    skb.csum_flags, skb.csum_start, skb.csum_offset = CsumFlag.NONE, 0, 0
+    assert [one.linear() for one in segment(skb)] == expected_stream(frame, 200, True)
+
+
 def test_big_tcp_over_ipv4_has_no_length_to_go_by() -> None:
     frame = Frame(payload=octets(66_000), ip_len=0)
     got = segment(skb_of(frame, 1400))
@@ -327,32 +382,13 @@ REFUSED = {
         {},
         "TCPV6 on IP version 6, protocol 51",
     ),
-    "payload length 0": (Frame(version=6, payload=octets(300), ip_len=0), 100, {}, "without a jumbo payload option"),
-    "BIG TCP without jumbo header": (
+    "segments over 65535": (Frame(payload=octets(66_000), ip_len=0), 65_496, {}, "segments of more than 65535 bytes"),
+    "IPv6 segments over 65535": (
         Frame(version=6, payload=octets(66_000), ip_len=0),
-        100,
+        65_516,
         {},
-        "without a jumbo payload option",
+        "segments of more than 65535 bytes",
     ),
-    "jumbo header on a small packet": (
-        Frame(version=6, payload=octets(65_000), extensions=(jumbo(65_028),), ip_len=0),
-        100,
-        {},
-        "or with one on 65535 bytes or less",
-    ),
-    "jumbo header and another": (
-        Frame(version=6, payload=octets(66_000), extensions=(jumbo(66_036), PADDING), ip_len=0),
-        100,
-        {},
-        "without a jumbo payload option",
-    ),
-    "routing header of unknown kind": (
-        Frame(version=6, payload=octets(300), extensions=((43, bytes((0, 0, 9, 1, 0, 0, 0, 0))),)),
-        100,
-        {"csum_flags": CsumFlag.NONE},
-        "final destination can't be told",
-    ),
-    "segments over 65535": (Frame(payload=octets(66_000), ip_len=0), 65_500, {}, "segments of more than 65535 bytes"),
 }
 
 

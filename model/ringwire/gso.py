@@ -46,6 +46,8 @@ _IPV4_MORE_FRAGMENTS = 0x2000
 _JUMBO_HEADER = bytes((IPPROTO_TCP, 0, 0xC2, 4))
 """Start of a hop-by-hop header of 8 bytes that holds the jumbo payload option alone and precedes TCP."""
 _JUMBO_HLEN = 8
+_GRO_LEGACY_MAX_SIZE = 65536
+"""Up to this many bytes from the IP header on, Linux looks for no jumbo payload option."""
 
 _SERVES = {
     GsoType.NONE: frozenset[tuple[int, int]](),
@@ -80,8 +82,8 @@ def segment(skb: Skb, *, complete: bool = True) -> list[Skb]:
     A packet that fits one segment comes back itself, as an ordinary packet. A packet without data is cut by its
     figures (``len``, ``hdr_len``, ``gso_size``).
 
-    Raises :class:`GsoError` where Linux refuses, and for IP fragments and UFO over IPv6, whose segments Linux
-    numbers at random; the input's bytes are then as they were.
+    Raises :class:`GsoError` where Linux refuses, for IP fragments and UFO over IPv6, whose segments Linux numbers
+    at random, and for segments longer than their IP length can tell; the input's bytes are then as they were.
     """
     if not 1 <= skb.gso_size <= GSO_SIZE_MAX:
         raise GsoError(f"gso_size {skb.gso_size}; allowed: 1 to {GSO_SIZE_MAX}")
@@ -149,8 +151,6 @@ def _check_request(skb: Skb, headers: Headers) -> None:
     if skb.csum_flags == _CSUM_NONE:
         if kind == GsoType.UDP_L4:
             raise GsoError("USO without NEEDS_CSUM")
-        if not headers.destination:
-            raise GsoError("IPv6 routing header whose final destination can't be told")
     elif (skb.csum_start, skb.csum_offset) != (headers.l4, CHECKSUM_OFFSET[headers.protocol]):
         raise GsoError(
             f"checksum asked for at {skb.csum_start} + {skb.csum_offset}; "
@@ -158,8 +158,22 @@ def _check_request(skb: Skb, headers: Headers) -> None:
         )
     if kind == GsoType.UDP_L4 and skb.len - headers.payload > UDP_MAX_SEGMENTS * skb.gso_size:
         raise GsoError(f"USO of more than {UDP_MAX_SEGMENTS} datagrams")
-    if headers.payload + skb.gso_size - headers.l3 > 0xFFFF and skb.len - headers.l3 > 0xFFFF:
+    # IPv4's length counts from its header on, IPv6's from behind the fixed one.
+    start = headers.l3 + (0 if headers.version == 4 else IPV6_HLEN + _jumbo_hlen(skb, headers))
+    if headers.payload + skb.gso_size - start > 0xFFFF and skb.len - start > 0xFFFF:
         raise GsoError(f"gso_size {skb.gso_size} makes segments of more than 65535 bytes")
+
+
+def _jumbo_hlen(skb: Skb, headers: Headers) -> int:
+    """Length of the hop-by-hop header that marks BIG TCP over IPv6 (RFC 2675) and is taken out; 0: there is none.
+
+    The size of the packet and the header's bytes tell, not the IPv6 length (include/net/ipv6.h).
+    """
+    if headers.version != 6 or skb.len - headers.l3 <= _GRO_LEGACY_MAX_SIZE:
+        return 0
+    frame, option = skb.data[0], headers.l3 + IPV6_HLEN
+    found = frame[headers.l3 + 6] == IPPROTO_HOPOPTS and frame[option : option + 4] == _JUMBO_HEADER
+    return _JUMBO_HLEN if found else 0
 
 
 def _believed_header(skb: Skb, headers: Headers) -> int:
@@ -181,14 +195,18 @@ def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
     ipv4, tcp = headers.version == 4, headers.protocol == IPPROTO_TCP
     head = bytearray(frame[: headers.payload])
     payload = _view(skb, headers.payload)
-    if not ipv4 and not headers.ip_len:
-        _remove_jumbo_header(head, l3, skb.len)
+    if _jumbo_hlen(skb, headers):
+        option = l3 + IPV6_HLEN
+        head[l3 + 6] = head[option]
+        del head[option : option + _JUMBO_HLEN]
         l4 -= _JUMBO_HLEN
     l4_hlen = len(head) - l4
     check_at = l4 + CHECKSUM_OFFSET[headers.protocol]
 
     # The pseudo-header sum less the length that it was made for.
     if skb.csum_flags == _CSUM_NONE:
+        # Linux takes the address that stands in the IP header, even where a routing header has hops left.
+        headers.destination = l3 + (16 if ipv4 else 24)
         pseudo = pseudo_header_sum(frame, headers, 0)
     else:
         pseudo = _word(head, check_at) - (l4_hlen + len(payload) if tcp else _word(head, l4 + 4))
@@ -324,13 +342,3 @@ def _view(skb: Skb, start: int) -> memoryview:
     """The packet's bytes from ``start``, which lies in the first fragment; copied only if they are in several."""
     parts = [part for part in (memoryview(skb.data[0])[start:], *skb.data[1:]) if len(part)]
     return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
-
-
-def _remove_jumbo_header(head: bytearray, l3: int, length: int) -> None:
-    """Take out the hop-by-hop header with which Linux marks BIG TCP over IPv6 (RFC 2675)."""
-    option = l3 + IPV6_HLEN
-    jumbo = head[l3 + 6] == IPPROTO_HOPOPTS and head[option : option + 4] == _JUMBO_HEADER
-    if not jumbo or length - option <= 0xFFFF:
-        raise GsoError("IPv6 payload length 0 without a jumbo payload option, or with one on 65535 bytes or less")
-    head[l3 + 6] = head[option]
-    del head[option : option + _JUMBO_HLEN]
