@@ -1,0 +1,177 @@
+"""What a packet asks of the device, in the device's words; and what of it the device can't do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from ringwire.gso import GsoError, complete_checksum
+from ringwire.netdev.features import GSO_FEATURES, HW_CSUM, VLAN_TX
+from ringwire.nic.descriptors import DescFlag, SegType, pack_offload
+from ringwire.nic.registers import MAX_HEADER, MAX_MSS, MAX_PAYLOAD
+from ringwire.packet import (
+    CHECKSUM_OFFSET,
+    ETH_HLEN,
+    IPPROTO_HOPOPTS,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPV6_HLEN,
+    HeaderCut,
+    HeaderError,
+    Headers,
+    parse_headers,
+    pseudo_header_sum,
+)
+from ringwire.skb import GsoType, Skb
+
+Pieces = tuple[bytes | memoryview, ...]
+
+MAX_OFFSET = 255
+"""Largest offset that a descriptor can name."""
+_GSO = int(GSO_FEATURES)
+_GRO_LEGACY_MAX_SIZE = 65536
+_JUMBO_HEADER = bytes((IPPROTO_TCP, 0, 0xC2, 4))
+"""Start of a hop-by-hop header of 8 bytes that holds the jumbo payload option alone and precedes TCP."""
+_JUMBO_HLEN = 8
+_CSUM, _VLAN = int(DescFlag.CSUM), int(DescFlag.VLAN)
+_KINDS = {
+    (GsoType.TCPV4, 4, IPPROTO_TCP): SegType.TCP4,
+    (GsoType.TCPV6, 6, IPPROTO_TCP): SegType.TCP6,
+    (GsoType.UDP_L4, 4, IPPROTO_UDP): SegType.UDP4,
+    (GsoType.UDP_L4, 6, IPPROTO_UDP): SegType.UDP6,
+    (GsoType.UDP, 4, IPPROTO_UDP): SegType.UFO4,
+}
+
+
+class Order(NamedTuple):
+    """A packet as the device is to get it."""
+
+    data: Pieces
+    offload: bytes | None
+    """The descriptor before the data."""
+    flags: int
+    """Of the first data descriptor."""
+    wishes: int
+    """Bits 96 to 127 of the first data descriptor: CSUM_START, CSUM_OFFSET, VLAN_TCI."""
+    length: int
+    """Bytes of all its frames before tags are inserted, which is what byte queue limits count."""
+    segments: int
+    """Frames that it becomes."""
+
+
+def features_check(skb: Skb, features: int) -> int:
+    """ndo_features_check: which of ``features`` (bits of ``Feature``) the device has for this packet."""
+    if skb.gso_size and features & _GSO and not _can_cut(skb):
+        features &= ~_GSO
+    if skb.csum_flags:
+        field = skb.csum_start + skb.csum_offset
+        if skb.csum_start > MAX_OFFSET or skb.csum_offset > MAX_OFFSET or field + 2 > skb.len:
+            features &= ~(HW_CSUM | _GSO)
+    if skb.vlan_tci is not None and skb.len < ETH_HLEN:
+        features &= ~VLAN_TX
+    return features
+
+
+def make_order(skb: Skb, csum_partial: bool = False) -> Order:
+    """What to ask of the device for a packet; its bytes change only where the device wants them otherwise.
+
+    ``csum_partial`` leaves checksums to a device behind. :class:`GsoError` for a super-packet that can't be cut.
+    """
+    csum = skb.csum_flags and not csum_partial
+    flags = (_CSUM if csum else 0) | (0 if skb.vlan_tci is None else _VLAN)
+    wishes = skb.csum_start | skb.csum_offset << 8 if csum else 0
+    if skb.vlan_tci is not None:
+        wishes |= skb.vlan_tci << 16
+    if not skb.gso_size:
+        return Order(skb.data, None, flags, wishes, skb.len, 1)
+    headers = _parse(skb)
+    kind = _kind(skb, headers)
+    if kind is None:
+        raise GsoError(f"gso_type {skb.gso_type.name}, gso_size {skb.gso_size}: the device can't cut such a packet")
+    data, jumbo = _fit_header(skb, headers, kind)
+    l4 = headers.l4 - jumbo
+    header_len = l4 if kind is SegType.UFO4 else headers.payload - jumbo
+    length = skb.len - jumbo
+    segments = -((header_len - length) // skb.gso_size)
+    if segments <= 1:
+        return Order(skb.data, None, flags, wishes, skb.len, 1)
+    offload = pack_offload(kind, skb.gso_size, header_len, headers.l3, l4, csum_partial=csum_partial)
+    return Order(data, offload, flags & ~_CSUM, wishes & 0xFFFF0000, length + (segments - 1) * header_len, segments)
+
+
+def _can_cut(skb: Skb) -> bool:
+    """Whether the device takes this super-packet."""
+    if not skb.data:
+        return False
+    try:
+        return _kind(skb, _parse(skb)) is not None
+    except GsoError:
+        return False
+
+
+def _parse(skb: Skb) -> Headers:
+    """The headers, which then all lie in the packet's first fragment."""
+    try:
+        try:
+            return parse_headers(skb.data[0])
+        except HeaderCut:
+            skb.data = (skb.linear(),)
+            return parse_headers(skb.data[0])
+    except HeaderError as error:
+        raise GsoError(str(error)) from None
+
+
+def _kind(skb: Skb, headers: Headers) -> SegType | None:
+    """How the device cuts a super-packet; None if it can't."""
+    kind = _KINDS.get((skb.gso_type, headers.version, headers.protocol))
+    if kind is None or headers.fragment or skb.gso_size > MAX_MSS:
+        return None
+    if skb.csum_flags and (skb.csum_start, skb.csum_offset) != (headers.l4, CHECKSUM_OFFSET[headers.protocol]):
+        return None
+    jumbo = _jumbo(skb, headers)
+    ufo = kind is SegType.UFO4
+    if ufo and skb.gso_size & 7:
+        return None
+    header_len = (headers.l4 if ufo else headers.payload) - jumbo
+    if headers.l4 - jumbo > MAX_OFFSET or header_len > MAX_HEADER or skb.len - jumbo - header_len > MAX_PAYLOAD:
+        return None
+    return kind
+
+
+def _fit_header(skb: Skb, headers: Headers, kind: SegType) -> tuple[Pieces, int]:
+    """The packet's bytes with the header as the device wants it, and by how much that is shorter than it was."""
+    jumbo = _jumbo(skb, headers)
+    if kind is SegType.UFO4:
+        # the UDP header is payload of the first fragment, so its checksum must be there
+        completed = replace(skb, destructor=None)
+        complete_checksum(completed)
+        return completed.data, 0
+    if skb.csum_flags and not jumbo:
+        return skb.data, 0
+    first = skb.data[0]
+    head = bytearray(first[: headers.payload])
+    if not skb.csum_flags:
+        # The device starts from the pseudo-header's sum, not from a checksum that is complete. Linux takes the address
+        # in the IP header for it, even where a routing header has hops left.
+        headers.destination = headers.l3 + (16 if headers.version == 4 else 24)
+        at = headers.l4 + CHECKSUM_OFFSET[headers.protocol]
+        head[at : at + 2] = pseudo_header_sum(head, headers, skb.len - headers.l4).to_bytes(2, "big")
+    if jumbo:
+        option = headers.l3 + IPV6_HLEN
+        head[headers.l3 + 6] = head[option]
+        del head[option : option + jumbo]
+    rest = memoryview(first)[headers.payload :]
+    return tuple(piece for piece in (bytes(head), rest, *skb.data[1:]) if len(piece)), jumbo
+
+
+def _jumbo(skb: Skb, headers: Headers) -> int:
+    """Bytes of the hop-by-hop header that marks BIG TCP over IPv6 (RFC 2675), which must not leave; 0: there is none.
+
+    Linux tells it by the packet's size and by the header's own bytes (include/net/ipv6.h).
+    """
+    option = headers.l3 + IPV6_HLEN
+    if headers.version != 6 or skb.len - headers.l3 <= _GRO_LEGACY_MAX_SIZE:
+        return 0
+    first = skb.data[0]
+    found = first[headers.l3 + 6] == IPPROTO_HOPOPTS and first[option : option + 4] == _JUMBO_HEADER
+    return _JUMBO_HLEN if found else 0
