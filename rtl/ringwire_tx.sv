@@ -2,11 +2,11 @@
 // interrupts back. This file only wires the stages together; docs/architecture.md walks a packet through them.
 //
 //   registers - doorbells -> rw_desc_fetch -> rw_desc_pool -> rw_desc_scan -> rw_frame_sched -> rw_sg_walk
-//     -> rw_read_engine -> (memory) -> rw_gather -> rw_frame_buffer -> rw_frame_seq -> rw_egress -> rw_pacer -> wire
-//     -> rw_done -> rw_completion -> (memory) -> rw_interrupt
+//     -> rw_read_engine -> (memory) -> rw_gather -> rw_frame_buffer -> rw_frame_seq -> rw_frame_edit -> rw_egress
+//     -> rw_pacer -> wire -> rw_done -> rw_completion -> (memory) -> rw_interrupt
 //
-// Segmentation has its place between rw_frame_sched and rw_sg_walk (one job a wire frame), header edit and checksum
-// between rw_gather and rw_egress.
+// A packet that is cut is picked segment by segment; its header goes from rw_gather to rw_header_slots, and from there to
+// the front of each segment in rw_egress.
 // Rate: a frame of one beat a cycle inside; on the bus a beat for each beat of payload and one for DATA_W / 128
 // descriptors. Latency: doorbell to first beat below 40 cycles plus two reads.
 `include "rw_check.svh"
@@ -56,7 +56,7 @@ module ringwire_tx #(
     input  logic [1:0]          m_axi_rresp,
     input  logic                m_axi_rlast,
     input  logic                m_axi_rvalid,
-    output logic                m_axi_rready,           // always: room is reserved before a read is asked for
+    output logic                m_axi_rready,           // but for single cycles, always: room is reserved before
     output logic [0:0]          m_axi_awid,
     output logic [63:0]         m_axi_awaddr,
     output logic [7:0]          m_axi_awlen,
@@ -94,7 +94,13 @@ module ringwire_tx #(
     localparam QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1;
     localparam BB       = $clog2(DATA_W / 8);
     localparam BUF_LOG2 = $clog2(BUF_KIB * 1024 / (DATA_W / 8));
-    localparam META_W   = QW + 39;
+    localparam META_W   = QW + 41;
+    localparam EDIT_W   = 86;
+    localparam REQ_W    = 49;
+    localparam CTX_W    = 112;
+    localparam PATCH_W  = 167;
+    localparam SLOT_W   = 5;
+    localparam ROW_W    = SLOT_W + 8 - BB;
     localparam RESERVE  = (MAX_DESC + 7) / 8 + 1;       // chunks of a packet, however it lies in the ring
     localparam CHUNKS   = (QUEUES > 1) ? 64 + RESERVE * QUEUES : 64;
     localparam CW       = $clog2(CHUNKS);
@@ -131,7 +137,7 @@ module ringwire_tx #(
     logic [QUEUES-1:0]    fetch_failed, write_failed, write_failed_reg;
     logic [4:0]           stat_select;
     logic [63:0]          stat_value;
-    logic csr_idle, fetch_idle, pool_idle, scan_idle, sched_idle, walk_idle, read_idle, gather_idle, seq_idle,
+    logic slots_idle, edit_idle, csr_idle, fetch_idle, pool_idle, scan_idle, sched_idle, walk_idle, read_idle, gather_idle, seq_idle,
           egress_idle, pacer_idle, done_idle, cpl_idle, irq_idle, reset_idle;
 
     wire [QUEUES-1:0] q_run   = q_enable & ~q_resetting & ~write_failed_reg;
@@ -171,7 +177,8 @@ module ringwire_tx #(
     logic [7:0]    req_len;
     logic [3:0]    stat_fetched;
 
-    assign m_axi_rready = 1'b1;
+    logic r_ready;
+    assign m_axi_rready = m_axi_rid[0] || r_ready;
     wire r_desc    = m_axi_rvalid && m_axi_rid[0];
     wire r_payload = m_axi_rvalid && !m_axi_rid[0];
     wire r_err     = m_axi_rresp[1];
@@ -199,40 +206,63 @@ module ringwire_tx #(
 
     logic [QUEUES-1:0] sum_some, sum_more;
     logic [QW-1:0] sum_queue;
-    logic [14:0]   sum_len;
+    logic [18:0]   sum_len;
     logic [6:0]    sum_number;
     logic [3:0]    sum_status;
-    logic          sum_report, sum_tstamp, sum_silent, sum_pop;
+    logic          sum_report, sum_tstamp, sum_silent, sum_skip, sum_fixed, sum_partial, sum_csum, sum_tag, sum_pop;
+    logic [2:0]    sum_type;
+    logic [13:0]   sum_mss;
+    logic [8:0]    sum_hdr;
+    logic [7:0]    sum_at, sum_to;
+    logic [15:0]   sum_tci;
     rw_desc_scan #(.QUEUES(QUEUES), .MAX_DESC(MAX_DESC)) scan (
         .clk(clk), .rst(rst), .q_run(~q_resetting), .q_clear(q_clear), .arrived(arrived), .fetch_failed(fetch_failed),
         .rd_en(scan_en), .rd_queue(scan_queue), .rd_index(scan_index), .rd_data(scan_data),
         .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue), .sum_len(sum_len), .sum_number(sum_number),
         .sum_status(sum_status), .sum_report(sum_report), .sum_tstamp(sum_tstamp), .sum_silent(sum_silent),
+        .sum_skip(sum_skip), .sum_type(sum_type), .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(sum_mss),
+        .sum_hdr(sum_hdr), .sum_at(sum_at), .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci),
         .sum_pop(sum_pop), .idle(scan_idle)
     );
 
     // ---- frames are picked, walked, read
-    logic          job_valid, job_ready, job_read, meta_valid;
+    logic          job_valid, job_ready, job_read, job_skip, job_cut, job_last, meta_valid;
+    logic          shape_valid, open_valid, free_valid, fail_valid;
+    logic [14:0]   job_bytes;
+    logic [8:0]    shape_fill, shape_header, shape_sum;
+    logic [SLOT_W-1:0] shape_slot, open_slot, free_slot, fail_slot;
+    logic [REQ_W-1:0]  open_req;
+    logic [EDIT_W-1:0] edit;
+    logic [QW-1:0]     fail_queue;
     logic [QW-1:0] job_queue;
     logic [6:0]    job_number;
     logic [META_W-1:0] meta;
     logic          wire_release, buf_release, kill_release, done_valid, slot_a_release, slot_b_release, event_valid;
     logic [15:0]   wire_bytes, done_index;
     logic [BUF_LOG2:0] buf_beats;
-    logic [14:0]   kill_len, done_bytes;
+    logic [14:0]   done_bytes;
+    logic [11:0]   kill_beats;
+    logic          done_last;
     logic [QW-1:0] done_queue, slot_b_queue, event_queue;
     logic [3:0]    done_status;
     logic [QUEUES-1:0] event_ok, sched_none, walk_none, cpl_none;
 
     rw_frame_sched #(.DATA_W(DATA_W), .QUEUES(QUEUES), .FRAMES(FRAMES), .BUF_LOG2(BUF_LOG2)) sched (
         .clk(clk), .rst(rst), .enable(enable), .at_fetch(at_fetch), .commit_bound(commit_bound), .q_run(q_run),
-        .q_clear(q_clear), .ring_log2(ring_log2), .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue),
+        .q_resetting(q_resetting), .q_clear(q_clear), .ring_log2(ring_log2), .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue),
         .sum_len(sum_len), .sum_number(sum_number), .sum_status(sum_status), .sum_report(sum_report),
-        .sum_tstamp(sum_tstamp), .sum_silent(sum_silent), .sum_pop(sum_pop),
+        .sum_tstamp(sum_tstamp), .sum_silent(sum_silent), .sum_skip(sum_skip), .sum_type(sum_type),
+        .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(sum_mss), .sum_hdr(sum_hdr), .sum_at(sum_at),
+        .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci), .sum_pop(sum_pop),
+        .m_job_skip(job_skip), .m_job_cut(job_cut), .m_job_bytes(job_bytes), .m_job_last(job_last),
+        .m_shape_valid(shape_valid), .m_shape_fill(shape_fill), .m_shape_header(shape_header),
+        .m_shape_sum(shape_sum), .m_shape_slot(shape_slot), .m_edit(edit), .open_valid(open_valid),
+        .open_slot(open_slot), .open_req(open_req), .free_valid(free_valid), .free_slot(free_slot),
+        .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot),
         .m_job_valid(job_valid), .m_job_ready(job_ready), .m_job_queue(job_queue), .m_job_number(job_number),
         .m_job_read(job_read), .m_meta_valid(meta_valid), .m_meta(meta),
         .wire_release(wire_release), .wire_bytes(wire_bytes), .buf_release(buf_release), .buf_beats(buf_beats),
-        .kill_release(kill_release), .kill_len(kill_len), .done_valid(done_valid), .done_queue(done_queue),
+        .kill_release(kill_release), .kill_beats(kill_beats), .done_valid(done_valid), .done_queue(done_queue),
         .slot_a_release(slot_a_release), .slot_a_queue(done_queue), .slot_b_release(slot_b_release),
         .slot_b_queue(slot_b_queue), .con_valid(con_ok), .con_queue(con_queue), .con_number(con_number),
         .event_valid(event_valid), .event_queue(event_queue), .event_ok(event_ok), .none_in_flight(sched_none),
@@ -244,7 +274,8 @@ module ringwire_tx #(
     logic [14:0] frag_len;
     rw_sg_walk #(.QUEUES(QUEUES)) walk (
         .clk(clk), .rst(rst), .q_clear(q_clear), .s_job_valid(job_valid), .s_job_ready(job_ready),
-        .s_job_queue(job_queue), .s_job_number(job_number), .s_job_read(job_read),
+        .s_job_queue(job_queue), .s_job_number(job_number), .s_job_read(job_read), .s_job_skip(job_skip),
+        .s_job_cut(job_cut), .s_job_bytes(job_bytes), .s_job_last(job_last),
         .rd_en(walk_en), .rd_queue(walk_queue), .rd_index(walk_index), .rd_data(walk_data),
         .give_valid(give_valid), .give_queue(give_queue), .m_frag_valid(frag_valid), .m_frag_ready(frag_ready),
         .m_frag_addr(frag_addr), .m_frag_len(frag_len), .m_frag_first(frag_first), .m_frag_last(frag_last),
@@ -270,15 +301,31 @@ module ringwire_tx #(
     assign m_axi_arprot  = 3'b000;
 
     // ---- bytes are gathered, kept until the frame is whole, and sent
-    logic                buf_wr, buf_rd, frame_valid, frame_err;
+    logic                buf_wr, buf_rd, frame_valid, frame_err, head_wr, head_last, head_rd;
+    logic [15:0]         frame_sum;
+    logic [SLOT_W-1:0]   head_slot, ctx_slot;
+    logic [ROW_W-1:0]    head_wr_row, head_rd_row;
+    logic [DATA_W-1:0]   head_data;
+    logic                ctx_ready;
+    logic [REQ_W-1:0]    ctx_req;
+    logic [CTX_W-1:0]    ctx;
     logic [BUF_LOG2-1:0] buf_wr_addr, buf_rd_addr;
     logic [DATA_W-1:0]   buf_wr_data, buf_rd_data;
-    rw_gather #(.DATA_W(DATA_W), .BUF_LOG2(BUF_LOG2)) gather (
+    rw_gather #(.DATA_W(DATA_W), .BUF_LOG2(BUF_LOG2), .FRAMES(FRAMES), .SLOT_W(SLOT_W)) gather (
         .clk(clk), .rst(rst), .s_burst_valid(burst_valid), .s_burst_ready(burst_ready),
         .s_burst_offset(burst_offset), .s_burst_len(burst_len), .s_burst_first(burst_first),
-        .s_burst_last(burst_last), .r_valid(r_payload), .r_data(m_axi_rdata), .r_err(r_err), .r_last(m_axi_rlast),
+        .s_burst_last(burst_last), .s_shape_valid(shape_valid), .s_shape_fill(shape_fill),
+        .s_shape_header(shape_header), .s_shape_sum(shape_sum), .s_shape_slot(shape_slot),
+        .r_valid(r_payload), .r_ready(r_ready), .r_data(m_axi_rdata), .r_err(r_err), .r_last(m_axi_rlast),
         .wr_en(buf_wr), .wr_addr(buf_wr_addr), .wr_data(buf_wr_data),
-        .m_frame_valid(frame_valid), .m_frame_err(frame_err), .idle(gather_idle)
+        .header_en(head_wr), .header_row(head_wr_row), .header_last(head_last), .header_slot(head_slot),
+        .m_frame_valid(frame_valid), .m_frame_err(frame_err), .m_frame_sum(frame_sum), .idle(gather_idle)
+    );
+    rw_header_slots #(.DATA_W(DATA_W), .SLOT_W(SLOT_W)) header_slots (
+        .clk(clk), .rst(rst), .open_valid(open_valid), .open_slot(open_slot), .open_req(open_req),
+        .wr_en(head_wr), .wr_row(head_wr_row), .wr_data(buf_wr_data), .wr_last(head_last), .wr_slot(head_slot),
+        .rd_en(head_rd), .rd_row(head_rd_row), .rd_data(head_data),
+        .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx), .idle(slots_idle)
     );
     rw_frame_buffer #(.DATA_W(DATA_W), .LOG2(BUF_LOG2)) frame_buffer (
         .clk(clk), .wr_en(buf_wr), .wr_addr(buf_wr_addr), .wr_data(buf_wr_data),
@@ -286,19 +333,31 @@ module ringwire_tx #(
     );
 
     logic              b_cpl_valid, b_cpl_ready, b_cpl_tstamp;
+    logic [19:0]       a_cpl_segments, b_cpl_segments;
     logic [QW-1:0]     b_cpl_queue;
     logic [15:0]       b_cpl_index;
     logic [3:0]        b_cpl_status;
     logic [63:0]       b_cpl_time;
-    logic              ready_valid, ready_ready;
-    logic [META_W-1:0] ready_meta;
+    logic               whole_valid, whole_ready, ready_valid, ready_ready;
+    logic [META_W-1:0]  whole_meta, ready_meta;
+    logic [EDIT_W-1:0]  whole_edit, ready_edit;
+    logic [15:0]        whole_sum;
+    logic [PATCH_W-1:0] ready_patch;
     rw_frame_seq #(.QUEUES(QUEUES), .FRAMES(FRAMES)) seq (
-        .clk(clk), .rst(rst), .tod(tod), .s_meta_valid(meta_valid), .s_meta(meta), .s_frame_valid(frame_valid),
-        .s_frame_err(frame_err), .m_meta_valid(ready_valid), .m_meta_ready(ready_ready), .m_meta(ready_meta),
+        .clk(clk), .rst(rst), .tod(tod), .s_meta_valid(meta_valid), .s_meta(meta), .s_edit(edit),
+        .s_frame_valid(frame_valid), .s_frame_err(frame_err), .s_frame_sum(frame_sum), .m_meta_valid(whole_valid),
+        .m_meta_ready(whole_ready), .m_meta(whole_meta), .m_edit(whole_edit), .m_sum(whole_sum),
+        .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot), .m_cpl_segments(b_cpl_segments),
         .m_cpl_valid(b_cpl_valid), .m_cpl_ready(b_cpl_ready), .m_cpl_queue(b_cpl_queue), .m_cpl_index(b_cpl_index),
         .m_cpl_status(b_cpl_status), .m_cpl_tstamp(b_cpl_tstamp), .m_cpl_time(b_cpl_time),
-        .slot_release(slot_b_release), .slot_queue(slot_b_queue), .kill_release(kill_release), .kill_len(kill_len),
-        .idle(seq_idle)
+        .slot_release(slot_b_release), .slot_queue(slot_b_queue), .kill_release(kill_release),
+        .kill_beats(kill_beats), .idle(seq_idle)
+    );
+    rw_frame_edit #(.QW(QW)) editor (
+        .clk(clk), .rst(rst), .s_valid(whole_valid), .s_ready(whole_ready), .s_meta(whole_meta), .s_edit(whole_edit),
+        .s_sum(whole_sum), .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx),
+        .m_valid(ready_valid), .m_ready(ready_ready), .m_meta(ready_meta), .m_edit(ready_edit), .m_patch(ready_patch),
+        .idle(edit_idle)
     );
 
     logic              info_valid, info_ready, beat_valid, beat_ready, beat_last;
@@ -308,7 +367,9 @@ module ringwire_tx #(
     logic [BB-1:0]     beat_end;
     rw_egress #(.DATA_W(DATA_W), .QUEUES(QUEUES), .BUF_LOG2(BUF_LOG2)) egress (
         .clk(clk), .rst(rst), .q_resetting(q_resetting), .byte_time(byte_time),
-        .s_meta_valid(ready_valid), .s_meta_ready(ready_ready), .s_meta(ready_meta),
+        .s_meta_valid(ready_valid), .s_meta_ready(ready_ready), .s_meta(ready_meta), .s_edit(ready_edit),
+        .s_patch(ready_patch), .header_en(head_rd), .header_row(head_rd_row), .header_data(head_data),
+        .free_valid(free_valid), .free_slot(free_slot),
         .rd_en(buf_rd), .rd_addr(buf_rd_addr), .rd_data(buf_rd_data), .buf_release(buf_release),
         .buf_beats(buf_beats), .m_info_valid(info_valid), .m_info_ready(info_ready), .m_info_meta(info_meta),
         .m_info_time(info_time), .m_beat_valid(beat_valid), .m_beat_ready(beat_ready), .m_beat_data(beat_data),
@@ -341,8 +402,9 @@ module ringwire_tx #(
         .clk(clk), .rst(rst), .tod(tod), .s_done_valid(left_valid), .s_done_room(left_room), .s_done_meta(left_meta),
         .s_done_start(left_start), .s_done_end(left_end), .m_cpl_valid(a_cpl_valid), .m_cpl_ready(a_cpl_ready),
         .m_cpl_queue(a_cpl_queue), .m_cpl_index(a_cpl_index), .m_cpl_status(a_cpl_status),
-        .m_cpl_tstamp(a_cpl_tstamp), .m_cpl_time(a_cpl_time), .done_valid(done_valid), .done_queue(done_queue),
-        .done_index(done_index), .done_status(done_status), .done_bytes(done_bytes), .slot_release(slot_a_release),
+        .m_cpl_tstamp(a_cpl_tstamp), .m_cpl_segments(a_cpl_segments), .m_cpl_time(a_cpl_time),
+        .done_valid(done_valid), .done_queue(done_queue), .done_index(done_index), .done_status(done_status),
+        .done_last(done_last), .done_bytes(done_bytes), .slot_release(slot_a_release),
         .deadline_valid(done_waits), .deadline(done_deadline), .idle(done_idle)
     );
 
@@ -350,9 +412,9 @@ module ringwire_tx #(
         .clk(clk), .rst(rst), .tod(tod), .q_enable(q_run), .q_hurry(~q_run), .q_clear(q_clear),
         .ring_log2(ring_log2), .cpl_base(cpl_base), .head_addr(head_addr), .threshold(cpl_threshold),
         .timer_ns(cpl_timer_ns), .s_a_valid(a_cpl_valid), .s_a_ready(a_cpl_ready), .s_a_queue(a_cpl_queue),
-        .s_a_index(a_cpl_index), .s_a_status(a_cpl_status), .s_a_tstamp(a_cpl_tstamp), .s_a_time(a_cpl_time),
+        .s_a_index(a_cpl_index), .s_a_status(a_cpl_status), .s_a_tstamp(a_cpl_tstamp), .s_a_segments(a_cpl_segments), .s_a_time(a_cpl_time),
         .s_b_valid(b_cpl_valid), .s_b_ready(b_cpl_ready), .s_b_queue(b_cpl_queue), .s_b_index(b_cpl_index),
-        .s_b_status(b_cpl_status), .s_b_tstamp(b_cpl_tstamp), .s_b_time(b_cpl_time),
+        .s_b_status(b_cpl_status), .s_b_tstamp(b_cpl_tstamp), .s_b_segments(b_cpl_segments), .s_b_time(b_cpl_time),
         .bad_doorbell(bad_doorbell), .tail(tail), .event_ok(event_ok), .event_valid(event_valid),
         .event_queue(event_queue), .m_axi_awaddr(m_axi_awaddr), .m_axi_awlen(m_axi_awlen),
         .m_axi_awvalid(m_axi_awvalid), .m_axi_awready(m_axi_awready), .m_axi_wdata(m_axi_wdata),
@@ -378,7 +440,8 @@ module ringwire_tx #(
     );
 
     rw_stats #(.QUEUES(QUEUES)) stats (
-        .clk(clk), .rst(rst), .done_valid(done_valid), .done_status(done_status), .done_bytes(done_bytes),
+        .clk(clk), .rst(rst), .done_valid(done_valid), .done_status(done_status), .done_last(done_last),
+        .done_bytes(done_bytes),
         .fetched(stat_fetched), .read(stat_read), .cpl(stat_cpl), .head(stat_head), .irq(irq), .doorbell(db_valid),
         .bad_doorbell(bad_doorbell), .write_failed(write_failed), .select(stat_select), .value(stat_value)
     );
@@ -391,7 +454,7 @@ module ringwire_tx #(
     );
     integer k;
     always_ff @(posedge clk) begin
-        if (done_valid) head[done_queue*16 +: 16] <= done_index;
+        if (done_valid && done_last) head[done_queue*16 +: 16] <= done_index;
         for (k = 0; k < QUEUES; k = k + 1) begin
             if (write_failed[k]) write_failed_reg[k] <= 1'b1;
             if (rst || q_clear[k]) begin
@@ -403,7 +466,7 @@ module ringwire_tx #(
 
     // ---- when may the clock stop, and until when
     assign quiet = !rst && csr_idle && fetch_idle && pool_idle && scan_idle && sched_idle && walk_idle && read_idle
-                && gather_idle && seq_idle && egress_idle && pacer_idle && done_idle && cpl_idle && irq_idle
+                && gather_idle && slots_idle && seq_idle && edit_idle && egress_idle && pacer_idle && done_idle && cpl_idle && irq_idle
                 && reset_idle && !m_axi_rvalid;
     assign deadline_valid = pacer_waits || done_waits || cpl_waits || irq_waits;
     wire [63:0] pacer_or_done = (pacer_waits && (!done_waits || pacer_deadline < done_deadline))

@@ -29,6 +29,7 @@ module rw_completion #(
     input  logic [15:0]          s_a_index,
     input  logic [3:0]           s_a_status,
     input  logic                 s_a_tstamp,
+    input  logic [19:0]          s_a_segments,
     input  logic [63:0]          s_a_time,
     input  logic                 s_b_valid,
     output logic                 s_b_ready,
@@ -36,6 +37,7 @@ module rw_completion #(
     input  logic [15:0]          s_b_index,
     input  logic [3:0]           s_b_status,
     input  logic                 s_b_tstamp,
+    input  logic [19:0]          s_b_segments,
     input  logic [63:0]          s_b_time,
     // refused doorbells, and the tails that hold
     input  logic [QUEUES-1:0]    bad_doorbell,
@@ -70,7 +72,7 @@ module rw_completion #(
 `include "ringwire_regs.svh"
     localparam DW    = $clog2(DEPTH);
     localparam MW    = $clog2(QUEUES * DEPTH);          // bits of an index into all that is gathered
-    localparam EW    = 64 + 16 + 4 + 1;
+    localparam EW    = 20 + 64 + 16 + 4 + 1;
     localparam LANES = (DATA_W >= 128) ? DATA_W / 128 : 1;
     localparam LINE  = LANES * 128;                     // bits of what one write can hold
     localparam LB    = $clog2(LANES);
@@ -106,9 +108,9 @@ module rw_completion #(
     wire          put       = bad_any || a_ok || b_ok;
     wire [QW-1:0] put_queue = bad_any ? bad_queue : a_ok ? s_a_queue : s_b_queue;
     wire [15:0]   held_tail = tail[bad_queue*16 +: 16] & ~(16'hffff << ring_log2[bad_queue*4 +: 4]);
-    wire [EW-1:0] put_entry = bad_any ? {tod, held_tail, STATUS_BAD_DOORBELL[3:0], 1'b0}
-                            : a_ok    ? {s_a_time, s_a_index, s_a_status, s_a_tstamp}
-                                      : {s_b_time, s_b_index, s_b_status, s_b_tstamp};
+    wire [EW-1:0] put_entry = bad_any ? {20'd0, tod, held_tail, STATUS_BAD_DOORBELL[3:0], 1'b0}
+                            : a_ok    ? {s_a_segments, s_a_time, s_a_index, s_a_status, s_a_tstamp}
+                                      : {s_b_segments, s_b_time, s_b_index, s_b_status, s_b_tstamp};
     wire          put_urgent = put_entry[4:1] != STATUS_OK[3:0];
 
     // ---- choose a queue whose time has come
@@ -159,7 +161,7 @@ module rw_completion #(
     wire [3:0]  log2      = ring_log2[queue_reg*4 +: 4];
     wire [16:0] passes    = {1'b1, ring_at} >> log2;    // lowest bit: of the pass over the ring
     wire [15:0] slot      = ring_at & ~(16'hffff << log2);
-    wire [127:0] record   = {~passes[0], 11'd0, 19'd0, !entry_err, 7'd0, entry[0], 4'd0, entry[4:1], entry[5 +: 16],
+    wire [127:0] record   = {~passes[0], 11'd0, entry[85 +: 20], 7'd0, entry[0], 4'd0, entry[4:1], entry[5 +: 16],
                              entry[21 +: 64]};
     wire [63:0] head_record = {32'd0, issued_reg[queue_reg], head_index_reg};
 

@@ -24,22 +24,35 @@ module rw_desc_scan #(
     output logic [QUEUES-1:0]    sum_some,              // at least one
     output logic [QUEUES-1:0]    sum_more,              // at least two
     input  logic [QW-1:0]        sum_queue,
-    output logic [14:0]          sum_len,               // frame length, bytes
+    output logic [18:0]          sum_len,               // packet length, bytes
     output logic [6:0]           sum_number,            // descriptors
     output logic [3:0]           sum_status,            // 0, or why the packet is condemned
     output logic                 sum_report,            // a completion is asked for
     output logic                 sum_tstamp,            // ... with the wire's time stamp
     output logic                 sum_silent,            // part of a condemned packet whose end is still to come
+    output logic                 sum_skip,              // the first descriptor is an offload descriptor
+    output logic [2:0]           sum_type,              // SEG_*: how the packet is to be cut
+    output logic                 sum_fixed,             // ... with one IPv4 id
+    output logic                 sum_partial,           // ... and checksums left at the pseudo-header sum
+    output logic [13:0]          sum_mss,               // bytes
+    output logic [8:0]           sum_hdr,               // bytes
+    output logic [7:0]           sum_at,                // L3, or CSUM_START
+    output logic [7:0]           sum_to,                // L4, or CSUM_OFFSET
+    output logic                 sum_csum,              // a checksum is to be completed
+    output logic                 sum_tag,               // a tag is to be inserted
+    output logic [15:0]          sum_tci,
     input  logic                 sum_pop,
     output logic                 idle
 );
 `include "ringwire_regs.svh"
     localparam DW = $clog2(DEPTH);
     localparam MW = $clog2(QUEUES * DEPTH);             // bits of an index into all summaries
-    localparam SW = 15 + 7 + 4 + 3;
+    localparam RW = 3 + 2 + 14 + 9 + 8 + 8;             // an offload descriptor's request
+    localparam AW = 1 + 8 + 8 + 1 + 16;                 // what the first data descriptor asks for
+    localparam SW = 19 + 7 + 4 + 4 + (RW - 16) + AW;
     localparam [15:0] LEGAL_FLAGS = DESC_FLAG_EOP | DESC_FLAG_REPORT | DESC_FLAG_TSTAMP | DESC_FLAG_CSUM
                                   | DESC_FLAG_VLAN | DESC_FLAG_OFFLOAD;
-    localparam [15:0] OFFLOAD_FLAGS = DESC_FLAG_CSUM | DESC_FLAG_VLAN | DESC_FLAG_OFFLOAD;
+    localparam [15:0] ASK_FLAGS = DESC_FLAG_CSUM | DESC_FLAG_VLAN;
 
     // ---- stage 0: which queue; it keeps its turn for up to 8 descriptors
     logic [15:0]   next_reg [0:QUEUES-1];               // ring counter: next descriptor to scan
@@ -81,43 +94,94 @@ module rw_desc_scan #(
     // ---- stage 2: check it
     logic          s2_valid_reg, s2_fail_reg;
     logic [QW-1:0] s2_queue_reg;
-    logic [16:0]   len_reg    [0:QUEUES-1];             // of the packet so far
+    logic [18:0]   len_reg    [0:QUEUES-1];             // of the packet so far
     logic [6:0]    number_reg [0:QUEUES-1];
     logic [3:0]    status_reg [0:QUEUES-1];
     logic [1:0]    wish_reg   [0:QUEUES-1];             // {tstamp, report}
+    logic          skip_reg   [0:QUEUES-1];             // there was an offload descriptor
+    logic          data_reg   [0:QUEUES-1];             // there was a data descriptor
+    logic [RW-1:0] req_mem    [0:QUEUES-1];
+    logic [AW-1:0] ask_mem    [0:QUEUES-1];
 
     wire [15:0] d_len   = rd_data[DESC_LEN_LSB +: DESC_LEN_W];
     wire [15:0] d_flags = rd_data[DESC_FLAGS_LSB +: DESC_FLAGS_W];
-    wire        unused  = &{1'b0, rd_data[127:96], rd_data[63:0]};   // address and offload fields: not looked at here
-    wire [16:0] len_sum = len_reg[s2_queue_reg] + {1'b0, d_len};
+    wire        eop     = (d_flags & DESC_FLAG_EOP) != 16'd0;
+    wire        is_off  = (d_flags & DESC_FLAG_OFFLOAD) != 16'd0;
+
+    // the request of an offload descriptor, and whether it can be
+    wire [2:0]  o_type = rd_data[OFFLOAD_TYPE_LSB +: OFFLOAD_TYPE_W];
+    wire [8:0]  o_hdr  = rd_data[OFFLOAD_HDR_LEN_LSB +: OFFLOAD_HDR_LEN_W];
+    wire [7:0]  o_l3   = rd_data[OFFLOAD_L3_LSB +: OFFLOAD_L3_W];
+    wire [7:0]  o_l4   = rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W];
+    wire        o_six  = o_type == SEG_TCP6 || o_type == SEG_UDP6;
+    wire        o_tcp  = o_type == SEG_TCP4 || o_type == SEG_TCP6;
+    wire        o_udp  = o_type == SEG_UDP4 || o_type == SEG_UDP6;
+    wire [8:0]  ip_len = {1'b0, o_l4} - {1'b0, o_l3};   // lengths below 0 are seen as 256 and more
+    wire [9:0]  l4_len = {1'b0, o_hdr} - {2'd0, o_l4};
+    wire        ip_ok  = !o_l3[0] && o_l3 >= 8'd14 && ip_len[1:0] == 2'd0
+                      && (o_six ? ip_len >= 9'd40 && !ip_len[8] : ip_len >= 9'd20 && ip_len <= 9'd60);
+    wire        l4_ok  = o_tcp ? l4_len >= 10'd20 && l4_len <= 10'd60 && l4_len[1:0] == 2'd0
+                       : o_udp ? l4_len == 10'd8 : l4_len == 10'd0 && d_len[2:0] == 3'd0;
+    wire        mss_ok = d_len != 16'd0 && {16'd0, d_len} <= MAX_MSS;
+    wire        o_zero = rd_data[OFFLOAD_RESERVED_LSB +: OFFLOAD_RESERVED_W] == '0
+                      && rd_data[OFFLOAD_RESERVED_HIGH_LSB +: OFFLOAD_RESERVED_HIGH_W] == '0;
+    wire        o_none = o_type == SEG_NONE && d_len == 16'd0 && o_hdr == '0 && o_l3 == '0 && o_l4 == '0
+                      && !rd_data[OFFLOAD_ID_FIXED_LSB] && !rd_data[OFFLOAD_CSUM_PARTIAL_LSB];
+    wire        o_ok   = o_zero && (o_none || (o_type != SEG_NONE && o_type <= SEG_UFO4 && mss_ok && ip_ok && l4_ok
+                                               && {23'd0, o_hdr} <= MAX_HEADER));
+
+    // the packet, with this descriptor
+    wire [RW-1:0] req_now = {o_type, rd_data[OFFLOAD_ID_FIXED_LSB], rd_data[OFFLOAD_CSUM_PARTIAL_LSB], d_len[13:0],
+                             o_hdr, o_l3, o_l4};
+    wire [AW-1:0] ask_now = {(d_flags & DESC_FLAG_CSUM) != 16'd0, rd_data[DESC_CSUM_START_LSB +: 8],
+                             rd_data[DESC_CSUM_OFFSET_LSB +: 8], (d_flags & DESC_FLAG_VLAN) != 16'd0,
+                             rd_data[DESC_VLAN_TCI_LSB +: 16]};
+    wire          first_data = !is_off && !data_reg[s2_queue_reg];
+    wire [RW-1:0] req = skip_reg[s2_queue_reg] ? req_mem[s2_queue_reg] : {RW{1'b0}};
+    wire [AW-1:0] ask = first_data ? ask_now : ask_mem[s2_queue_reg];
+    wire          cut = req[RW-1 -: 3] != SEG_NONE;
+    wire [8:0]    hdr = req[16 +: 9];
+    wire [7:0]    csum_start = ask[25 +: 8];
+    wire [7:0]    csum_to    = ask[17 +: 8];
+    wire [18:0] len_sum = len_reg[s2_queue_reg] + (is_off ? 19'd0 : {3'd0, d_len});
+    wire [18:0] len_max = cut ? {10'd0, hdr} + MAX_PAYLOAD[18:0] : MAX_FRAME[18:0];
     wire [6:0]  number  = number_reg[s2_queue_reg] + 7'd1;
     wire [1:0]  wish    = wish_reg[s2_queue_reg]
                         | {(d_flags & DESC_FLAG_TSTAMP) != 16'd0, (d_flags & DESC_FLAG_REPORT) != 16'd0};
-    wire        eop     = (d_flags & DESC_FLAG_EOP) != 16'd0;
     wire        overfull = !eop && number == MAX_DESC[6:0];
+    wire        bad_flags = (d_flags & ~LEGAL_FLAGS) != 16'd0
+                         || (is_off && (number_reg[s2_queue_reg] != 7'd0 || eop))
+                         || (!first_data && (d_flags & ASK_FLAGS) != 16'd0)
+                         || (first_data && cut && ask_now[AW-1]);
+    wire [9:0]  csum_end = {2'd0, csum_start} + {2'd0, csum_to} + 10'd2;
     logic [3:0] verdict;                                // the first error of the packet stays
     always_comb begin
         verdict = status_reg[s2_queue_reg];
         if (verdict == STATUS_OK[3:0]) begin
-            if ((d_flags & ~LEGAL_FLAGS) != 16'd0)          verdict = STATUS_BAD_FLAGS[3:0];
-            else if ((d_flags & OFFLOAD_FLAGS) != 16'd0)    verdict = STATUS_UNSUPPORTED[3:0];
-            else if (d_len == 16'd0 || {16'd0, d_len} > MAX_BUFFER) verdict = STATUS_BAD_LENGTH[3:0];
-            else if ({15'd0, len_sum} > MAX_FRAME)          verdict = STATUS_TOO_LONG[3:0];
+            if (bad_flags)                                  verdict = STATUS_BAD_FLAGS[3:0];
+            else if (is_off && !o_ok)                       verdict = STATUS_BAD_OFFLOAD[3:0];
+            else if (!is_off && (d_len == 16'd0 || {16'd0, d_len} > MAX_BUFFER)) verdict = STATUS_BAD_LENGTH[3:0];
+            else if (len_sum > len_max)                     verdict = STATUS_TOO_LONG[3:0];
             else if (overfull)                              verdict = STATUS_TOO_MANY_DESC[3:0];
+            else if (eop && ask[AW-1] && len_sum < {9'd0, csum_end}) verdict = STATUS_BAD_CSUM[3:0];
+            else if (eop && ((cut && len_sum <= {10'd0, hdr}) || (ask[16] && len_sum < 19'd14)))
+                verdict = STATUS_BAD_OFFLOAD[3:0];
         end
     end
 
     wire push = s2_valid_reg && (eop || overfull || s2_fail_reg);
     wire [SW-1:0] summary = s2_fail_reg
-        ? {15'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 3'b001}
-        : {len_sum[14:0], number, verdict, overfull, wish};
+        ? {19'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 4'b0001, {(RW-16+AW){1'b0}}}
+        : {len_sum, number, verdict, overfull, skip_reg[s2_queue_reg], wish,
+           req[RW-1:16], ask[AW-1], cut ? req[15:0] : {csum_start, csum_to}, ask[16:0]};
 
     // ---- summaries
     logic [SW-1:0] sum_mem [0:QUEUES*DEPTH-1];
     logic [DW-1:0] wr_reg [0:QUEUES-1];
     logic [DW-1:0] rd_reg [0:QUEUES-1];
     wire [SW-1:0] oldest = sum_mem[MW'({sum_queue, rd_reg[sum_queue]})];
-    assign {sum_len, sum_number, sum_status, sum_silent, sum_tstamp, sum_report} = oldest;
+    assign {sum_len, sum_number, sum_status, sum_silent, sum_skip, sum_tstamp, sum_report, sum_type, sum_fixed,
+            sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = oldest;
 
     assign idle = !s2_valid_reg && !turn_valid_reg && ready == '0;
 
@@ -138,13 +202,19 @@ module rw_desc_scan #(
                 len_reg[s2_queue_reg]    <= '0;
                 number_reg[s2_queue_reg] <= '0;
                 wish_reg[s2_queue_reg]   <= '0;
+                skip_reg[s2_queue_reg]   <= 1'b0;
+                data_reg[s2_queue_reg]   <= 1'b0;
                 // beyond MAX_DESC descriptors the packet stays condemned until its EOP
                 status_reg[s2_queue_reg] <= (overfull && !s2_fail_reg) ? verdict : STATUS_OK[3:0];
                 sum_mem[MW'({s2_queue_reg, wr_reg[s2_queue_reg]})] <= summary;
                 wr_reg[s2_queue_reg] <= wr_reg[s2_queue_reg] + 1'b1;
             end else begin
                 // a length that has passed every limit stays there, so that the sum can't wrap
-                len_reg[s2_queue_reg]    <= len_sum[16] ? 17'h10000 : len_sum;
+                len_reg[s2_queue_reg]    <= (len_sum > len_max) ? 19'h60000 : len_sum;
+                skip_reg[s2_queue_reg]   <= skip_reg[s2_queue_reg] || is_off;
+                data_reg[s2_queue_reg]   <= data_reg[s2_queue_reg] || !is_off;
+                if (is_off)     req_mem[s2_queue_reg] <= req_now;
+                if (first_data) ask_mem[s2_queue_reg] <= ask_now;
                 number_reg[s2_queue_reg] <= number;
                 wish_reg[s2_queue_reg]   <= wish;
                 status_reg[s2_queue_reg] <= verdict;
@@ -167,6 +237,8 @@ module rw_desc_scan #(
                 number_reg[k] <= '0;
                 status_reg[k] <= '0;
                 wish_reg[k]   <= '0;
+                skip_reg[k]   <= 1'b0;
+                data_reg[k]   <= 1'b0;
                 wr_reg[k]     <= '0;
                 rd_reg[k]     <= '0;
                 count_reg[k]  <= '0;

@@ -5,14 +5,14 @@
 module rw_done #(
     parameter QUEUES = 1,                               // transmit queues
     parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
-    parameter META_W = QW + 39                          // frame record; derived
+    parameter META_W = QW + 41                          // rw_frame.svh
 ) (
     input  logic              clk,
     input  logic              rst,
     input  logic [63:0]       tod,                      // 48.16 ns
     input  logic              s_done_valid,
     output logic              s_done_room,              // for two more
-    input  logic [META_W-1:0] s_done_meta,              // {queue, index, len, status, report, tstamp, at_fetch, 0}
+    input  logic [META_W-1:0] s_done_meta,
     input  logic [63:0]       s_done_start,
     input  logic [63:0]       s_done_end,
     output logic              m_cpl_valid,
@@ -21,11 +21,13 @@ module rw_done #(
     output logic [15:0]       m_cpl_index,
     output logic [3:0]        m_cpl_status,
     output logic              m_cpl_tstamp,
+    output logic [19:0]       m_cpl_segments,
     output logic [63:0]       m_cpl_time,
     output logic              done_valid,               // a frame has left the pipeline
     output logic [QW-1:0]     done_queue,
     output logic [15:0]       done_index,
     output logic [3:0]        done_status,
+    output logic              done_last,                // ... and its packet with it
     output logic [14:0]       done_bytes,               // on the wire, padded, without FCS
     output logic              slot_release,             // ... without a completion
     output logic              deadline_valid,
@@ -33,6 +35,7 @@ module rw_done #(
     output logic              idle
 );
 `include "ringwire_regs.svh"
+`include "rw_frame.svh"
     logic              head_valid, room_for_one;
     logic [META_W-1:0] meta;
     logic [63:0]       start, fcs_end;
@@ -42,28 +45,45 @@ module rw_done #(
         .s_valid(s_done_valid), .s_ready(room_for_one), .s_data({s_done_meta, s_done_start, s_done_end}),
         .m_valid(head_valid), .m_ready(done_valid), .m_data({meta, start, fcs_end})
     );
-    wire   unused = meta[0];                            // spare bit of the record
+    wire   unused = meta[F_DROP];
     assign s_done_room = count < 6'd30;
 
-    wire [14:0] len    = meta[8 +: 15];
+    logic [18:0] sent_reg [0:QUEUES-1];                 // segments of the queue's packet that have left so far
+    logic [63:0] begin_reg [0:QUEUES-1];                // first beat of its first one
+    wire [QW-1:0] queue = meta[F_QUEUE +: QW];
+    wire [14:0] len    = meta[F_LEN +: 15];
+    wire [3:0]  status = meta[F_STATUS +: 4];
+    wire        good   = status == STATUS_OK[3:0];
     wire        ended  = head_valid && tod >= fcs_end;
-    wire        here   = !meta[1];                      // else it was completed when it was in the buffer
-    wire        wanted = here && (meta[3] || meta[7:4] != STATUS_OK[3:0]);
+    wire        here   = !meta[F_FETCH] && meta[F_LAST]; // else it was completed when it was in the buffer
+    wire        wanted = here && (meta[F_REPORT] || !good) && status != STATUS_CLOSED;
     assign m_cpl_valid  = ended && wanted;
-    assign m_cpl_queue  = meta[META_W-1 -: QW];
-    assign m_cpl_index  = meta[23 +: 16];
-    assign m_cpl_status = meta[7:4];
-    assign m_cpl_tstamp = meta[2];
-    assign m_cpl_time   = start;
+    assign m_cpl_queue  = queue;
+    assign m_cpl_index  = meta[F_INDEX +: 16];
+    assign m_cpl_status = status;
+    assign m_cpl_tstamp = meta[F_TSTAMP];
+    assign m_cpl_segments = {1'b0, sent_reg[queue]} + {19'd0, good};
+    assign m_cpl_time   = meta[F_FIRST] ? start : begin_reg[queue];
     assign done_valid   = ended && (!wanted || m_cpl_ready);
-    assign done_queue   = m_cpl_queue;
+    assign done_queue   = queue;
     assign done_index   = m_cpl_index;
-    assign done_status  = m_cpl_status;
+    assign done_status  = status;
+    assign done_last    = meta[F_LAST];
     assign done_bytes   = (len < 15'd60) ? 15'd60 : len;
     assign slot_release = done_valid && here && !wanted;
     assign deadline_valid = head_valid && !ended;
     assign deadline       = fcs_end;
     assign idle           = !ended;
+
+    integer k;
+    always_ff @(posedge clk) begin
+        if (done_valid) begin
+            sent_reg[queue] <= done_last ? 19'd0 : sent_reg[queue] + {18'd0, good};
+            if (meta[F_FIRST]) begin_reg[queue] <= start;
+        end
+        if (rst)
+            for (k = 0; k < QUEUES; k = k + 1) sent_reg[k] <= '0;
+    end
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(ended_frame_finds_room, !s_done_valid || room_for_one)

@@ -1,7 +1,7 @@
-// Egress: reads whole frames out of the frame buffer, pads short ones to 60 bytes, and works out what each costs on the
-// wire. A frame that is not to be sent (condemned, failed, or of a queue in reset) goes on as a record without beats, so
-// that completions stay in order.
-// Rate: a beat a cycle, without a gap inside or between frames. Latency: 3 cycles to the first beat.
+// Egress: reads whole frames out of the frame buffer, segments behind their header from its slot, puts the edited fields
+// over them, inserts a tag, pads short ones to 60 bytes, and works out what each costs on the wire. A frame that is not to
+// be sent (condemned, failed, or of a queue in reset) goes on as a record without beats, so that completions stay in order.
+// Rate: a beat a cycle, without a gap inside or between frames. Latency: 4 cycles to the first beat.
 `include "rw_check.svh"
 module rw_egress #(
     parameter DATA_W   = 512,                           // width of a beat, bits
@@ -9,7 +9,11 @@ module rw_egress #(
     parameter QUEUES   = 1,                             // transmit queues
     parameter QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
-    parameter META_W   = QW + 39                        // frame record; derived
+    parameter META_W   = QW + 41,                       // rw_frame.svh
+    parameter EDIT_W   = 86,                            // rw_frame.svh
+    parameter PATCH_W  = 167,                           // rw_frame.svh
+    parameter SLOT_W   = 5,                             // bits of a header slot's number
+    parameter ROW_W    = SLOT_W + 8 - BB                // bits of a row of the header slots; derived
 ) (
     input  logic                clk,
     input  logic                rst,
@@ -18,11 +22,19 @@ module rw_egress #(
     // frames in the buffer, in order
     input  logic                s_meta_valid,
     output logic                s_meta_ready,
-    input  logic [META_W-1:0]   s_meta,                 // {queue, index, len, status, report, tstamp, at_fetch, 0}
+    input  logic [META_W-1:0]   s_meta,
+    input  logic [EDIT_W-1:0]   s_edit,
+    input  logic [PATCH_W-1:0]  s_patch,
     // frame buffer
     output logic                rd_en,
     output logic [BUF_LOG2-1:0] rd_addr,
     input  logic [DATA_W-1:0]   rd_data,                // a cycle later
+    // header slots
+    output logic                header_en,
+    output logic [ROW_W-1:0]    header_row,
+    input  logic [DATA_W-1:0]   header_data,            // a cycle later
+    output logic                free_valid,             // the packet's last segment is through
+    output logic [SLOT_W-1:0]   free_slot,
     output logic                buf_release,
     output logic [BUF_LOG2:0]   buf_beats,
     // frames: a record each ...
@@ -39,16 +51,22 @@ module rw_egress #(
     output logic                idle
 );
 `include "ringwire_regs.svh"
+`include "rw_frame.svh"
     localparam BYTES = DATA_W / 8;
 
-    wire [QW-1:0] queue  = s_meta[META_W-1 -: QW];
-    wire [14:0]   len    = s_meta[8 +: 15];
-    wire [3:0]    status = s_meta[7:4];
-    wire          in_buffer = status == STATUS_OK[3:0];
-    wire          aborted   = in_buffer && q_resetting[queue];
-    wire          send      = in_buffer && !aborted;
+    wire [QW-1:0] queue  = s_meta[F_QUEUE +: QW];
+    wire [14:0]   len    = s_meta[F_LEN +: 15];
+    wire [3:0]    status = s_meta[F_STATUS +: 4];
+    wire          whole     = status == STATUS_OK[3:0];
+    wire          in_buffer = whole || s_meta[F_DROP];
+    wire          aborted   = whole && q_resetting[queue];
+    wire          send      = whole && !aborted;
+    wire          tag       = s_edit[E_TAG];
+    wire [14:0]   bare   = len - {12'd0, tag, 2'd0};    // without the tag
     wire [14:0]   padded = (len < 15'd60) ? 15'd60 : len;
-    wire [14:0]   data_beats  = (len + BYTES[14:0] - 15'd1) >> BB;
+    wire [8:0]    hdr    = s_edit[E_CUT] ? s_patch[P_HDR +: 9] : 9'd0;
+    wire [14:0]   hdr_beats   = {6'd0, hdr} >> BB;      // all header
+    wire [14:0]   data_beats  = (bare + BYTES[14:0] - 15'd1) >> BB;
     wire [14:0]   total_beats = (padded + BYTES[14:0] - 15'd1) >> BB;
 
     // ---- issue one beat a cycle
@@ -56,36 +74,54 @@ module rw_egress #(
     logic [14:0]   beat_reg;                            // beats issued of it
     logic [BUF_LOG2-1:0] addr_reg;
     logic [3:0]    beat_count, info_count;
-    logic          r_valid_reg, r_last_reg, r_pad_reg;
-    logic [BB-1:0] r_end_reg;
+    logic          r_valid_reg, r_last_reg, r_pad_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
+    logic [BB-1:0] r_end_reg, p_end_reg;
+    logic [6:0]    r_beat_reg, p_beat_reg;              // number of the beat in its frame; stays at 127
+    logic [BB:0]   r_header_reg;                        // bytes of it that come from the header slot
+    logic [15:0]   r_tci_reg, p_tci_reg;
+    logic [PATCH_W-1:0] r_patch_reg;
     logic          i1_valid_reg, i2_valid_reg;
     logic          beat_ready, info_ready;
 
-    wire beat_room = beat_count + {3'd0, r_valid_reg} < 4'd8;
+    wire beat_room = beat_count + {3'd0, r_valid_reg} + {3'd0, p_valid_reg} < 4'd8;
     wire info_room = info_count + {3'd0, i1_valid_reg} + {3'd0, i2_valid_reg} < 4'd8;
     wire start = s_meta_valid && !mid_reg && info_room && (beat_room || !send);
     wire issue = (start && send) || (mid_reg && beat_room);
     wire [14:0] beat_now = mid_reg ? beat_reg : 15'd0;
     wire last  = beat_now + 15'd1 == total_beats;
     wire pad   = beat_now >= data_beats;
+    wire all_header  = beat_now < hdr_beats;
+    wire some_header = beat_now == hdr_beats && hdr[BB-1:0] != '0;
     assign s_meta_ready = (start && !send) || (issue && last);
-    assign rd_en   = issue && !pad;
+    assign rd_en   = issue && !pad && !all_header;
     assign rd_addr = addr_reg;
-    assign buf_release = (start && aborted) || (issue && last);
-    assign buf_beats   = data_beats[BUF_LOG2:0];
-    assign idle = !start && !issue && !r_valid_reg && !i1_valid_reg && !i2_valid_reg;
+    assign header_en  = issue && (all_header || some_header);
+    assign header_row = {s_edit[E_SLOT +: SLOT_W], beat_now[7-BB:0]};
+    assign free_valid = s_meta_ready && s_edit[E_CUT] && s_meta[F_LAST];
+    assign free_slot  = s_edit[E_SLOT +: SLOT_W];
+    wire   skip        = start && in_buffer && !send;
+    assign buf_release = skip || (issue && last);
+    wire [15:0] stored = {4'd0, s_edit[E_BEATS +: 12]};
+    assign buf_beats   = stored[BUF_LOG2:0];
+    wire   unused      = &{1'b0, stored[15:BUF_LOG2+1]}; // a frame is shorter than the buffer
+    assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg;
 
     always_ff @(posedge clk) begin
         if (issue) begin
             mid_reg  <= !last;
             beat_reg <= beat_now + 15'd1;
         end
-        if (start && aborted) addr_reg <= addr_reg + data_beats[BUF_LOG2-1:0];
-        else if (rd_en)       addr_reg <= addr_reg + 1'b1;
-        r_valid_reg <= issue;
-        r_last_reg  <= last;
-        r_pad_reg   <= pad;
-        r_end_reg   <= last ? padded[BB-1:0] - 1'b1 : {BB{1'b1}};
+        if (skip)       addr_reg <= addr_reg + stored[BUF_LOG2-1:0];
+        else if (rd_en) addr_reg <= addr_reg + 1'b1;
+        r_valid_reg  <= issue;
+        r_last_reg   <= last;
+        r_pad_reg    <= pad;
+        r_end_reg    <= last ? padded[BB-1:0] - 1'b1 : {BB{1'b1}};
+        r_beat_reg   <= (beat_now > 15'd127) ? 7'd127 : beat_now[6:0];
+        r_header_reg <= all_header ? BYTES[BB:0] : some_header ? {1'b0, hdr[BB-1:0]} : {(BB+1){1'b0}};
+        r_tag_reg    <= tag;
+        r_tci_reg    <= s_edit[E_TCI +: 16];
+        r_patch_reg  <= s_patch;
         if (rst) begin
             mid_reg     <= 1'b0;
             addr_reg    <= '0;
@@ -93,10 +129,75 @@ module rw_egress #(
         end
     end
 
+    // ---- put header and payload together, and the edited fields over them
+    localparam WB = BB - 1;                             // bits of a word's place in a beat
+    logic [DATA_W-1:0] edited, p_data_reg;
+    // word of the frame with which the beat begins; beyond all that is edited it stays
+    wire [12:0]        words  = {6'd0, r_beat_reg} << WB;
+    wire [9:0]         begins = (words > 13'd511) ? 10'd511 : words[9:0];
+    // words of the frame that may be replaced: place, whether, by what
+    function automatic [DATA_W-1:0] put(input [DATA_W-1:0] data, input on, input [9:0] first, input [6:0] base,
+                                        input [6:0] from, input [15:0] value);
+        logic [9:0] place;
+        place = {3'd0, base} + {3'd0, from} - first;
+        put   = data;
+        if (on && place < (10'd1 << WB)) put[{place[WB-1:0], 4'd0} +: 16] = {value[7:0], value[15:8]};
+    endfunction
+    wire [10:0] field_at = {2'd0, r_patch_reg[P_AT +: 9]} - {begins, 1'b0};
+    wire [10:0] field_to = field_at + 11'd1;
+    integer i;
+    always_comb begin
+        edited = r_pad_reg ? {DATA_W{1'b0}} : rd_data;
+        for (i = 0; i < BYTES; i = i + 1)
+            if (i[BB:0] < r_header_reg) edited[i*8 +: 8] = header_data[i*8 +: 8];
+        edited = put(edited, r_patch_reg[P_EN_LEN],   begins, r_patch_reg[P_L3 +: 7], 7'd1, r_patch_reg[P_LEN +: 16]);
+        edited = put(edited, r_patch_reg[P_EN_ID],    begins, r_patch_reg[P_L3 +: 7], 7'd2, r_patch_reg[P_ID +: 16]);
+        edited = put(edited, r_patch_reg[P_EN_FRAG],  begins, r_patch_reg[P_L3 +: 7], 7'd3, r_patch_reg[P_FRAG +: 16]);
+        edited = put(edited, r_patch_reg[P_EN_IPSUM], begins, r_patch_reg[P_L3 +: 7], 7'd5, r_patch_reg[P_IPSUM +: 16]);
+        edited = put(edited, r_patch_reg[P_EN_SEQ],   begins, r_patch_reg[P_L4 +: 7], 7'd2, r_patch_reg[P_SEQ +: 16]);
+        edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd3, r_patch_reg[P_SEQ_LOW +: 16]);
+        edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd6, r_patch_reg[P_FLAGS +: 16]);
+        // the checksum's field may lie at an odd place
+        if (r_patch_reg[P_EN_FIELD] && field_at < BYTES[10:0])
+            edited[{field_at[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD+8 +: 8];
+        if (r_patch_reg[P_EN_FIELD] && field_to < BYTES[10:0])
+            edited[{field_to[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD +: 8];
+    end
+
+    // ---- insert the tag behind the two addresses: all that follows moves on by four bytes
+    logic [31:0]       carry_reg;                       // what moves on into the next beat
+    logic [DATA_W-1:0] with_tag;
+    wire  [31:0]       tag_bytes = {p_tci_reg[7:0], p_tci_reg[15:8], 16'h0081};
+    generate
+        if (DATA_W == 64) begin : g_tag_narrow
+            assign with_tag = !p_tag_reg || p_beat_reg == 7'd0 ? p_data_reg
+                          : p_beat_reg == 7'd1 ? {tag_bytes, p_data_reg[31:0]} : {p_data_reg[31:0], carry_reg};
+        end else begin : g_tag_wide
+            wire [DATA_W-1:0] moved = {p_data_reg[DATA_W-33:0], carry_reg};
+            if (DATA_W == 128) begin : g_first_beat
+                assign with_tag = !p_tag_reg ? p_data_reg : p_beat_reg != 7'd0 ? moved : {tag_bytes, p_data_reg[95:0]};
+            end else begin : g_first_beat
+                assign with_tag = !p_tag_reg ? p_data_reg : p_beat_reg != 7'd0 ? moved
+                              : {p_data_reg[DATA_W-33:96], tag_bytes, p_data_reg[95:0]};
+            end
+        end
+    endgenerate
+
+    always_ff @(posedge clk) begin
+        p_valid_reg <= r_valid_reg;
+        p_last_reg  <= r_last_reg;
+        p_end_reg   <= r_end_reg;
+        p_beat_reg  <= r_beat_reg;
+        p_tag_reg   <= r_tag_reg;
+        p_tci_reg   <= r_tci_reg;
+        p_data_reg  <= edited;
+        if (p_valid_reg) carry_reg <= p_data_reg[DATA_W-1 -: 32];
+        if (rst) p_valid_reg <= 1'b0;
+    end
+
     rw_fifo #(.W(DATA_W + BB + 1), .DEPTH(8)) beats (
         .clk(clk), .rst(rst), .count(beat_count),
-        .s_valid(r_valid_reg), .s_ready(beat_ready),
-        .s_data({r_pad_reg ? {DATA_W{1'b0}} : rd_data, r_end_reg, r_last_reg}),
+        .s_valid(p_valid_reg), .s_ready(beat_ready), .s_data({with_tag, p_end_reg, p_last_reg}),
         .m_valid(m_beat_valid), .m_ready(m_beat_ready), .m_data({m_beat_data, m_beat_end, m_beat_last})
     );
 
@@ -107,7 +208,7 @@ module rw_egress #(
     logic [69:0] time_reg;
     always_ff @(posedge clk) begin
         i1_valid_reg <= start;
-        i1_meta_reg  <= {s_meta[META_W-1:8], aborted ? STATUS_ABORTED[3:0] : status, s_meta[3:0]};
+        i1_meta_reg  <= {s_meta[META_W-1:F_LEN], aborted ? STATUS_ABORTED[3:0] : status, s_meta[F_STATUS-1:0]};
         low_reg      <= {27'd0, wire_bytes} * {16'd0, byte_time[26:0]};
         high_reg     <= {27'd0, wire_bytes} * {16'd0, byte_time[53:27]};
         i2_valid_reg <= i1_valid_reg;
@@ -125,7 +226,7 @@ module rw_egress #(
     );
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(beat_finds_room, !r_valid_reg || beat_ready)
+        `RW_CHECK(beat_finds_room, !p_valid_reg || beat_ready)
         `RW_CHECK(record_finds_room, !i2_valid_reg || info_ready)
     end
 endmodule

@@ -1,5 +1,5 @@
-// Frame scheduler: round robin over queues, one wire frame at a time. A frame is picked only if everything behind has
-// room for it: space in the frame buffer, a completion slot, and - so that the frame buffer is no hidden queue - less
+// Frame scheduler: round robin over queues, one wire frame at a time, a segment of a packet that is cut as well as a
+// packet that is not. A frame is picked only if everything behind has room for it: space in the frame buffer, a completion slot, and - so that the frame buffer is no hidden queue - less
 // than COMMIT_BOUND wire bytes ahead of it.
 // Rate: a frame a cycle. Latency: 2 cycles from summary to job.
 `include "rw_check.svh"
@@ -9,7 +9,10 @@ module rw_frame_sched #(
     parameter QW      = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter FRAMES  = 512,                            // frames between pick and completion
     parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
-    parameter META_W  = QW + 39                         // frame record; derived
+    parameter META_W  = QW + 41,                        // rw_frame.svh
+    parameter EDIT_W  = 86,                             // rw_frame.svh
+    parameter REQ_W   = 49,                             // rw_frame.svh
+    parameter SLOT_W  = 5                               // bits of a header slot's number
 ) (
     input  logic                 clk,
     input  logic                 rst,
@@ -17,34 +20,67 @@ module rw_frame_sched #(
     input  logic                 at_fetch,              // frames complete once they are in the frame buffer
     input  logic [31:0]          commit_bound,          // wire bytes; 0: none
     input  logic [QUEUES-1:0]    q_run,                 // queue enabled and not in reset
+    input  logic [QUEUES-1:0]    q_resetting,
     input  logic [QUEUES-1:0]    q_clear,
     input  logic [QUEUES*4-1:0]  ring_log2,
     // summaries
     input  logic [QUEUES-1:0]    sum_some,
     input  logic [QUEUES-1:0]    sum_more,
     output logic [QW-1:0]        sum_queue,
-    input  logic [14:0]          sum_len,
+    input  logic [18:0]          sum_len,
     input  logic [6:0]           sum_number,
     input  logic [3:0]           sum_status,
     input  logic                 sum_report,
     input  logic                 sum_tstamp,
     input  logic                 sum_silent,
+    input  logic                 sum_skip,
+    input  logic [2:0]           sum_type,
+    input  logic                 sum_fixed,
+    input  logic                 sum_partial,
+    input  logic [13:0]          sum_mss,
+    input  logic [8:0]           sum_hdr,
+    input  logic [7:0]           sum_at,
+    input  logic [7:0]           sum_to,
+    input  logic                 sum_csum,
+    input  logic                 sum_tag,
+    input  logic [15:0]          sum_tci,
     output logic                 sum_pop,
-    // job for the fragment walker: descriptors to take, whether to read what they name, and the frame's record
+    // job for the fragment walker
     output logic                 m_job_valid,
     input  logic                 m_job_ready,
     output logic [QW-1:0]        m_job_queue,
-    output logic [6:0]           m_job_number,
-    output logic                 m_job_read,
+    output logic [6:0]           m_job_number,          // descriptors of the packet
+    output logic                 m_job_read,            // read what they name, else only take them
+    output logic                 m_job_skip,            // the first one is an offload descriptor
+    output logic                 m_job_cut,             // take only so much of them as this segment needs
+    output logic [14:0]          m_job_bytes,
+    output logic                 m_job_last,
+    // what the gatherer is to know of the frame
+    output logic                 m_shape_valid,
+    output logic [8:0]           m_shape_fill,          // where in the first beat its bytes begin
+    output logic [8:0]           m_shape_header,        // bytes that go to the header slot
+    output logic [8:0]           m_shape_sum,           // where the checksum begins
+    output logic [SLOT_W-1:0]    m_shape_slot,
+    // the frame's record
     output logic                 m_meta_valid,
-    output logic [META_W-1:0]    m_meta,                // {queue, index, len, status, report, tstamp, at_fetch, 0}
+    output logic [META_W-1:0]    m_meta,
+    output logic [EDIT_W-1:0]    m_edit,
+    // a header slot is taken, for a packet that asks for this
+    output logic                 open_valid,
+    output logic [SLOT_W-1:0]    open_slot,
+    output logic [REQ_W-1:0]     open_req,
+    input  logic                 free_valid,
+    input  logic [SLOT_W-1:0]    free_slot,
+    input  logic                 fail_valid,            // a read of the packet in this slot has failed
+    input  logic [QW-1:0]        fail_queue,
+    input  logic [SLOT_W-1:0]    fail_slot,
     // what comes back
     input  logic                 wire_release,          // a frame's wire time is over
     input  logic [15:0]          wire_bytes,
     input  logic                 buf_release,           // beats of the frame buffer are free again (egress)
     input  logic [BUF_LOG2:0]    buf_beats,
     input  logic                 kill_release,          // ... because the frame was killed by a failed read
-    input  logic [14:0]          kill_len,
+    input  logic [11:0]          kill_beats,
     input  logic                 done_valid,            // a frame has left the pipeline
     input  logic [QW-1:0]        done_queue,
     input  logic                 slot_a_release,        // a frame came to its end without a completion (two places)
@@ -60,6 +96,8 @@ module rw_frame_sched #(
     output logic [QUEUES-1:0]    none_in_flight,        // no frame of the queue is between here and its completion
     output logic                 idle
 );
+`include "ringwire_regs.svh"
+`include "rw_frame.svh"
     localparam BYTES = DATA_W / 8;
     localparam BB    = $clog2(BYTES);
     localparam FW    = $clog2(FRAMES);
@@ -75,6 +113,9 @@ module rw_frame_sched #(
     logic              sel_valid_reg;
     logic [QW-1:0]     sel_reg;
     logic [QUEUES-1:0] eligible, waiting, slot_free;     // to go next if the chosen one goes now, or if it does not
+    logic [QUEUES-1:0] may;                             // the queue may send at all
+    logic [QUEUES-1:0] q_open, q_close, starved_reg;    // starved: its next packet found no header slot
+    logic              known, wants_slot, first, last, closing, free_any, cut_idle;
     logic              grant_valid;
     logic [QW-1:0]     grant;
     genvar q;
@@ -84,17 +125,19 @@ module rw_frame_sched #(
             wire [16:0] slots = 17'd1 << ring_log2[q*4 +: 4];
             assign slot_free[q] = slots_reg[q] < slots - 17'd4;
             assign event_ok[q]  = slots_reg[q] < slots - 17'd1;
-            assign waiting[q]   = enable && q_run[q] && slot_free[q] && sum_some[q];
-            assign eligible[q]  = waiting[q] && (sel_reg != q || sum_more[q]);
-            assign none_in_flight[q] = flying_reg[q] == '0 && !(sel_valid_reg && sel_reg == q);
+            // a packet that has begun comes to its end, also when the queue is stopped
+            assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free[q];
+            assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q];
+            assign eligible[q]  = waiting[q] && (sel_reg != q || sum_more[q] || !last);
+            assign none_in_flight[q] = flying_reg[q] == '0 && !q_open[q] && !(sel_valid_reg && sel_reg == q);
         end
     endgenerate
     // the first after the queue served last; a chosen queue that has to wait may lose its place to one that came later
     // but has its turn before, so both cases are worked out: the chosen one goes now, or it does not
-    function automatic [QW:0] next_after(input [QUEUES-1:0] request, input [QW-1:0] last);
+    function automatic [QW:0] next_after(input [QUEUES-1:0] request, input [QW-1:0] served);
         logic [QUEUES-1:0] behind;
         integer n;
-        behind     = request & ({QUEUES{1'b1}} << last) & ~({{(QUEUES-1){1'b0}}, 1'b1} << last);
+        behind     = request & ({QUEUES{1'b1}} << served) & ~({{(QUEUES-1){1'b0}}, 1'b1} << served);
         next_after = {request != '0, {QW{1'b0}}};
         for (n = QUEUES - 1; n >= 0; n = n - 1)
             if (behind != '0 ? behind[n] : request[n]) next_after[QW-1:0] = n[QW-1:0];
@@ -102,52 +145,83 @@ module rw_frame_sched #(
     logic [QW-1:0] last_reg;                            // served last
     wire [QW:0] if_it_goes = next_after(eligible, sel_reg);
     wire [QW:0] if_not     = next_after(waiting, last_reg);
-    assign {grant_valid, grant} = sum_pop ? if_it_goes : if_not;
+    assign {grant_valid, grant} = go ? if_it_goes : if_not;
 
-    // ---- stage 1: look at its head, and let it go when there is room
-    wire condemned = sum_status != 4'd0;
-    wire [14:0] padded = (sum_len < 15'd60) ? 15'd60 : sum_len;
+    // ---- stage 1: look at its head, and let the next frame of it go when there is room
+    wire        condemned = sum_status != STATUS_OK[3:0];
+    wire        cut       = sum_type != SEG_NONE && !condemned;
+    logic [14:0] len, bytes, stored;
+    logic [17:0] offset;
+    logic [15:0] number;
+    logic [SLOT_W-1:0] slot;
+    wire        go;
+    rw_segmenter #(.DATA_W(DATA_W), .QUEUES(QUEUES), .SLOT_W(SLOT_W)) segmenter (
+        .clk(clk), .rst(rst), .q_resetting(q_resetting),
+        .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_len(sum_len), .s_hdr(sum_hdr),
+        .s_mss(sum_mss), .s_tag(sum_tag), .m_ready(known), .m_wants_slot(wants_slot), .m_first(first),
+        .m_last(last), .m_close(closing), .m_len(len), .m_read(bytes), .m_stored(stored), .m_offset(offset),
+        .m_number(number), .m_slot(slot), .go(go), .q_open(q_open), .q_close(q_close),
+        .open_valid(open_valid), .open_slot(open_slot), .free_valid(free_valid), .free_slot(free_slot),
+        .free_any(free_any), .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot), .idle(cut_idle)
+    );
+    assign open_req = {sum_len, sum_to, sum_at, sum_hdr, sum_partial, sum_fixed, sum_type};
+
+    wire        bare   = condemned || closing;          // a record without bytes
+    wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
     wire [15:0] charge = {1'b0, padded} + 16'd24;
-    wire [14:0] beats  = (sum_len + BYTES[14:0] - 15'd1) >> BB;
+    wire [14:0] beats  = (stored + BYTES[14:0] - 15'd1) >> BB;
     wire commit_ok = commit_bound == 32'd0 || commit_reg < commit_bound;
     wire buf_ok    = {{(14-BUF_LOG2){1'b0}}, free_reg} >= beats;
-    wire still     = enable && q_run[sel_reg];
-    wire room      = frames_reg < FRAMES[FW:0] && (condemned || (commit_ok && buf_ok));
-    wire go        = sel_valid_reg && still && room && m_job_ready;
+    wire room      = frames_reg < FRAMES[FW:0] && (bare || (commit_ok && buf_ok));
+    assign go      = sel_valid_reg && may[sel_reg] && known && room && m_job_ready;
     assign sum_queue = sel_reg;
-    assign sum_pop   = go;
+    assign sum_pop   = go && last;
 
     wire [15:0] index_next = index_reg[sel_reg] + {9'd0, sum_number};
     wire [15:0] index_mask = ~(16'hffff << ring_log2[sel_reg*4 +: 4]);
+    wire [3:0]  status     = !closing ? sum_status : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
+    wire [8:0]  fill       = (cut && !first) ? sum_hdr & (BYTES[8:0] - 9'd1) : 9'd0;
     assign m_job_valid  = go;
     assign m_job_queue  = sel_reg;
     assign m_job_number = sum_number;
-    assign m_job_read   = !condemned;
+    assign m_job_read   = !bare;
+    assign m_job_skip   = sum_skip;
+    assign m_job_cut    = cut;
+    assign m_job_bytes  = bytes;
+    assign m_job_last   = last;
+    assign m_shape_valid  = go && !bare;
+    assign m_shape_fill   = fill;
+    assign m_shape_header = (cut && first) ? sum_hdr : 9'd0;
+    assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : fill;
+    assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;
-    assign m_meta = {sel_reg, index_next & index_mask, sum_len, sum_status, sum_report, sum_tstamp, at_fetch, 1'b0};
+    assign m_meta = {sel_reg, 1'b0, first, index_next & index_mask, len, status, sum_report, sum_tstamp, at_fetch, last};
+    assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, beats[11:0]};
 
     // gated by the wire's time or by software, the scheduler has nothing to do
-    assign idle = !go && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
+    assign idle = !go && cut_idle && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
 
-    wire [14:0] kill_beats = (kill_len + BYTES[14:0] - 15'd1) >> BB;
-    wire        unused = &{1'b0, kill_beats[14:BUF_LOG2+1]};   // a frame is shorter than the buffer
+    wire [15:0] killed = {4'd0, kill_beats};
+    wire        unused = &{1'b0, killed[15:BUF_LOG2+1], beats[14:12]};  // a frame is shorter than the buffer
     wire        fly = m_meta_valid;
     integer k;
     always_ff @(posedge clk) begin
         sel_valid_reg <= grant_valid;
         sel_reg       <= grant;
         if (go) last_reg <= sel_reg;
-        if (go) index_reg[sel_reg] <= index_next;
-        commit_reg <= commit_reg + ((go && !condemned) ? {16'd0, charge} : 32'd0)
+        if (sum_pop) index_reg[sel_reg] <= index_next;
+        if (wants_slot) starved_reg[sel_reg] <= 1'b1;
+        if (free_any)   starved_reg <= '0;
+        commit_reg <= commit_reg + ((go && !bare) ? {16'd0, charge} : 32'd0)
                                  - (wire_release ? {16'd0, wire_bytes} : 32'd0);
-        free_reg   <= free_reg - ((go && !condemned) ? beats[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}})
+        free_reg   <= free_reg - ((go && !bare) ? beats[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}})
                                + (buf_release  ? buf_beats               : {(BUF_LOG2+1){1'b0}})
-                               + (kill_release ? kill_beats[BUF_LOG2:0]  : {(BUF_LOG2+1){1'b0}});
+                               + (kill_release ? killed[BUF_LOG2:0]      : {(BUF_LOG2+1){1'b0}});
         frames_reg <= frames_reg + {{FW{1'b0}}, fly} - {{FW{1'b0}}, done_valid};
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
                                            - {{FW{1'b0}}, done_valid && done_queue == k[QW-1:0]};
-            slots_reg[k]  <= slots_reg[k] + {16'd0, fly && sel_reg == k[QW-1:0]}
+            slots_reg[k]  <= slots_reg[k] + {16'd0, fly && first && sel_reg == k[QW-1:0]}
                                           + {16'd0, event_valid && event_queue == k[QW-1:0]}
                                           - {16'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
                                           - {16'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
@@ -161,6 +235,7 @@ module rw_frame_sched #(
             sel_valid_reg <= 1'b0;
             sel_reg       <= '0;
             last_reg      <= '0;
+            starved_reg   <= '0;
             commit_reg    <= '0;
             free_reg      <= {1'b1, {BUF_LOG2{1'b0}}};
             frames_reg    <= '0;

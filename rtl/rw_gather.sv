@@ -1,12 +1,18 @@
 // Gatherer: packs the bytes of a frame's fragments, wherever they begin and end in their beats, into whole beats of the
 // frame buffer. It is always one beat behind: what is packed stays in `carry` until more comes or the frame ends, so
 // that each cycle takes one beat in and puts at most one out, also where fragments and frames meet.
-// Rate: a beat a cycle, without bubbles; it never holds the bus up. Latency: 3 cycles, 4 for a frame's last beat.
+// The first segment of a packet that is cut brings the header, whose bytes go to a header slot; the bytes of the others
+// begin in their first beat where the header will end there.
+// Rate: a beat a cycle, without bubbles. It holds the bus up for a cycle where the first beat of a segment does not fit
+// behind the room for the header, in the cycle after another frame's last. Latency: 3 cycles, 4 for a frame's last beat.
 `include "rw_check.svh"
 module rw_gather #(
     parameter DATA_W   = 512,                           // width of a beat, bits
     parameter BB       = $clog2(DATA_W / 8),            // bits of an offset in a beat; derived
-    parameter BUF_LOG2 = 10                             // beats of the frame buffer, power of two
+    parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
+    parameter FRAMES   = 512,                           // frames in flight
+    parameter SLOT_W   = 5,                             // bits of a header slot's number
+    parameter ROW_W    = SLOT_W + 8 - BB                // bits of a row of the header slots; derived
 ) (
     input  logic                clk,
     input  logic                rst,
@@ -17,8 +23,15 @@ module rw_gather #(
     input  logic [12:0]         s_burst_len,
     input  logic                s_burst_first,
     input  logic                s_burst_last,
+    // the frame's shape, once for each frame that is read
+    input  logic                s_shape_valid,
+    input  logic [8:0]          s_shape_fill,           // where in the first beat its bytes begin
+    input  logic [8:0]          s_shape_header,         // bytes that go to the header slot
+    input  logic [8:0]          s_shape_sum,            // where the checksum begins
+    input  logic [SLOT_W-1:0]   s_shape_slot,
     // payload beats
     input  logic                r_valid,
+    output logic                r_ready,
     input  logic [DATA_W-1:0]   r_data,
     input  logic                r_err,
     input  logic                r_last,
@@ -26,9 +39,15 @@ module rw_gather #(
     output logic                wr_en,
     output logic [BUF_LOG2-1:0] wr_addr,
     output logic [DATA_W-1:0]   wr_data,
+    // header slots: beats of wr_data
+    output logic                header_en,
+    output logic [ROW_W-1:0]    header_row,
+    output logic                header_last,            // the header is there, whole
+    output logic [SLOT_W-1:0]   header_slot,
     // a frame is complete
     output logic                m_frame_valid,
     output logic                m_frame_err,            // a read failed: its beats are taken back
+    output logic [15:0]         m_frame_sum,
     output logic                idle
 );
     localparam BYTES = DATA_W / 8;
@@ -40,9 +59,18 @@ module rw_gather #(
         .clk(clk), .rst(rst),
         .s_valid(s_burst_valid), .s_ready(s_burst_ready),
         .s_data({s_burst_offset, s_burst_len, s_burst_first, s_burst_last}),
-        .m_valid(burst_valid), .m_ready(r_valid && r_last),
+        .m_valid(burst_valid), .m_ready(take && r_last),
         .m_data({burst_offset, burst_len, burst_first, burst_last})
     );
+    localparam HW = 3 * 9 + SLOT_W;
+    logic [HW-1:0] shape, a_shape_reg, b_shape_reg, tail_shape_reg;
+    /* verilator lint_off PINCONNECTEMPTY */ // it has room for all frames in flight, and a shape before a frame's beats
+    rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
+        .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
+        .s_data({s_shape_slot, s_shape_sum, s_shape_header, s_shape_fill}),
+        .m_valid(), .m_ready(take && last), .m_data(shape)
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
 
     // ---- stage 1: which bytes of the beat count, and where they go
     logic          inside_reg;                          // between a burst's first and last beat
@@ -54,10 +82,15 @@ module rw_gather #(
     wire  [BB:0]   bytes  = (left < {{(12-BB){1'b0}}, can}) ? left[BB:0] : can;
     wire           first  = burst_first && !inside_reg;
     wire           last   = burst_last && r_last;
-    wire  [BB:0]   fill   = first ? {(BB+1){1'b0}} : fill_reg;
+    wire  [BB:0]   fill   = first ? shape[BB:0] : fill_reg;
     wire  [BB+1:0] total  = {1'b0, fill} + {1'b0, bytes};
     wire           over   = total > {1'b0, BYTES[BB:0]};
     wire  [BB:0]   rest   = over ? total[BB:0] - BYTES[BB:0] : total[BB:0];
+
+    // two beats can't be written at once: the carried end of a frame, and what overflows of the next one's first beat
+    logic          ended_reg;                           // a frame's last beat came in the cycle before
+    assign r_ready = !(ended_reg && first && over);
+    wire   take    = r_valid && r_ready;
 
     logic              a_valid_reg, a_first_reg, a_last_reg, a_over_reg, a_err_reg;
     logic [BB-1:0]     a_turn_reg;                      // bytes to rotate right by
@@ -79,24 +112,43 @@ module rw_gather #(
     always_comb begin
         for (i = 0; i < BYTES; i = i + 1) begin
             // the beat that is full: carried bytes below, new ones above
-            merged[i*8 +: 8] = (i[BB:0] < b_fill_reg) ? carry_reg[i*8 +: 8] : b_data_reg[i*8 +: 8];
+            merged[i*8 +: 8] = (i[BB:0] >= b_fill_reg) ? b_data_reg[i*8 +: 8]
+                             : b_first_reg ? 8'd0 : carry_reg[i*8 +: 8];
             // what stays: new bytes that did not fit, or all together; zero beyond them
             kept[i*8 +: 8] = (i[BB:0] >= b_rest_reg) ? 8'd0
                            : b_over_reg ? b_data_reg[i*8 +: 8] : merged[i*8 +: 8];
         end
     end
 
-    assign wr_en   = tail_reg || (b_valid_reg && b_over_reg);
-    assign wr_addr = addr_reg;
+    // ---- out: into the frame buffer what is not all header, into the header slot what is not all payload
+    logic [5:0]   number_reg;                           // of the beat in its frame; stays at 63
+    wire          put    = tail_reg || (b_valid_reg && b_over_reg);
+    wire [HW-1:0] about  = tail_reg ? tail_shape_reg : b_shape_reg;
+    wire [12:0]   header = {4'd0, about[9 +: 9]};
+    wire          unused = &{1'b0, about[8:0]};         // where its bytes begin: of use on the way in only
+    wire [12:0]   begins = {1'b0, number_reg, 6'd0} >> (6 - BB);
+    wire [12:0]   ends   = begins + BYTES[12:0];
     assign wr_data = tail_reg ? carry_reg : merged;
-    assign m_frame_valid = tail_reg;
-    assign m_frame_err   = tail_bad_reg;
-    assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg;
+    assign wr_en   = put && ends > header;
+    assign wr_addr = addr_reg;
+    assign header_en   = put && begins < header;
+    assign header_slot = about[27 +: SLOT_W];
+    assign header_row  = {header_slot, number_reg[7-BB:0]};
+    assign header_last = header_en && ends >= header;
+    logic sum_idle;
+    rw_frame_sum #(.DATA_W(DATA_W)) sum (
+        .clk(clk), .rst(rst), .s_valid(put), .s_data(wr_data), .s_number(number_reg), .s_from(about[18 +: 9]),
+        .s_last(tail_reg), .s_err(tail_bad_reg), .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum),
+        .idle(sum_idle)
+    );
+    assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;
 
     wire bad_now = b_err_reg || (bad_reg && !b_first_reg);
     always_ff @(posedge clk) begin
-        a_valid_reg <= r_valid;
-        if (r_valid) begin
+        a_valid_reg <= take;
+        ended_reg   <= take && last;
+        if (take) begin
+            a_shape_reg <= shape;
             inside_reg  <= !r_last;
             left_reg    <= left - {{(12-BB){1'b0}}, bytes};
             fill_reg    <= rest;
@@ -111,6 +163,7 @@ module rw_gather #(
         end
         b_valid_reg <= a_valid_reg;
         if (a_valid_reg) begin
+            b_shape_reg <= a_shape_reg;
             b_data_reg  <= (a_data_reg >> {a_turn_reg, 3'd0})
                          | (a_data_reg << {BYTES[BB:0] - {1'b0, a_turn_reg}, 3'd0});
             b_first_reg <= a_first_reg;
@@ -125,11 +178,14 @@ module rw_gather #(
             carry_reg    <= kept;
             bad_reg      <= bad_now;
             tail_bad_reg <= bad_now;
+            tail_shape_reg <= b_shape_reg;
         end
         if (wr_en) addr_reg <= addr_reg + 1'b1;
+        if (put && number_reg != 6'd63) number_reg <= number_reg + 6'd1;
         if (tail_reg) begin
+            number_reg <= '0;
             if (tail_bad_reg) addr_reg  <= start_reg;
-            else              start_reg <= addr_reg + 1'b1;
+            else              start_reg <= addr_reg + {{(BUF_LOG2-1){1'b0}}, wr_en};
         end
         if (rst) begin
             inside_reg  <= 1'b0;
@@ -140,13 +196,15 @@ module rw_gather #(
             bad_reg     <= 1'b0;
             addr_reg    <= '0;
             start_reg   <= '0;
+            number_reg  <= '0;
+            ended_reg   <= 1'b0;
         end
     end
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(beat_belongs_to_a_burst, !r_valid || burst_valid)
-        `RW_CHECK(burst_ends_with_its_last_byte, !r_valid || r_last == (left == {{(12-BB){1'b0}}, bytes}))
+        `RW_CHECK(burst_ends_with_its_last_byte, !take || r_last == (left == {{(12-BB){1'b0}}, bytes}))
         `RW_CHECK(only_a_new_frame_follows_a_tail, !(tail_reg && b_valid_reg) || b_first_reg)
-        `RW_CHECK(a_frames_first_beat_fits, !(b_valid_reg && b_first_reg) || !b_over_reg)
+        `RW_CHECK(one_beat_is_written_at_a_time, !(tail_reg && b_valid_reg && b_over_reg))
     end
 endmodule

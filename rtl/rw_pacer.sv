@@ -9,7 +9,7 @@ module rw_pacer #(
     parameter BB       = $clog2(DATA_W / 8),            // bits of an offset in a beat; derived
     parameter QUEUES   = 1,                             // transmit queues
     parameter QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
-    parameter META_W   = QW + 39                        // frame record; derived
+    parameter META_W   = QW + 41                        // rw_frame.svh
 ) (
     input  logic              clk,
     input  logic              rst,
@@ -19,7 +19,7 @@ module rw_pacer #(
     // frames
     input  logic              s_info_valid,
     output logic              s_info_ready,
-    input  logic [META_W-1:0] s_info_meta,              // {queue, index, len, status, report, tstamp, at_fetch, 0}
+    input  logic [META_W-1:0] s_info_meta,
     input  logic [69:0]       s_info_time,              // 2^-40 ns
     input  logic              s_beat_valid,
     output logic              s_beat_ready,
@@ -47,6 +47,7 @@ module rw_pacer #(
     output logic              idle
 );
 `include "ringwire_regs.svh"
+`include "rw_frame.svh"
     localparam BYTES = DATA_W / 8;
 
     logic [87:0]       due_reg;                         // when the wire is free, 48.40 ns
@@ -66,7 +67,8 @@ module rw_pacer #(
 
     wire [87:0] now     = {tod, 24'd0};
     wire        due     = now >= due_reg;
-    wire [3:0]  status  = s_info_meta[7:4];
+    wire [3:0]  status  = s_info_meta[F_STATUS +: 4];
+    wire [14:0] len     = s_info_meta[F_LEN +: 15];
     wire        send    = status == STATUS_OK[3:0];
     wire        advance = !valid_reg || m_axis_tready;
     wire        ready   = s_info_valid && send && s_beat_valid && !mid_reg && m_done_room;
@@ -77,7 +79,8 @@ module rw_pacer #(
     wire        over    = ahead_reg != 16'd0 && (open ? !valid_reg || leaves : due);
     // a record without beats passes when nothing is on its way out and the release port is free
     wire        pass    = s_info_valid && !send && !mid_reg && !valid_reg && m_done_room && !over;
-    wire        refund  = status == STATUS_READ[3:0] || status == STATUS_ABORTED[3:0];
+    // a record that only ends a packet has no length, and nothing was charged for it
+    wire        refund  = (status == STATUS_READ[3:0] || status == STATUS_ABORTED[3:0]) && len != 15'd0;
 
     wire [69:0] tail_time = ({16'd0, byte_time} << 4) + ({16'd0, byte_time} << 2);  // gap and preamble: 20 bytes
     wire [69:0] to_fcs    = s_info_time - tail_time;
@@ -87,7 +90,7 @@ module rw_pacer #(
     assign m_axis_tvalid = valid_reg;
     assign m_axis_tdata  = data_reg;
     assign m_axis_tlast  = last_reg;
-    assign m_axis_tuser  = {meta_reg[23 +: 16], meta_reg[2], 1'b0, {(8-QW){1'b0}}, meta_reg[META_W-1 -: QW]};
+    assign m_axis_tuser  = {meta_reg[F_INDEX +: 16], meta_reg[F_TSTAMP], 1'b0, {(8-QW){1'b0}}, meta_reg[F_QUEUE +: QW]};
     genvar b;
     generate
         for (b = 0; b < BYTES; b = b + 1) begin : g_keep
@@ -101,7 +104,7 @@ module rw_pacer #(
     assign m_done_start = (pass || first_reg) ? tod : start_reg;
     assign m_done_end   = (pass || open) ? 64'd0 : m_done_start + length_reg;
     assign wire_release = over || (pass && refund);
-    assign wire_bytes   = over ? ahead_reg : charge(s_info_meta[8 +: 15]);
+    assign wire_bytes   = over ? ahead_reg : charge(len);
 
     assign deadline_valid = !open && !due && (ahead_reg != 16'd0 || ready);
     assign deadline       = due_reg[87:24] + {63'd0, due_reg[23:0] != 24'd0};
@@ -124,7 +127,7 @@ module rw_pacer #(
 
         was_due_reg <= due && !(start && !open);
         if (start && !open) due_reg <= (was_due_reg ? now : due_reg) + {18'd0, s_info_time};
-        if (start)     ahead_reg <= charge(s_info_meta[8 +: 15]);
+        if (start)     ahead_reg <= charge(len);
         else if (over) ahead_reg <= 16'd0;
         if (rst) begin
             valid_reg   <= 1'b0;

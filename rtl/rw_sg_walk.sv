@@ -1,6 +1,7 @@
 // Fragment walker: takes a picked frame's descriptors out of the pool, in order, and hands their buffers on as the
-// fragments of that frame. Descriptors of a condemned packet are taken without being read.
-// Rate: a descriptor a cycle. Latency: 2 cycles from job to first fragment.
+// fragments of that frame. Of a packet that is cut it takes only so much as the segment needs, and remembers for each
+// queue where the next one goes on. Descriptors of a condemned packet are taken without being read.
+// Rate: a descriptor a cycle; of a packet that is cut one each 2 cycles. Latency: 2 cycles from job to first fragment.
 `include "rw_check.svh"
 module rw_sg_walk #(
     parameter QUEUES = 1,                               // transmit queues
@@ -12,8 +13,12 @@ module rw_sg_walk #(
     input  logic              s_job_valid,
     output logic              s_job_ready,
     input  logic [QW-1:0]     s_job_queue,
-    input  logic [6:0]        s_job_number,             // descriptors; 0 is legal
-    input  logic              s_job_read,
+    input  logic [6:0]        s_job_number,             // descriptors of the packet; 0 is legal
+    input  logic              s_job_read,               // read what they name, else only take what is left of them
+    input  logic              s_job_skip,               // the first one is an offload descriptor
+    input  logic              s_job_cut,                // a segment:
+    input  logic [14:0]       s_job_bytes,              // ... of so many bytes
+    input  logic              s_job_last,               // ... after which nothing of the packet is left
     // pool
     output logic              rd_en,
     output logic [QW-1:0]     rd_queue,
@@ -32,44 +37,71 @@ module rw_sg_walk #(
     output logic              idle
 );
 `include "ringwire_regs.svh"
-    localparam JW = QW + 8;
+    localparam JW = QW + 7 + 4 + 15;
     localparam FW = 64 + 15 + 2;
 
-    logic          job_valid, job_ready, job_read;
+    logic          job_valid, job_ready, job_read, job_skip, job_cut, job_last;
     logic [QW-1:0] job_queue;
     logic [6:0]    job_number;
+    logic [14:0]   job_bytes;
     /* verilator lint_off PINCONNECTEMPTY */ // its fill is not of interest
     rw_fifo #(.W(JW), .DEPTH(2)) jobs (
-        .clk(clk), .rst(rst), .count(),
-        .s_valid(s_job_valid), .s_ready(s_job_ready), .s_data({s_job_queue, s_job_number, s_job_read}),
-        .m_valid(job_valid), .m_ready(job_ready), .m_data({job_queue, job_number, job_read})
+        .clk(clk), .rst(rst), .count(), .s_valid(s_job_valid), .s_ready(s_job_ready),
+        .s_data({s_job_queue, s_job_number, s_job_read, s_job_skip, s_job_cut, s_job_last, s_job_bytes}),
+        .m_valid(job_valid), .m_ready(job_ready),
+        .m_data({job_queue, job_number, job_read, job_skip, job_cut, job_last, job_bytes})
     );
     /* verilator lint_on PINCONNECTEMPTY */
 
     logic [15:0] taken_reg [0:QUEUES-1];                // ring counter: descriptors taken
     logic [6:0]  done_reg;                              // descriptors of this job taken so far
     logic        in_reg, first_reg, last_reg;           // a descriptor is coming out of the pool
+    logic [6:0]  walked_reg [0:QUEUES-1];               // of the packet being cut: descriptors taken
+    logic [14:0] part_reg   [0:QUEUES-1];               // ... and bytes taken of the next one
+    logic        look_reg;                              // the descriptor that a segment goes on in is coming
+    logic        begun_reg;                             // the segment has its first fragment
+    logic [14:0] need_reg;                              // bytes it still needs
     logic [2:0]  frag_count;
     logic        frag_ready;
 
+    // ---- whole packets: a descriptor a cycle, known by their number
     wire [6:0] number_now = done_reg + 7'd1;
     wire       last = number_now >= job_number;         // also for a job without descriptors
+    wire       skip = job_skip && done_reg == 7'd0;
     wire       room = !job_read || frag_count + {2'd0, in_reg} < 3'd4;
-    wire       step = job_valid && room;
+    wire       step = job_valid && !job_cut && room;
     wire       take = step && job_number != 7'd0;
-    assign job_ready  = step && last;
-    assign rd_en      = take && job_read;
+
+    // ---- segments: look at the descriptor, take what is needed of it
+    wire [6:0]  walked = walked_reg[job_queue];
+    wire [14:0] part   = part_reg[job_queue];
+    wire [14:0] len    = rd_data[DESC_LEN_LSB +: 15];
+    wire [14:0] left   = len - part;
+    wire [14:0] need   = begun_reg ? need_reg : job_bytes;
+    wire        enough = left >= need;
+    wire [14:0] bytes  = enough ? need : left;
+    wire        cut        = job_valid && job_cut;
+    wire        cut_skip   = cut && job_read && job_skip && walked == 7'd0;
+    wire        cut_look   = cut && job_read && !cut_skip && !look_reg && !in_reg && frag_count != 3'd4;
+    wire        cut_use    = cut && look_reg;
+    wire        cut_drop   = cut && !job_read && walked != job_number;
+    wire        cut_done   = cut && (job_read ? cut_use && enough : walked == job_number);
+    wire        cut_taken  = cut_skip || cut_drop || (cut_use && bytes == left);
+
+    assign job_ready  = (step && last) || cut_done;
+    assign rd_en      = (take && job_read && !skip) || cut_look;
     assign rd_queue   = job_queue;
     assign rd_index   = taken_reg[job_queue][8:0];
-    assign give_valid = take && taken_reg[job_queue][2:0] == 3'd7;
+    assign give_valid = (take || cut_taken) && taken_reg[job_queue][2:0] == 3'd7;
     assign give_queue = job_queue;
     assign idle       = !job_valid && !in_reg && !m_frag_valid;
 
     wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
-    wire [14:0] len = rd_data[DESC_LEN_LSB +: 15];
+    wire [63:0] addr = rd_data[DESC_ADDR_LSB +: 64];
     rw_fifo #(.W(FW), .DEPTH(4)) fragments (
         .clk(clk), .rst(rst), .count(frag_count),
-        .s_valid(in_reg), .s_ready(frag_ready), .s_data({rd_data[DESC_ADDR_LSB +: 64], len, first_reg, last_reg}),
+        .s_valid(in_reg || cut_use), .s_ready(frag_ready),
+        .s_data(cut_use ? {addr + {49'd0, part}, bytes, !begun_reg, enough} : {addr, len, first_reg, last_reg}),
         .m_valid(m_frag_valid), .m_ready(m_frag_ready),
         .m_data({m_frag_addr, m_frag_len, m_frag_first, m_frag_last})
     );
@@ -89,20 +121,39 @@ module rw_sg_walk #(
                                        - {1'b0, job_ready && job_queue == k[QW-1:0]};
             if (rst) jobs_reg[k] <= '0;
         end
-        in_reg    <= rd_en;
-        first_reg <= done_reg == 7'd0;
+        in_reg    <= take && job_read && !skip;
+        first_reg <= done_reg == {6'd0, job_skip};
         last_reg  <= last;
         if (step) done_reg <= last ? 7'd0 : number_now;
-        if (take) taken_reg[job_queue] <= taken_reg[job_queue] + 16'd1;
+
+        look_reg <= cut_look;
+        if (cut_use) begin
+            begun_reg <= !enough;
+            need_reg  <= need - bytes;
+            part_reg[job_queue] <= (bytes == left) ? 15'd0 : part + bytes;
+        end
+        if (cut_drop) part_reg[job_queue] <= '0;
+        if (cut_taken) walked_reg[job_queue] <= walked + 7'd1;
+        if (cut_done && job_last) walked_reg[job_queue] <= '0;
+
+        if (take || cut_taken) taken_reg[job_queue] <= taken_reg[job_queue] + 16'd1;
         for (k = 0; k < QUEUES; k = k + 1)
-            if (rst || q_clear[k]) taken_reg[k] <= '0;
+            if (rst || q_clear[k]) begin
+                taken_reg[k]  <= '0;
+                walked_reg[k] <= '0;
+                part_reg[k]   <= '0;
+            end
         if (rst) begin
-            in_reg   <= 1'b0;
-            done_reg <= '0;
+            in_reg    <= 1'b0;
+            done_reg  <= '0;
+            look_reg  <= 1'b0;
+            begun_reg <= 1'b0;
         end
     end
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(fragment_finds_room, !in_reg || frag_ready)
+        `RW_CHECK(fragment_finds_room, !(in_reg || cut_use) || frag_ready)
+        `RW_CHECK(a_packet_ends_with_its_last_descriptor,
+                  !(cut_done && job_last && job_read) || (cut_taken && walked + 7'd1 == job_number))
     end
 endmodule

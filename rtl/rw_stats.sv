@@ -7,6 +7,7 @@ module rw_stats #(
     input  logic              rst,
     input  logic              done_valid,               // a frame has left the pipeline
     input  logic [3:0]        done_status,
+    input  logic              done_last,                // ... and its packet with it
     input  logic [14:0]       done_bytes,
     input  logic [3:0]        fetched,                  // descriptors
     input  logic              read,                     // payload burst
@@ -46,7 +47,7 @@ module rw_stats #(
             if (e == STATUS_BAD_DOORBELL) begin : g_doorbell
                 assign step[STAT_ERR_BAD_LENGTH + e - 1] = {14'd0, bad_doorbell != '0};
             end else begin : g_packet
-                assign step[STAT_ERR_BAD_LENGTH + e - 1] = {14'd0, done_valid && done_status == e};
+                assign step[STAT_ERR_BAD_LENGTH + e - 1] = {14'd0, done_valid && done_last && done_status == e};
             end
         end
     endgenerate

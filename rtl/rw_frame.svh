@@ -1,0 +1,57 @@
+// Where the fields lie in the record that goes with each wire frame from the scheduler to its completion (META_W bits),
+// in what must be done to the frame on its way out (EDIT_W), and in what a packet asks for that is to be cut (REQ_W).
+/* verilator lint_off UNUSEDPARAM */  // each module uses only some of them
+localparam F_LAST   = 0;                                // last frame of its packet: the packet completes with it
+localparam F_FETCH  = 1;                                // ... once it is in the frame buffer
+localparam F_TSTAMP = 2;                                // the wire's time stamp is asked for
+localparam F_REPORT = 3;                                // a completion is asked for
+localparam F_STATUS = 4;                                // 4 bits
+localparam F_LEN    = 8;                                // 15 bits: bytes on the wire, with an inserted tag, not padded
+localparam F_INDEX  = 23;                               // 16 bits: ring index behind the packet
+localparam F_FIRST  = 39;                               // first frame of its packet
+localparam F_DROP   = 40;                               // not to be sent, though its bytes are in the frame buffer
+localparam F_QUEUE  = 41;                               // QW bits; META_W is QW + 41
+
+localparam [3:0] STATUS_CLOSED = 4'd15;                 // end of a packet that a reset forgets: neither sent nor reported
+
+localparam E_BEATS  = 0;                                // 12 bits: beats in the frame buffer
+localparam E_CUT    = 12;                               // a segment: its header comes from a slot
+localparam E_SLOT   = 13;                               // 5 bits, SLOT_W
+localparam E_OFFSET = 18;                               // 18 bits: payload bytes of the packet before this segment
+localparam E_NUMBER = 36;                               // 16 bits: segments before this one, modulo 2^16
+localparam E_CSUM   = 52;                               // complete a checksum
+localparam E_START  = 53;                               // 8 bits: ... from this byte on
+localparam E_FIELD  = 61;                               // 8 bits: ... into the field at this distance from there
+localparam E_TAG    = 69;                               // insert a tag
+localparam E_TCI    = 70;                               // 16 bits; EDIT_W is 86
+
+// what a packet asks for when it is to be cut
+localparam R_TYPE    = 0;                               // 3 bits
+localparam R_FIXED   = 3;
+localparam R_PARTIAL = 4;
+localparam R_HDR     = 5;                               // 9 bits
+localparam R_L3      = 14;                              // 8 bits
+localparam R_L4      = 22;                              // 8 bits
+localparam R_TOTAL   = 30;                              // 19 bits: bytes of the whole packet; REQ_W is 49
+
+// what is put over a frame's bytes on its way out; PATCH_W is 167
+localparam P_HDR      = 0;                              // 9 bits: bytes that come from the header slot
+localparam P_L3       = 9;                              // 7 bits: in words of 16 bits
+localparam P_L4       = 16;                             // 7 bits
+localparam P_EN_LEN   = 23;                             // IPv4: total length, at L3 + 2
+localparam P_LEN      = 24;                             // 16 bits
+localparam P_EN_ID    = 40;                             // IPv4: id, IPv6: payload length, at L3 + 4
+localparam P_ID       = 41;                             // 16 bits
+localparam P_EN_FRAG  = 57;                             // IPv4: flags and offset, at L3 + 6
+localparam P_FRAG     = 58;                             // 16 bits
+localparam P_EN_IPSUM = 74;                             // IPv4: header checksum, at L3 + 10
+localparam P_IPSUM    = 75;                             // 16 bits
+localparam P_EN_SEQ   = 91;                             // TCP: sequence, upper half, UDP: length, at L4 + 4
+localparam P_SEQ      = 92;                             // 16 bits
+localparam P_EN_TCP   = 108;                            // TCP: the lower half, at L4 + 6, and the flags, at L4 + 12
+localparam P_SEQ_LOW  = 109;                            // 16 bits
+localparam P_FLAGS    = 125;                            // 16 bits
+localparam P_EN_FIELD = 141;                            // the checksum, at byte P_AT
+localparam P_AT       = 142;                            // 9 bits
+localparam P_FIELD    = 151;                            // 16 bits
+/* verilator lint_on UNUSEDPARAM */

@@ -1,0 +1,200 @@
+// Frame editor: works out, before a frame leaves the frame buffer, what of its bytes is to be changed: a completed
+// checksum, or the fields of a segment's header. Sums are one's complement (RFC 1071).
+// Rate: a frame a cycle. Latency: 4 cycles; a packet's first segment waits until its header has been looked through.
+module rw_frame_edit #(
+    parameter QW      = 1,                              // bits of a queue number
+    parameter META_W  = QW + 41,                        // rw_frame.svh
+    parameter EDIT_W  = 86,                             // rw_frame.svh
+    parameter REQ_W   = 49,                             // rw_frame.svh
+    parameter CTX_W   = 112,                            // rw_frame.svh
+    parameter PATCH_W = 167,                            // rw_frame.svh
+    parameter SLOT_W  = 5                               // bits of a header slot's number
+) (
+    input  logic               clk,
+    input  logic               rst,
+    // whole frames, in order, and their checksums
+    input  logic               s_valid,
+    output logic               s_ready,
+    input  logic [META_W-1:0]  s_meta,
+    input  logic [EDIT_W-1:0]  s_edit,
+    input  logic [15:0]        s_sum,
+    // header slots
+    output logic [SLOT_W-1:0]  ctx_slot,
+    input  logic               ctx_ready,
+    input  logic [REQ_W-1:0]   ctx_req,
+    input  logic [CTX_W-1:0]   ctx,
+    // the same frames, and what is to be put over their bytes
+    output logic               m_valid,
+    input  logic               m_ready,
+    output logic [META_W-1:0]  m_meta,
+    output logic [EDIT_W-1:0]  m_edit,
+    output logic [PATCH_W-1:0] m_patch,
+    output logic               idle
+);
+`include "ringwire_regs.svh"
+`include "rw_frame.svh"
+    logic [3:0] count;
+    logic       a_valid_reg, b_valid_reg, c_valid_reg;
+
+    // ---- take a frame when there is room for it behind, and its header is known
+    wire room  = {1'b0, count} + {4'd0, a_valid_reg} + {4'd0, b_valid_reg} + {4'd0, c_valid_reg} < 5'd8;
+    // also of a frame that failed: its slot must not be free before the header has been looked through
+    wire known = !s_edit[E_CUT] || s_edit[E_BEATS +: 12] == 12'd0 || ctx_ready;
+    assign ctx_slot = s_edit[E_SLOT +: SLOT_W];
+    assign s_ready  = room && known;
+    wire take = s_valid && s_ready;
+    assign idle = !take && !a_valid_reg && !b_valid_reg && !c_valid_reg;
+
+    // ---- stage a: what it asks for
+    logic [META_W-1:0] a_meta_reg, b_meta_reg, c_meta_reg;
+    logic [EDIT_W-1:0] a_edit_reg, b_edit_reg, c_edit_reg;
+    logic [15:0]       a_sum_reg, b_sum_reg;
+    logic [REQ_W-1:0]  a_req_reg;
+    logic [CTX_W-1:0]  a_ctx_reg;
+
+    wire [2:0]  kind  = a_req_reg[R_TYPE +: 3];
+    wire        cut   = a_edit_reg[E_CUT];
+    wire        six   = kind == SEG_TCP6 || kind == SEG_UDP6;
+    wire        tcp   = kind == SEG_TCP4 || kind == SEG_TCP6;
+    wire        ufo   = kind == SEG_UFO4;
+    wire        first = a_meta_reg[F_FIRST];
+    wire        final_one = a_meta_reg[F_LAST];
+    wire [15:0] bare  = {1'b0, a_meta_reg[F_LEN +: 15]} - {13'd0, a_edit_reg[E_TAG], 2'd0};
+    wire [17:0] offset = a_edit_reg[E_OFFSET +: 18];
+    wire [15:0] flags_in = a_ctx_reg[15:0];
+    wire [31:0] seq_in   = a_ctx_reg[47:16];
+    wire [15:0] id_in    = a_ctx_reg[63:48];
+    wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19]};
+
+    // ---- stage b: the fields
+    logic        b_cut_reg, b_six_reg, b_tcp_reg, b_ufo_reg, b_partial_reg;
+    logic [8:0]  b_hdr_reg;
+    logic [7:0]  b_l3_reg, b_l4_reg;
+    logic [15:0] b_ip_len_reg, b_l4_len_reg, b_id_reg, b_frag_reg, b_flags_reg, b_ip_base_reg, b_l4_base_reg,
+                 b_pseudo_reg;
+    logic [31:0] b_seq_reg;
+    always_ff @(posedge clk) begin
+        a_valid_reg <= take;
+        if (take) begin
+            a_meta_reg <= s_meta;
+            a_edit_reg <= s_edit;
+            a_sum_reg  <= s_sum;
+            a_req_reg  <= ctx_req;
+            a_ctx_reg  <= ctx;
+        end
+        b_valid_reg   <= a_valid_reg;
+        b_meta_reg    <= a_meta_reg;
+        b_edit_reg    <= a_edit_reg;
+        b_sum_reg     <= a_sum_reg;
+        b_cut_reg     <= cut;
+        b_six_reg     <= six;
+        b_tcp_reg     <= tcp;
+        b_ufo_reg     <= ufo;
+        b_partial_reg <= a_req_reg[R_PARTIAL];
+        b_hdr_reg     <= a_req_reg[R_HDR +: 9];
+        b_l3_reg      <= a_req_reg[R_L3 +: 8];
+        b_l4_reg      <= a_req_reg[R_L4 +: 8];
+        b_ip_len_reg  <= bare - {8'd0, a_req_reg[R_L3 +: 8]} - (six ? 16'd40 : 16'd0);
+        b_l4_len_reg  <= bare - {8'd0, a_req_reg[R_L4 +: 8]};
+        b_id_reg      <= (a_req_reg[R_FIXED] || ufo) ? id_in : id_in + a_edit_reg[E_NUMBER +: 16];
+        b_frag_reg    <= {2'd0, !final_one, offset[15:3]};
+        b_seq_reg     <= seq_in + {14'd0, offset};
+        // FIN and PSH belong to the last segment, CWR to the first
+        b_flags_reg   <= flags_in & ~{8'd0, !first, 3'd0, !final_one, 2'd0, !final_one};
+        b_ip_base_reg <= a_ctx_reg[79:64];
+        b_pseudo_reg  <= a_ctx_reg[95:80];
+        b_l4_base_reg <= a_ctx_reg[111:96];
+    end
+
+    // ---- stage c: the sums
+    logic        c_cut_reg, c_six_reg, c_tcp_reg, c_ufo_reg, c_partial_reg;
+    logic [8:0]  c_hdr_reg;
+    logic [7:0]  c_l3_reg, c_l4_reg;
+    logic [15:0] c_ip_len_reg, c_l4_len_reg, c_id_reg, c_frag_reg, c_flags_reg;
+    logic [31:0] c_seq_reg;
+    logic [18:0] c_ip_sum_reg, c_l4_sum_reg;
+    logic [18:0] l4_sum;
+    always_comb begin
+        if (!b_cut_reg)         l4_sum = {3'd0, b_sum_reg};
+        else if (b_partial_reg) l4_sum = {3'd0, b_pseudo_reg} + {3'd0, b_l4_len_reg};
+        else                    l4_sum = {3'd0, b_l4_base_reg} + {3'd0, b_l4_len_reg} + {3'd0, b_sum_reg}
+                                       + (b_tcp_reg ? {3'd0, b_seq_reg[31:16]} + {3'd0, b_seq_reg[15:0]}
+                                                      + {3'd0, b_flags_reg}
+                                                    : {3'd0, b_l4_len_reg});
+    end
+    always_ff @(posedge clk) begin
+        c_valid_reg   <= b_valid_reg;
+        c_meta_reg    <= b_meta_reg;
+        c_edit_reg    <= b_edit_reg;
+        c_cut_reg     <= b_cut_reg;
+        c_six_reg     <= b_six_reg;
+        c_tcp_reg     <= b_tcp_reg;
+        c_ufo_reg     <= b_ufo_reg;
+        c_partial_reg <= b_partial_reg;
+        c_hdr_reg     <= b_hdr_reg;
+        c_l3_reg      <= b_l3_reg;
+        c_l4_reg      <= b_l4_reg;
+        c_ip_len_reg  <= b_ip_len_reg;
+        c_l4_len_reg  <= b_l4_len_reg;
+        c_id_reg      <= b_id_reg;
+        c_frag_reg    <= b_frag_reg;
+        c_flags_reg   <= b_flags_reg;
+        c_seq_reg     <= b_seq_reg;
+        c_ip_sum_reg  <= {3'd0, b_ip_base_reg} + {3'd0, b_ip_len_reg} + {3'd0, b_id_reg}
+                       + (b_ufo_reg ? {3'd0, b_frag_reg} : 19'd0);
+        c_l4_sum_reg  <= l4_sum;
+        if (rst) begin
+            a_valid_reg <= 1'b0;
+            b_valid_reg <= 1'b0;
+            c_valid_reg <= 1'b0;
+        end
+    end
+
+    // ---- out: the patches
+    function automatic [15:0] fold(input [18:0] sum);
+        logic [16:0] once;
+        once = {1'b0, sum[15:0]} + {14'd0, sum[18:16]};
+        fold = once[15:0] + {15'd0, once[16]};
+    endfunction
+    wire [15:0] l4_folded = fold(c_l4_sum_reg);
+    wire [15:0] plain     = ~l4_folded;
+    // 0 says "no checksum" in UDP; a completed one is never 0, a segment's of TCP may be
+    wire [15:0] csum = (c_cut_reg && c_partial_reg) ? l4_folded
+                     : (plain == 16'd0 && !(c_cut_reg && c_tcp_reg)) ? 16'hffff : plain;
+    wire        has_field = c_cut_reg ? !c_ufo_reg : c_edit_reg[E_CSUM];
+    wire [8:0]  field = c_cut_reg ? {1'b0, c_l4_reg} + (c_tcp_reg ? 9'd16 : 9'd6)
+                                  : {1'b0, c_edit_reg[E_START +: 8]} + {1'b0, c_edit_reg[E_FIELD +: 8]};
+    wire        v4    = c_cut_reg && !c_six_reg;
+    wire        unused_c = &{1'b0, c_l3_reg[0]};        // L3 is even
+    logic [PATCH_W-1:0] patch;
+    always_comb begin
+        patch = '0;
+        patch[P_HDR +: 9]      = c_cut_reg ? c_hdr_reg : 9'd0;
+        patch[P_L3 +: 7]       = c_l3_reg[7:1];
+        patch[P_L4 +: 7]       = c_l4_reg[7:1];
+        patch[P_EN_LEN]        = v4;
+        patch[P_LEN +: 16]     = c_ip_len_reg;
+        patch[P_EN_ID]         = c_cut_reg;             // IPv6 has its payload length there
+        patch[P_ID +: 16]      = c_six_reg ? c_ip_len_reg : c_id_reg;
+        patch[P_EN_FRAG]       = c_cut_reg && c_ufo_reg;
+        patch[P_FRAG +: 16]    = c_frag_reg;
+        patch[P_EN_IPSUM]      = v4;
+        patch[P_IPSUM +: 16]   = ~fold(c_ip_sum_reg);
+        patch[P_EN_SEQ]        = c_cut_reg && !c_ufo_reg; // UDP has its length there
+        patch[P_SEQ +: 16]     = c_tcp_reg ? c_seq_reg[31:16] : c_l4_len_reg;
+        patch[P_EN_TCP]        = c_cut_reg && c_tcp_reg;
+        patch[P_SEQ_LOW +: 16] = c_seq_reg[15:0];
+        patch[P_FLAGS +: 16]   = c_flags_reg;
+        patch[P_EN_FIELD]      = has_field;
+        patch[P_AT +: 9]       = field;
+        patch[P_FIELD +: 16]   = csum;
+    end
+
+    /* verilator lint_off PINCONNECTEMPTY */ // room is reserved
+    rw_fifo #(.W(META_W + EDIT_W + PATCH_W), .DEPTH(8)) out (
+        .clk(clk), .rst(rst), .count(count), .s_valid(c_valid_reg), .s_ready(),
+        .s_data({c_meta_reg, c_edit_reg, patch}), .m_valid(m_valid), .m_ready(m_ready),
+        .m_data({m_meta, m_edit, m_patch})
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
+endmodule
