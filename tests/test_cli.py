@@ -97,7 +97,8 @@ def test_json_is_the_only_thing_on_stdout(ringwire: Ringwire, tmp_path: Path) ->
 def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_path: Path) -> None:
     given = {
         "--sim": "twin", "--mtu": 1400, "--line-rate": "2G", "--width": 128, "--clock": "200MHz", "--queues": 4,
-        "--ring": 512, "--qdisc": "pfifo limit 9", "--txqueuelen": 77, "--bql": "off", "--pace": "capture",
+        "--ring": 512, "--qdisc": "pfifo limit 9", "--txqueuelen": 77, "--bql": "off", "--tso": "off",
+        "--csum": "off", "--pace": "capture",
         "--sndbuf": "100k", "--tx-usecs": 3, "--tx-frames": 5, "--cpl-threshold": 2, "--cpl-timer": 900,
         "--mem-latency": 321, "--host": "free", "--seed": 11, "--driver": "ringwire.driver.ringwire:RingwireDriver",
     }  # fmt: skip
@@ -107,6 +108,7 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
     assert json.loads(stdout)["config"] == {
         "capture": str(capture), "sim": "twin", "mtu": 1400, "line_rate_bps": 2 * 10**9, "width": 128,
         "clock_mhz": 200.0, "queues": 4, "ring": 512, "qdisc": "pfifo limit 9", "txqueuelen": 77, "bql": False,
+        "tso": False, "csum": False,
         "pace": "capture", "sndbuf": 102_400, "tx_usecs": 3, "tx_frames": 5, "cpl_threshold": 2, "cpl_timer_ns": 900,
         "mem_latency_ns": 321, "free_host": True, "seed": 11, "jump": False,
         "driver": "ringwire.driver.ringwire:RingwireDriver",

@@ -208,8 +208,8 @@ def test_a_packet_leaves_whole_however_it_is_cut(sizes: tuple[int, ...]) -> None
         ((0, 0), {}),
         ((MAX_FRAME + 1,), {}),
         ((16384, 16384), {}),
-        ((100,), {"csum_flags": CsumFlag.NEEDS_CSUM}),
-        ((100,), {"vlan_tci": 0}),
+        ((300,), {"csum_flags": CsumFlag.NEEDS_CSUM, "csum_start": 256, "csum_offset": 0}),
+        ((100,), {"csum_flags": CsumFlag.NEEDS_CSUM, "csum_start": 90, "csum_offset": 9}),
         ((5000,), {"gso_size": 1000, "gso_type": GsoType.TCPV4, "hdr_len": 54}),
     ],
 )
@@ -230,9 +230,11 @@ def test_a_packet_that_can_never_be_sent_is_dropped_and_counted(sizes: tuple[int
 def test_the_stack_does_what_the_device_cannot() -> None:
     async def test() -> None:
         bench = await twin().up()
+        bench.dev.set_features({"tx-vlan-hw-insert": False})
         bench.send(100, vlan_tci=5)
+        bench.send(300, csum_flags=CsumFlag.NEEDS_CSUM, csum_start=256, csum_offset=2)
         await bench.all_done()
-        assert [len(frame) for frame in bench.wire()] == [104]
+        assert [len(frame) for frame in bench.wire()] == [104, 300]
         bench.check()
 
     run(test())

@@ -23,7 +23,7 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
-from ringwire.replay.config import parse_clock, parse_line_rate
+from ringwire.replay.config import SIMULATORS_WITHOUT_OFFLOADS, parse_clock, parse_line_rate
 from ringwire.tools.units import parse_size
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
@@ -39,7 +39,8 @@ Examples:
   ringwire replay in.pcap --out out.pcap --queues 4 --tx-usecs 50 --tx-frames 16 --waves build/waves
 """
 
-
+SWITCH = click.Choice(["on", "off"])
+_OFFLOADS = f"[on; off with {' and '.join(SIMULATORS_WITHOUT_OFFLOADS)}]"
 _DEFAULTS = {field.name: field.default for field in fields(ReplayConfig)}
 
 
@@ -106,7 +107,9 @@ def cli(ctx: click.Context) -> None:
     "--qdisc", "qdisc", "WORDS", 'Root discipline as in tc: pfifo, "bfifo limit 30000".', shown="pfifo_fast, below mq"
 )
 @knob("--txqueuelen", "txqueuelen", "PACKETS", "The device's queue length, as ip link sets it.")
-@click.option("--bql", type=click.Choice(["on", "off"]), default="on", help="Byte queue limits.  [on]")
+@click.option("--bql", type=SWITCH, default="on", help="Byte queue limits.  [on]")
+@click.option("--tso", type=SWITCH, help=f"Segmentation by the device.  {_OFFLOADS}")
+@click.option("--csum", type=SWITCH, help=f"Checksums by the device; without them no segmentation.  {_OFFLOADS}")
 @knob("--pace", "pace", "NAME", "fast: behind a socket buffer that waits. capture: at the capture's times.")
 @knob("--sndbuf", "sndbuf", "SIZE", "The socket buffer at the fast pace, as in tc: 208k.", parse_size)
 @knob("--tx-usecs", "tx_usecs", "US", "Interrupt moderation, as ethtool -C.")
@@ -126,7 +129,15 @@ def cli(ctx: click.Context) -> None:
 @click.option("--waves", type=click.Path(path_type=Path), metavar="PATH", help="Record waves to PATH.fst; slow.")
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def replay_command(
-    out: Path, bql: str, host: str, no_jump: bool, waves: Path | None, as_json: bool, **given: Any
+    out: Path,
+    bql: str,
+    tso: str | None,
+    csum: str | None,
+    host: str,
+    no_jump: bool,
+    waves: Path | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Replay a capture through stack, driver and device; write what leaves on the wire.
 
@@ -137,6 +148,8 @@ def replay_command(
     """
     config = ReplayConfig(
         bql=bql == "on",
+        tso=None if tso is None else tso == "on",
+        csum=None if csum is None else csum == "on",
         free_host=host == "free",
         jump=not no_jump,
         waves=waves,

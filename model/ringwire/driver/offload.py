@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ringwire.gso import GsoError, complete_checksum
 from ringwire.netdev.features import GSO_FEATURES, HW_CSUM, VLAN_TX
 from ringwire.nic.descriptors import DescFlag, SegType, pack_offload
-from ringwire.nic.registers import MAX_HEADER, MAX_MSS, MAX_PAYLOAD
+from ringwire.nic.registers import MAX_BUFFER, MAX_DESCRIPTORS, MAX_HEADER, MAX_MSS, MAX_PAYLOAD
 from ringwire.packet import (
     CHECKSUM_OFFSET,
     ETH_HLEN,
@@ -59,14 +59,15 @@ class Order(NamedTuple):
     """Frames that it becomes."""
 
 
-def features_check(skb: Skb, features: int) -> int:
-    """ndo_features_check: which of ``features`` (bits of ``Feature``) the device has for this packet."""
-    if skb.gso_size and features & _GSO and not _can_cut(skb):
+def features_check(skb: Skb, features: int, most: int = MAX_DESCRIPTORS) -> int:
+    """ndo_features_check: which of ``features`` (bits of ``Feature``) the device has for this packet.
+
+    ``most`` is how many descriptors a packet may have.
+    """
+    if skb.gso_size and features & _GSO and not _can_cut(skb, most):
         features &= ~_GSO
-    if skb.csum_flags:
-        field = skb.csum_start + skb.csum_offset
-        if skb.csum_start > MAX_OFFSET or skb.csum_offset > MAX_OFFSET or field + 2 > skb.len:
-            features &= ~(HW_CSUM | _GSO)
+    if skb.csum_flags and not _can_complete(skb):
+        features &= ~(HW_CSUM | _GSO)
     if skb.vlan_tci is not None and skb.len < ETH_HLEN:
         features &= ~VLAN_TX
     return features
@@ -75,8 +76,10 @@ def features_check(skb: Skb, features: int) -> int:
 def make_order(skb: Skb, csum_partial: bool = False) -> Order:
     """What to ask of the device for a packet; its bytes change only where the device wants them otherwise.
 
-    ``csum_partial`` leaves checksums to a device behind. :class:`GsoError` for a super-packet that can't be cut.
+    ``csum_partial`` leaves checksums to a device behind. :class:`GsoError` for what :func:`features_check` denies.
     """
+    if skb.csum_flags and not _can_complete(skb):
+        raise GsoError(f"checksum at {skb.csum_start} + {skb.csum_offset} of {skb.len} bytes is beyond the device")
     csum = skb.csum_flags and not csum_partial
     flags = (_CSUM if csum else 0) | (0 if skb.vlan_tci is None else _VLAN)
     wishes = skb.csum_start | skb.csum_offset << 8 if csum else 0
@@ -99,9 +102,16 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
     return Order(data, offload, flags & ~_CSUM, wishes & 0xFFFF0000, length + (segments - 1) * header_len, segments)
 
 
-def _can_cut(skb: Skb) -> bool:
+def _can_complete(skb: Skb) -> bool:
+    """Whether a descriptor can say where the packet's checksum is."""
+    start, offset = skb.csum_start, skb.csum_offset
+    return start <= MAX_OFFSET and offset <= MAX_OFFSET and start + offset + 2 <= skb.len
+
+
+def _can_cut(skb: Skb, most: int) -> bool:
     """Whether the device takes this super-packet."""
-    if not skb.data:
+    # one descriptor for the request, and maybe one more for a header that had to be changed
+    if not skb.data or sum(-(-len(fragment) // MAX_BUFFER) for fragment in skb.data) + 2 > most:
         return False
     try:
         return _kind(skb, _parse(skb)) is not None

@@ -11,17 +11,18 @@ from dataclasses import replace
 from functools import partial
 
 from ringwire.driver.config import ConfigError, DriverConfig
+from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset
 from ringwire.driver.tx_ring import ChargedPort, TxRing
 from ringwire.host.napi import Napi
 from ringwire.netdev import Feature, NetDevice, TxQueue
 from ringwire.nic.descriptors import Status
 from ringwire.nic.pacer import byte_time, wire_bytes
-from ringwire.nic.registers import GLOBAL_OFFSETS, ID_VALUE, MAX_FRAME, VERSION_VALUE, queue_register
+from ringwire.nic.registers import GLOBAL_OFFSETS, ID_VALUE, MAX_DESCRIPTORS, MAX_FRAME, VERSION_VALUE, queue_register
 from ringwire.skb import Skb
 
-FEATURES = Feature.SG
-"""What the device does for a packet; the rest the stack does before."""
+FEATURES = Feature.ALL
+"""What the device does for a packet; where it can't, or is not to, the stack does it before."""
 _ERROR = 2
 """Of Q_STATUS: the queue stands until a reset."""
 _log = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ class RingwireDriver:
         for ring, napi in zip(self.rings, self._napi, strict=True):
             ring.txq.stop()
             ring.port.on_interrupt(ring.txq.index, napi.schedule)
-        dev.features = FEATURES
+        dev.features = dev.hw_features = FEATURES
+        dev.features_check = self.ndo_features_check
         dev.tx_timeout = self.ndo_tx_timeout
         dev.driver = self
 
@@ -128,6 +130,12 @@ class RingwireDriver:
     def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
         """Take a packet, or NETDEV_TX_BUSY."""
         return self.rings[txq.index].xmit(skb, xmit_more)
+
+    def ndo_features_check(self, skb: Skb, features: int) -> int:
+        """Which of the features work for this packet."""
+        if skb.gso_size or skb.csum_flags or skb.vlan_tci is not None:
+            return features_check(skb, features, min(MAX_DESCRIPTORS, self.config.ring_entries - 1))
+        return features
 
     def ndo_tx_timeout(self, txq: TxQueue) -> None:
         """The transmit watchdog found a queue stuck: say which and how, and reset it."""

@@ -12,7 +12,9 @@ from collections import deque
 from typing import Protocol
 
 from ringwire.driver.config import STOP_FREE, WAKE_FREE, DriverConfig
+from ringwire.driver.offload import Order, make_order
 from ringwire.driver.port import DevicePort
+from ringwire.gso import GsoError
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import OutOfMemory
 from ringwire.netdev import NETDEV_TX_BUSY, NETDEV_TX_OK, TxQueue
@@ -35,11 +37,13 @@ _NO_CSUM = CsumFlag.NONE
 _COUNT = 0xFFFF
 _STAMPS_A_NS = 1 << TIME_FRACTION_BITS
 _HEAD_BYTES = 8
+_SEGMENTS = 0xFFFFF
+"""Of a completion's last word."""
 _FLAGS_AT = 10
-"""Offset of a descriptor's flags."""
+"""Offset of a descriptor's flags; those of data descriptors are all in the first byte."""
 _put_descriptor = struct.Struct("<QHHI").pack_into
-_put_flags = struct.Struct("<H").pack_into
 _get_completion = struct.Struct("<QHBBI").unpack_from
+_NOTHING = Order((), None, 0, 0, 0, 0)
 _get_head = struct.Struct("<HH").unpack_from
 
 
@@ -89,8 +93,8 @@ class TxRing:
         self._next = self._rung = self._clean = self._mask = self.free = 0
         self._map = port.memory.map
         self._unmap = port.memory.unmap
-        self._packets: deque[tuple[Skb, int, list[int]]] = deque()
-        """Each with the ring index behind its last descriptor and what is mapped of it."""
+        self._packets: deque[tuple[Skb, int, list[int], int, int]] = deque()
+        """Each with the ring index behind its last descriptor, what is mapped of it, its frames' bytes and number."""
 
     # -- set-up
 
@@ -162,7 +166,7 @@ class TxRing:
         self._reap(self._mask + 1)
         failed = len(self._packets)
         self.forgotten += failed
-        for skb, _, addrs in self._packets:
+        for skb, _, addrs, _, _ in self._packets:
             for addr in addrs:
                 self._unmap(addr)
             skb.free()
@@ -182,16 +186,16 @@ class TxRing:
     def xmit(self, skb: Skb, xmit_more: bool) -> int:
         """Put a packet on the ring; NETDEV_TX_BUSY if it doesn't fit now. One that can't ever be sent is dropped."""
         self._charge(self._xmit_ns)
-        data = skb.data
+        data, offload, flags, wishes, length, segments = skb.data, None, 0, 0, skb.len, 1
         if (
-            skb.len > MAX_BUFFER
+            length > MAX_BUFFER
             or len(data) > self._most
             or skb.gso_size
             or skb.csum_flags is not _NO_CSUM
             or skb.vlan_tci is not None
         ):
-            data = self._make_fit(skb)
-        if len(data) > self.free:
+            data, offload, flags, wishes, length, segments = self._make_fit(skb)
+        if len(data) + (offload is not None) > self.free:
             self.busy += 1
             self._stop()
             self._flush()
@@ -200,12 +204,16 @@ class TxRing:
         ring, mask, map_ = self._ring, self._mask, self._map
         at = self._next
         addrs: list[int] = []
+        if offload is not None:
+            ring[at << 4 : (at << 4) + DESCRIPTOR_BYTES] = offload
+            at = at + 1 & mask
         try:
             for fragment in data:
                 if fragment:
                     addr = map_(fragment)
                     addrs.append(addr)
-                    _put_descriptor(ring, at << 4, addr, len(fragment), 0, 0)
+                    _put_descriptor(ring, at << 4, addr, len(fragment), flags, wishes)
+                    flags = wishes = 0
                     at = at + 1 & mask
         except OutOfMemory:
             for addr in addrs:
@@ -216,19 +224,19 @@ class TxRing:
 
         self._unreported += 1
         if skb.wants_timestamp:
-            flags = _EOP_STAMP
+            end = _EOP_STAMP
             self._unreported = 0
         elif self._unreported >= self._report_every:
-            flags = _EOP_REPORT
+            end = _EOP_REPORT
             self._unreported = 0
         else:
-            flags = _EOP
-        _put_flags(ring, ((at - 1 & mask) << 4) + _FLAGS_AT, flags)
-        self._packets.append((skb, at, addrs))
+            end = _EOP
+        ring[((at - 1 & mask) << 4) + _FLAGS_AT] |= end
+        self._packets.append((skb, at, addrs, length, segments))
+        self.free = free = self.free - (at - self._next & mask)
         self._next = at
-        self.free = free = self.free - len(addrs)
 
-        kick = self.txq.sent(skb.len, xmit_more)
+        kick = self.txq.sent(length, xmit_more)
         if free < STOP_FREE:
             self._stop()
             kick = True
@@ -236,14 +244,19 @@ class TxRing:
             self._flush()
         return NETDEV_TX_OK
 
-    def _make_fit(self, skb: Skb) -> tuple[bytes | memoryview, ...]:
-        """The fragments of a packet that is not of the plain kind; none if the device can't send it."""
-        fragments = [fragment for fragment in skb.data if fragment]
-        offloads = skb.gso_size or skb.csum_flags is not _NO_CSUM or skb.vlan_tci is not None
-        if offloads or sum(map(len, fragments)) > MAX_FRAME:
-            return ()
+    def _make_fit(self, skb: Skb) -> Order:
+        """What to post for a packet that is not of the plain kind: without data if the device can't send it."""
+        try:
+            order = make_order(skb)
+        except GsoError:
+            return _NOTHING
+        fragments = [fragment for fragment in order.data if fragment]
+        if order.offload is None and sum(map(len, fragments)) > MAX_FRAME:
+            return _NOTHING
         pieces = split(fragments)
-        return tuple(pieces if len(pieces) <= self._most else split([skb.linear()]))
+        if len(pieces) + (order.offload is not None) > self._most:
+            pieces = split([b"".join(fragments)])
+        return order._replace(data=tuple(pieces))
 
     def _drop(self, skb: Skb, xmit_more: bool) -> int:
         """Give a packet up; those before it in the batch must not wait for a doorbell that nobody rings."""
@@ -264,7 +277,7 @@ class TxRing:
             return
         if self._unreported:
             self._unreported = 0
-            _put_flags(self._ring, ((tail - 1 & self._mask) << 4) + _FLAGS_AT, _EOP_REPORT)
+            self._ring[((tail - 1 & self._mask) << 4) + _FLAGS_AT] |= _EOP_REPORT
         self._rung = tail
         self.doorbells += 1
         self.port.write(self._tail_register, tail)
@@ -296,10 +309,10 @@ class TxRing:
 
     def _reap(self, budget: int) -> int:
         """Take completions, free their packets, account for them, and wake the queue if there is room again."""
-        self._done_packets = self._done_bytes = self._failed_packets = self._failed_bytes = 0
+        self._done_skbs = self._done_packets = self._done_bytes = self._failed_packets = self._failed_bytes = 0
         done = self._read_completions(budget) if self._head_memory is None else self._read_head()
         packets = self._done_packets
-        self._charge(self._poll_ns + self._completion_ns * packets)
+        self._charge(self._poll_ns + self._completion_ns * self._done_skbs)
         txq = self.txq
         if packets:
             self.tx_packets += packets - self._failed_packets
@@ -321,7 +334,7 @@ class TxRing:
                 break
             consumed = consumed + 1 & _COUNT
             done += 1
-            self._clean_to(index, status, flags, stamp)
+            self._clean_to(index, status, flags, stamp, last & _SEGMENTS)
         self._consumed = consumed
         return done
 
@@ -335,37 +348,40 @@ class TxRing:
             if last >> 31 == at >> self._log2 & 1:
                 break
             self._errors_read = at + 1 & _COUNT
-            self._clean_to(error_index, status, flags, stamp)
+            self._clean_to(error_index, status, flags, stamp, last & _SEGMENTS)
         done: int = count - self._consumed & _COUNT
         # an error later than the record may have led beyond it already
         if index - self._clean & self._mask <= self._mask - self.free:
-            self._clean_to(index, Status.OK, 0, 0)
+            self._clean_to(index, Status.OK, 0, 0, 0)
         self._consumed = count
         return done
 
-    def _clean_to(self, index: int, status: int, flags: int, stamp: int) -> None:
-        """Free the packets up to a ring index; status and stamp are those of the last of them."""
+    def _clean_to(self, index: int, status: int, flags: int, stamp: int, segments: int) -> None:
+        """Free the packets up to a ring index; status, stamp and segments that left are those of the last of them."""
         if status:
             self.errors[Status(status)] += 1
             if status == Status.DESC_READ:
                 self.broken = True
             if status == Status.DESC_READ or status == Status.BAD_DOORBELL:
                 return
-        packets, unmap = self._packets, self._unmap
+        packets, unmap, mask = self._packets, self._unmap, self._mask
         clean = self._clean
         while clean != index:
             if not packets:
                 raise CompletionError(f"{self.describe()}: a completion up to {index}, where no packet ends")
-            skb, clean, addrs = packets.popleft()
+            begin = clean
+            skb, clean, addrs, length, frames = packets.popleft()
             for addr in addrs:
                 unmap(addr)
-            self.free += len(addrs)
-            self._done_packets += 1
-            self._done_bytes += skb.len
+            self.free += clean - begin & mask
+            self._done_skbs += 1
+            self._done_packets += frames
+            self._done_bytes += length
             if clean == index and (status or flags):
                 if status:
-                    self._failed_packets += 1
-                    self._failed_bytes += skb.len
+                    # what left of a packet that failed half-way was segments of full size
+                    self._failed_packets += frames - segments
+                    self._failed_bytes += length - segments * (skb.hdr_len + skb.gso_size)
                 elif flags & _STAMPED and not self.config.complete_at_fetch:
                     skb.wire_ns = stamp / _STAMPS_A_NS
             skb.free()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ringwire import gso
 from ringwire.host.cpu import HostCosts
-from ringwire.netdev.features import Feature, consistent
+from ringwire.netdev.features import ETHTOOL_NAMES, Feature, consistent
 from ringwire.netdev.queue import TxQueue
 from ringwire.netdev.watchdog import TxWatchdog
 from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
@@ -70,7 +70,8 @@ class NetDevice:
         self.hz = hz
         self.mtu = mtu
         self.hard_header_len = hard_header_len
-        self.features = features
+        self.features = self.hw_features = features
+        """``hw_features`` can be switched on; ``features`` are."""
         self.gso_max_size = 65536
         """Super-packets of this length or more, link header included, are segmented by software."""
         self.gso_max_segs = 65535
@@ -135,9 +136,22 @@ class NetDevice:
 
     @features.setter
     def features(self, features: Feature) -> None:
-        """Segmentation needs fragments and checksums: without them it goes off by itself."""
+        """Segmentation needs fragments and checksums: without them it is off, until they come back."""
+        self._wanted_features = features
         self._features = consistent(features)
         self.feature_bits = int(self._features)
+
+    def set_features(self, switches: Mapping[str, bool]) -> None:
+        """ethtool -K: switch features, by the names that they have there. ValueError, and no change, if refused."""
+        wanted = self._wanted_features
+        for name, on in switches.items():
+            feature = ETHTOOL_NAMES.get(name)
+            if feature is None:
+                raise ValueError(f"{self.name}: feature {name}; allowed: {', '.join(ETHTOOL_NAMES)}")
+            if on and not feature & self.hw_features:
+                raise ValueError(f"{self.name}: feature {name} on: the device does not have it")
+            wanted = wanted | feature if on else wanted & ~feature
+        self.features = wanted
 
     @property
     def tx_queue_len(self) -> int:

@@ -25,11 +25,25 @@ class Feature(IntFlag):
     """Super-packets that carry CWR (tx-tcp-ecn-segmentation)."""
     USO = 64
     """UDP datagrams (tx-udp-segmentation)."""
-    ALL = SG | HW_CSUM | VLAN_TX | TSO | TSO6 | TSO_ECN | USO
+    UFO = 128
+    """IPv4 fragments of one UDP datagram (tx-udp-fragmentation)."""
+    ALL = SG | HW_CSUM | VLAN_TX | TSO | TSO6 | TSO_ECN | USO | UFO
 
 
-GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO
+GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO | Feature.UFO
 """Segmentation by the device; each of them needs SG and HW_CSUM."""
+
+ETHTOOL_NAMES = {
+    "tx-scatter-gather": Feature.SG,
+    "tx-checksum-ip-generic": Feature.HW_CSUM,
+    "tx-vlan-hw-insert": Feature.VLAN_TX,
+    "tx-tcp-segmentation": Feature.TSO,
+    "tx-tcp6-segmentation": Feature.TSO6,
+    "tx-tcp-ecn-segmentation": Feature.TSO_ECN,
+    "tx-udp-segmentation": Feature.USO,
+    "tx-udp-fragmentation": Feature.UFO,
+}
+"""The features by the names of ``ethtool -K``."""
 
 # Plain integers for the tests that every packet meets.
 SG = int(Feature.SG)
@@ -40,6 +54,7 @@ _GSO = {
     GsoType.TCPV4: int(Feature.TSO),
     GsoType.TCPV6: int(Feature.TSO6),
     GsoType.UDP_L4: int(Feature.USO),
+    GsoType.UDP: int(Feature.UFO),
 }
 
 

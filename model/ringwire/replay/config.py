@@ -9,7 +9,7 @@ from pathlib import Path
 from ringwire.driver.config import ConfigError, DriverConfig
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.host.timeline import Timeline
-from ringwire.netdev import NetDevice
+from ringwire.netdev import GSO_FEATURES, Feature, NetDevice
 from ringwire.nic.registers import DATA_WIDTHS, MAX_CPL_THRESHOLD, MAX_FRAME, MAX_RING_LOG2, MIN_RING_LOG2, QUEUE_COUNTS
 from ringwire.replay.plugin import PluginError, driver_factory
 from ringwire.socket import WMEM_DEFAULT
@@ -19,6 +19,8 @@ from ringwire.tools.words import CommandError
 from ringwire.traffic.capture import MIN_MTU
 
 SIMULATORS = ("verilator", "icarus", "twin")
+SIMULATORS_WITHOUT_OFFLOADS = ("verilator", "icarus")
+"""There segmentation and checksums are software's unless one asks for them."""
 PACES = ("fast", "capture")
 DEFAULT_RATES = {64: 10_000_000_000, 128: 25_000_000_000, 256: 50_000_000_000, 512: 100_000_000_000}
 """Line rate (bit/s) that a data path of so many bits is usually built for."""
@@ -58,6 +60,10 @@ class ReplayConfig:
     """Root discipline as in a ``tc`` line, kind first; empty: the device's own (pfifo_fast, below mq if need be)."""
     txqueuelen: int = 1000
     bql: bool = True
+    tso: bool | None = None
+    """The device segments; None: if it can."""
+    csum: bool | None = None
+    """The device makes checksums; without them it does not segment either. None: if it can."""
     pace: str = "fast"
     """fast: behind a socket buffer that waits. capture: at the capture's times, and a full qdisc drops."""
     sndbuf: int = WMEM_DEFAULT
@@ -85,6 +91,9 @@ class ReplayConfig:
         if not self.clock_mhz:
             object.__setattr__(self, "clock_mhz", 156.25 if self.width == SLOW_CLOCK_WIDTH else 250.0)
         _one_of("--sim", self.sim, SIMULATORS)
+        for name in ("tso", "csum"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, self.sim not in SIMULATORS_WITHOUT_OFFLOADS)
         _one_of("--width", self.width, DATA_WIDTHS)
         _one_of("--queues", self.queues, QUEUE_COUNTS)
         _one_of("--pace", self.pace, PACES)
@@ -135,6 +144,13 @@ class ReplayConfig:
         """Give a device the root discipline that was asked for, if any."""
         if self.qdisc:
             Tc([dev]).run(f"qdisc replace dev {dev.name} root {self.qdisc}")
+
+    def set_offloads(self, dev: NetDevice) -> None:
+        """Switch off what a device, whose driver has said what it can do, is not to do."""
+        if not self.tso:
+            dev.features &= ~GSO_FEATURES
+        if not self.csum:
+            dev.features &= ~Feature.HW_CSUM
 
     def _driver_config(self) -> DriverConfig:
         return DriverConfig(

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
+from ringwire import gso
 from ringwire.bql import MAX_LIMIT, Dql
 from ringwire.cosim.world import FastWorld
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
+from ringwire.netdev.validate import push_vlan
 from ringwire.nic.registers import Stat, stat_register
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.plugin import driver_factory
 from ringwire.replay.report import Measured
 from ringwire.replay.source import PacedSource, Source, TaskClock
 from ringwire.replay.survey import Survey, segments
-from ringwire.replay.wire import Frame, Wire
+from ringwire.replay.wire import Frame, Pieces, Wire
 from ringwire.skb import Skb
 from ringwire.socket import Socket
 from ringwire.traffic.capture import Capture
@@ -138,6 +140,7 @@ class Host:
             charge=port.charge,
         )
         self.driver = driver_factory(config.driver)(port, self.dev, config.driver_config)
+        config.set_offloads(self.dev)
         config.set_qdisc(self.dev)
         if not config.bql:
             for txq in self.dev.tx_queues:
@@ -223,14 +226,28 @@ class Host:
 
     def _note_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
         """Stands before the driver: what it takes must be on the wire, byte for byte and in this order."""
-        data, drops = skb.data, self._drops
+        drops = self._drops
         if txq.dql.limit > self.bql_limit:
             self.bql_limit = txq.dql.limit
         rc = self._xmit(skb, txq, xmit_more)
         if rc == NETDEV_TX_OK and drops == self._drops:
-            self._given[txq.index].append(data)
-            self._given_frames += 1
+            frames = frames_of(skb)
+            self._given[txq.index] += frames
+            self._given_frames += len(frames)
         return rc
+
+
+def frames_of(skb: Skb) -> list[Pieces]:
+    """The frames that the device is to make of a packet; it stays as it is."""
+    if not skb.gso_size and not skb.csum_flags and skb.vlan_tci is None:
+        return [skb.data]
+    made = replace(skb, destructor=None)
+    if made.vlan_tci is not None:
+        push_vlan(made)
+    if made.gso_size:
+        return [segment.data for segment in gso.segment(made)]
+    gso.complete_checksum(made)
+    return [made.data]
 
 
 def lift_limit(dql: Dql) -> None:

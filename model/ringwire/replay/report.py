@@ -101,6 +101,8 @@ class ReplayReport:
                 "qdisc": config.qdisc or None,
                 "txqueuelen": config.txqueuelen,
                 "bql": config.bql,
+                "tso": config.tso,
+                "csum": config.csum,
                 "pace": config.pace,
                 "sndbuf": config.sndbuf,
                 "mem_latency_ns": config.mem_latency_ns,

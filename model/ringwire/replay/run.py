@@ -12,6 +12,7 @@ from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import WorldSettings
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
 from ringwire.host.world import drive
+from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.replay import job
@@ -141,7 +142,7 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
 
 def memory_bytes(config: ReplayConfig) -> int:
     """Host memory that full rings of full-sized packets fit in."""
-    place = 2 * (config.mtu + 64)
+    place = 2 * ((MAX_BUFFER if config.tso else config.mtu) + 64)
     needed = config.queues * config.ring * place
     size = DEFAULT_SIZE
     while size < needed and size < MOST_MEMORY:
