@@ -56,7 +56,7 @@ module ringwire_tx #(
     input  logic [1:0]          m_axi_rresp,
     input  logic                m_axi_rlast,
     input  logic                m_axi_rvalid,
-    output logic                m_axi_rready,           // but for single cycles, always: room is reserved before
+    output logic                m_axi_rready,           // always: room is reserved before a read is asked for
     output logic [0:0]          m_axi_awid,
     output logic [63:0]         m_axi_awaddr,
     output logic [7:0]          m_axi_awlen,
@@ -177,8 +177,7 @@ module ringwire_tx #(
     logic [7:0]    req_len;
     logic [3:0]    stat_fetched;
 
-    logic r_ready;
-    assign m_axi_rready = m_axi_rid[0] || r_ready;
+    assign m_axi_rready = 1'b1;
     wire r_desc    = m_axi_rvalid && m_axi_rid[0];
     wire r_payload = m_axi_rvalid && !m_axi_rid[0];
     wire r_err     = m_axi_rresp[1];
@@ -301,7 +300,7 @@ module ringwire_tx #(
     assign m_axi_arprot  = 3'b000;
 
     // ---- bytes are gathered, kept until the frame is whole, and sent
-    logic                buf_wr, buf_rd, frame_valid, frame_err, head_wr, head_last, head_rd;
+    logic                buf_wr_a, buf_wr_b, buf_rd, frame_valid, frame_err, head_wr, head_last, head_rd;
     logic [15:0]         frame_sum;
     logic [SLOT_W-1:0]   head_slot, ctx_slot;
     logic [ROW_W-1:0]    head_wr_row, head_rd_row;
@@ -309,26 +308,28 @@ module ringwire_tx #(
     logic                ctx_ready;
     logic [REQ_W-1:0]    ctx_req;
     logic [CTX_W-1:0]    ctx;
-    logic [BUF_LOG2-1:0] buf_wr_addr, buf_rd_addr;
-    logic [DATA_W-1:0]   buf_wr_data, buf_rd_data;
+    logic [BUF_LOG2-1:0] buf_wr_a_addr, buf_wr_b_addr, buf_rd_addr;
+    logic [DATA_W-1:0]   buf_wr_a_data, buf_wr_b_data, buf_rd_data, head_wr_data;
     rw_gather #(.DATA_W(DATA_W), .BUF_LOG2(BUF_LOG2), .FRAMES(FRAMES), .SLOT_W(SLOT_W)) gather (
         .clk(clk), .rst(rst), .s_burst_valid(burst_valid), .s_burst_ready(burst_ready),
         .s_burst_offset(burst_offset), .s_burst_len(burst_len), .s_burst_first(burst_first),
         .s_burst_last(burst_last), .s_shape_valid(shape_valid), .s_shape_fill(shape_fill),
         .s_shape_header(shape_header), .s_shape_sum(shape_sum), .s_shape_slot(shape_slot),
-        .r_valid(r_payload), .r_ready(r_ready), .r_data(m_axi_rdata), .r_err(r_err), .r_last(m_axi_rlast),
-        .wr_en(buf_wr), .wr_addr(buf_wr_addr), .wr_data(buf_wr_data),
-        .header_en(head_wr), .header_row(head_wr_row), .header_last(head_last), .header_slot(head_slot),
+        .r_valid(r_payload), .r_data(m_axi_rdata), .r_err(r_err), .r_last(m_axi_rlast),
+        .wr_a_en(buf_wr_a), .wr_a_addr(buf_wr_a_addr), .wr_a_data(buf_wr_a_data),
+        .wr_b_en(buf_wr_b), .wr_b_addr(buf_wr_b_addr), .wr_b_data(buf_wr_b_data),
+        .header_en(head_wr), .header_row(head_wr_row), .header_data(head_wr_data), .header_last(head_last), .header_slot(head_slot),
         .m_frame_valid(frame_valid), .m_frame_err(frame_err), .m_frame_sum(frame_sum), .idle(gather_idle)
     );
     rw_header_slots #(.DATA_W(DATA_W), .SLOT_W(SLOT_W)) header_slots (
         .clk(clk), .rst(rst), .open_valid(open_valid), .open_slot(open_slot), .open_req(open_req),
-        .wr_en(head_wr), .wr_row(head_wr_row), .wr_data(buf_wr_data), .wr_last(head_last), .wr_slot(head_slot),
+        .wr_en(head_wr), .wr_row(head_wr_row), .wr_data(head_wr_data), .wr_last(head_last), .wr_slot(head_slot),
         .rd_en(head_rd), .rd_row(head_rd_row), .rd_data(head_data),
         .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx), .idle(slots_idle)
     );
     rw_frame_buffer #(.DATA_W(DATA_W), .LOG2(BUF_LOG2)) frame_buffer (
-        .clk(clk), .wr_en(buf_wr), .wr_addr(buf_wr_addr), .wr_data(buf_wr_data),
+        .clk(clk), .wr_a_en(buf_wr_a), .wr_a_addr(buf_wr_a_addr), .wr_a_data(buf_wr_a_data),
+        .wr_b_en(buf_wr_b), .wr_b_addr(buf_wr_b_addr), .wr_b_data(buf_wr_b_data),
         .rd_en(buf_rd), .rd_addr(buf_rd_addr), .rd_data(buf_rd_data)
     );
 

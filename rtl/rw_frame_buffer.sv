@@ -1,20 +1,35 @@
-// Frame buffer: one write port, one read port.
-// Rate: a beat in and a beat out each cycle. Latency: reads 1 cycle.
+// Frame buffer: two write ports, for beats that are neighbours if both write at once, and one read port. Two banks take
+// the even and the odd beats, so that plain block RAM will do.
+// Rate: two beats in and a beat out each cycle. Latency: reads 1 cycle.
 module rw_frame_buffer #(
     parameter DATA_W = 512,                             // width of a beat, bits
     parameter LOG2   = 10                               // beats, power of two
 ) (
     input  logic              clk,
-    input  logic              wr_en,
-    input  logic [LOG2-1:0]   wr_addr,
-    input  logic [DATA_W-1:0] wr_data,
+    input  logic              wr_a_en,
+    input  logic [LOG2-1:0]   wr_a_addr,
+    input  logic [DATA_W-1:0] wr_a_data,
+    input  logic              wr_b_en,
+    input  logic [LOG2-1:0]   wr_b_addr,
+    input  logic [DATA_W-1:0] wr_b_data,
     input  logic              rd_en,
     input  logic [LOG2-1:0]   rd_addr,
     output logic [DATA_W-1:0] rd_data
 );
-    logic [DATA_W-1:0] mem [0:(1<<LOG2)-1];
+    logic [DATA_W-1:0] even [0:(1<<(LOG2-1))-1];
+    logic [DATA_W-1:0] odd  [0:(1<<(LOG2-1))-1];
+    logic [DATA_W-1:0] even_reg, odd_reg;
+    logic              is_odd_reg;
+    wire a_even = wr_a_en && !wr_a_addr[0];
+    wire a_odd  = wr_a_en && wr_a_addr[0];
+    assign rd_data = is_odd_reg ? odd_reg : even_reg;
     always_ff @(posedge clk) begin
-        if (wr_en) mem[wr_addr] <= wr_data;
-        if (rd_en) rd_data <= mem[rd_addr];
+        if (a_even || (wr_b_en && !wr_b_addr[0]))
+            even[a_even ? wr_a_addr[LOG2-1:1] : wr_b_addr[LOG2-1:1]] <= a_even ? wr_a_data : wr_b_data;
+        if (a_odd || (wr_b_en && wr_b_addr[0]))
+            odd[a_odd ? wr_a_addr[LOG2-1:1] : wr_b_addr[LOG2-1:1]] <= a_odd ? wr_a_data : wr_b_data;
+        if (rd_en && !rd_addr[0]) even_reg <= even[rd_addr[LOG2-1:1]];
+        if (rd_en && rd_addr[0])  odd_reg  <= odd[rd_addr[LOG2-1:1]];
+        if (rd_en) is_odd_reg <= rd_addr[0];
     end
 endmodule

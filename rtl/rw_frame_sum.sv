@@ -1,14 +1,19 @@
-// Frame checksum: sums the 16-bit words (RFC 1071) of a frame's beats on their way into the frame buffer, from a given byte
-// of the frame on, and tells the sum when the last beat has passed.
+// Frame checksum: sums the 16-bit words (RFC 1071) of a frame's bytes on their way into the frame buffer, from a given byte
+// of the frame on, and tells the sum when the last beat has passed. The bytes of a beat come turned to their places in the
+// frame's beats: from `fill` up those of beat `number`, below, if it overflows, those of the next one.
 // Rate: a beat a cycle. Latency: 3 cycles after the last beat.
 module rw_frame_sum #(
-    parameter DATA_W = 512                              // width of a beat, bits
+    parameter DATA_W = 512,                             // width of a beat, bits
+    parameter BB     = $clog2(DATA_W / 8)               // bits of an offset in a beat; derived
 ) (
     input  logic              clk,
     input  logic              rst,
     input  logic              s_valid,
-    input  logic [DATA_W-1:0] s_data,                   // zero beyond the frame's end
-    input  logic [5:0]        s_number,                 // of the beat in its frame; stays at 63
+    input  logic [DATA_W-1:0] s_data,
+    input  logic [BB:0]       s_fill,
+    input  logic [BB:0]       s_rest,                   // bytes end below this place: in the next beat if it overflows
+    input  logic              s_over,
+    input  logic [5:0]        s_number,                 // stays at 63
     input  logic [8:0]        s_from,                   // first byte that counts
     input  logic              s_last,
     input  logic              s_err,
@@ -18,18 +23,21 @@ module rw_frame_sum #(
     output logic              idle
 );
     localparam BYTES  = DATA_W / 8;
-    localparam BB     = $clog2(BYTES);
     localparam GROUPS = DATA_W / 64;                    // of four words each
 
     // ---- stage 1: which bytes count, and the sum of each group
     wire [14:0] at   = {3'd0, s_number, 6'd0} >> (6 - BB);  // of the beat in its frame
-    wire [14:0] ahead = ({6'd0, s_from} > at) ? {6'd0, s_from} - at : 15'd0;
+    wire [14:0] next = at + BYTES[14:0];
+    wire [14:0] ahead      = ({6'd0, s_from} > at)   ? {6'd0, s_from} - at   : 15'd0;
+    wire [14:0] ahead_next = ({6'd0, s_from} > next) ? {6'd0, s_from} - next : 15'd0;
     logic [DATA_W-1:0] counted;
     logic [GROUPS*18-1:0] sums;
     integer i, g;
     always_comb begin
         for (i = 0; i < BYTES; i = i + 1)
-            counted[i*8 +: 8] = (i[14:0] < ahead) ? 8'd0 : s_data[i*8 +: 8];
+            counted[i*8 +: 8] = ((i[BB:0] >= s_fill) ? (s_over || i[BB:0] < s_rest) && i[14:0] >= ahead
+                                                     : s_over && i[BB:0] < s_rest && i[14:0] >= ahead_next)
+                              ? s_data[i*8 +: 8] : 8'd0;
         for (g = 0; g < GROUPS; g = g + 1)
             sums[g*18 +: 18] = {2'd0, counted[g*64      +: 8], counted[g*64 +  8 +: 8]}
                              + {2'd0, counted[g*64 + 16 +: 8], counted[g*64 + 24 +: 8]}

@@ -3,8 +3,8 @@
 // that each cycle takes one beat in and puts at most one out, also where fragments and frames meet.
 // The first segment of a packet that is cut brings the header, whose bytes go to a header slot; the bytes of the others
 // begin in their first beat where the header will end there.
-// Rate: a beat a cycle, without bubbles. It holds the bus up for a cycle where the first beat of a segment does not fit
-// behind the room for the header, in the cycle after another frame's last. Latency: 3 cycles, 4 for a frame's last beat.
+// Two beats are written in one cycle where the end of a frame is carried while the next one's first beat overflows.
+// Rate: a beat a cycle, without bubbles; it never holds the bus up. Latency: 3 cycles, 4 for a frame's last beat.
 `include "rw_check.svh"
 module rw_gather #(
     parameter DATA_W   = 512,                           // width of a beat, bits
@@ -31,17 +31,20 @@ module rw_gather #(
     input  logic [SLOT_W-1:0]   s_shape_slot,
     // payload beats
     input  logic                r_valid,
-    output logic                r_ready,
     input  logic [DATA_W-1:0]   r_data,
     input  logic                r_err,
     input  logic                r_last,
-    // frame buffer
-    output logic                wr_en,
-    output logic [BUF_LOG2-1:0] wr_addr,
-    output logic [DATA_W-1:0]   wr_data,
-    // header slots: beats of wr_data
+    // frame buffer: the end of a frame (a), any other beat (b)
+    output logic                wr_a_en,
+    output logic [BUF_LOG2-1:0] wr_a_addr,
+    output logic [DATA_W-1:0]   wr_a_data,
+    output logic                wr_b_en,
+    output logic [BUF_LOG2-1:0] wr_b_addr,
+    output logic [DATA_W-1:0]   wr_b_data,
+    // header slots
     output logic                header_en,
     output logic [ROW_W-1:0]    header_row,
+    output logic [DATA_W-1:0]   header_data,
     output logic                header_last,            // the header is there, whole
     output logic [SLOT_W-1:0]   header_slot,
     // a frame is complete
@@ -59,7 +62,7 @@ module rw_gather #(
         .clk(clk), .rst(rst),
         .s_valid(s_burst_valid), .s_ready(s_burst_ready),
         .s_data({s_burst_offset, s_burst_len, s_burst_first, s_burst_last}),
-        .m_valid(burst_valid), .m_ready(take && r_last),
+        .m_valid(burst_valid), .m_ready(r_valid && r_last),
         .m_data({burst_offset, burst_len, burst_first, burst_last})
     );
     localparam HW = 3 * 9 + SLOT_W;
@@ -68,7 +71,7 @@ module rw_gather #(
     rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
         .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
         .s_data({s_shape_slot, s_shape_sum, s_shape_header, s_shape_fill}),
-        .m_valid(), .m_ready(take && last), .m_data(shape)
+        .m_valid(), .m_ready(r_valid && last), .m_data(shape)
     );
     /* verilator lint_on PINCONNECTEMPTY */
 
@@ -86,11 +89,6 @@ module rw_gather #(
     wire  [BB+1:0] total  = {1'b0, fill} + {1'b0, bytes};
     wire           over   = total > {1'b0, BYTES[BB:0]};
     wire  [BB:0]   rest   = over ? total[BB:0] - BYTES[BB:0] : total[BB:0];
-
-    // two beats can't be written at once: the carried end of a frame, and what overflows of the next one's first beat
-    logic          ended_reg;                           // a frame's last beat came in the cycle before
-    assign r_ready = !(ended_reg && first && over);
-    wire   take    = r_valid && r_ready;
 
     logic              a_valid_reg, a_first_reg, a_last_reg, a_over_reg, a_err_reg;
     logic [BB-1:0]     a_turn_reg;                      // bytes to rotate right by
@@ -121,33 +119,40 @@ module rw_gather #(
     end
 
     // ---- out: into the frame buffer what is not all header, into the header slot what is not all payload
-    logic [5:0]   number_reg;                           // of the beat in its frame; stays at 63
-    wire          put    = tail_reg || (b_valid_reg && b_over_reg);
-    wire [HW-1:0] about  = tail_reg ? tail_shape_reg : b_shape_reg;
-    wire [12:0]   header = {4'd0, about[9 +: 9]};
-    wire          unused = &{1'b0, about[8:0]};         // where its bytes begin: of use on the way in only
-    wire [12:0]   begins = {1'b0, number_reg, 6'd0} >> (6 - BB);
-    wire [12:0]   ends   = begins + BYTES[12:0];
-    assign wr_data = tail_reg ? carry_reg : merged;
-    assign wr_en   = put && ends > header;
-    assign wr_addr = addr_reg;
-    assign header_en   = put && begins < header;
-    assign header_slot = about[27 +: SLOT_W];
-    assign header_row  = {header_slot, number_reg[7-BB:0]};
-    assign header_last = header_en && ends >= header;
+    logic [5:0]  number_reg;                            // of the next beat in its frame; stays at 63
+    wire         body     = b_valid_reg && b_over_reg;
+    wire [5:0]   number   = tail_reg ? 6'd0 : number_reg;
+    wire [12:0]  header_a_len = {4'd0, tail_shape_reg[9 +: 9]};
+    wire [12:0]  header_b_len = {4'd0, b_shape_reg[9 +: 9]};
+    wire [12:0]  begins_a = {1'b0, number_reg, 6'd0} >> (6 - BB);
+    wire [12:0]  begins_b = {1'b0, number, 6'd0} >> (6 - BB);
+    wire         header_a = tail_reg && begins_a < header_a_len;
+    wire         header_b = body && begins_b < header_b_len;
+    wire         unused   = &{1'b0, b_shape_reg[8:0], tail_shape_reg[26:18], tail_shape_reg[8:0]};
+    assign wr_a_en   = tail_reg && !tail_bad_reg;       // there is payload in a frame's end
+    assign wr_a_addr = addr_reg;
+    assign wr_a_data = carry_reg;
+    assign wr_b_en   = body && begins_b + BYTES[12:0] > header_b_len;
+    assign wr_b_addr = !tail_reg ? addr_reg : tail_bad_reg ? start_reg : addr_reg + 1'b1;
+    assign wr_b_data = merged;
+    assign header_en   = header_a || header_b;
+    assign header_slot = header_a ? tail_shape_reg[27 +: SLOT_W] : b_shape_reg[27 +: SLOT_W];
+    assign header_row  = {header_slot, header_a ? number_reg[7-BB:0] : number[7-BB:0]};
+    assign header_data = header_a ? carry_reg : merged;
+    assign header_last = header_a ? begins_a + BYTES[12:0] >= header_a_len
+                                  : header_b && begins_b + BYTES[12:0] >= header_b_len;
     logic sum_idle;
     rw_frame_sum #(.DATA_W(DATA_W)) sum (
-        .clk(clk), .rst(rst), .s_valid(put), .s_data(wr_data), .s_number(number_reg), .s_from(about[18 +: 9]),
-        .s_last(tail_reg), .s_err(tail_bad_reg), .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum),
-        .idle(sum_idle)
+        .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_data(b_data_reg), .s_fill(b_fill_reg), .s_rest(b_rest_reg),
+        .s_over(b_over_reg), .s_number(number), .s_from(b_shape_reg[18 +: 9]), .s_last(b_last_reg), .s_err(bad_now),
+        .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum), .idle(sum_idle)
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;
 
     wire bad_now = b_err_reg || (bad_reg && !b_first_reg);
     always_ff @(posedge clk) begin
-        a_valid_reg <= take;
-        ended_reg   <= take && last;
-        if (take) begin
+        a_valid_reg <= r_valid;
+        if (r_valid) begin
             a_shape_reg <= shape;
             inside_reg  <= !r_last;
             left_reg    <= left - {{(12-BB){1'b0}}, bytes};
@@ -180,13 +185,10 @@ module rw_gather #(
             tail_bad_reg <= bad_now;
             tail_shape_reg <= b_shape_reg;
         end
-        if (wr_en) addr_reg <= addr_reg + 1'b1;
-        if (put && number_reg != 6'd63) number_reg <= number_reg + 6'd1;
-        if (tail_reg) begin
-            number_reg <= '0;
-            if (tail_bad_reg) addr_reg  <= start_reg;
-            else              start_reg <= addr_reg + {{(BUF_LOG2-1){1'b0}}, wr_en};
-        end
+        addr_reg <= wr_b_addr + {{(BUF_LOG2-1){1'b0}}, wr_b_en};
+        if (body)          number_reg <= (number == 6'd63) ? 6'd63 : number + 6'd1;
+        else if (tail_reg) number_reg <= '0;
+        if (tail_reg && !tail_bad_reg) start_reg <= addr_reg + 1'b1;
         if (rst) begin
             inside_reg  <= 1'b0;
             fill_reg    <= '0;
@@ -197,14 +199,14 @@ module rw_gather #(
             addr_reg    <= '0;
             start_reg   <= '0;
             number_reg  <= '0;
-            ended_reg   <= 1'b0;
         end
     end
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(beat_belongs_to_a_burst, !r_valid || burst_valid)
-        `RW_CHECK(burst_ends_with_its_last_byte, !take || r_last == (left == {{(12-BB){1'b0}}, bytes}))
+        `RW_CHECK(burst_ends_with_its_last_byte, !r_valid || r_last == (left == {{(12-BB){1'b0}}, bytes}))
         `RW_CHECK(only_a_new_frame_follows_a_tail, !(tail_reg && b_valid_reg) || b_first_reg)
-        `RW_CHECK(one_beat_is_written_at_a_time, !(tail_reg && b_valid_reg && b_over_reg))
+        `RW_CHECK(beats_written_together_are_neighbours, !(wr_a_en && wr_b_en) || wr_a_addr[0] != wr_b_addr[0])
+        `RW_CHECK(one_header_comes_at_a_time, !(header_a && header_b))
     end
 endmodule
