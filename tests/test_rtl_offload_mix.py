@@ -1,0 +1,19 @@
+"""The RTL and its twin agree on offloads: bytes, order, completions, counters."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.control import offload_mix
+from tests.control.bench import same
+from tests.control.offload_mix import Mix
+from tests.datapath.worlds import TWIN, Place, place, run, seed, worlds
+
+
+@worlds("verilator", "icarus")
+@pytest.mark.parametrize("width", [64, 128, 256, 512])
+@pytest.mark.parametrize("number", range(2))
+def test_any_mix_of_requests_has_the_same_outcome_on_rtl_and_twin(sim: Place, width: int, number: int) -> None:
+    config = Mix(100 * seed() + number, 60 if sim == "verilator" else 8)
+    rtl, twins = (run(where, offload_mix.record, config, queues=4, data_w=width) for where in (sim, place(TWIN)))
+    same(rtl, twins, f"RTL against the twin, mix {config.seed}: ")
