@@ -195,7 +195,9 @@ module rw_frame_sched #(
     assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : fill;
     assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;
-    assign m_meta = {sel_reg, 1'b0, first, index_next & index_mask, len, status, sum_report, sum_tstamp, at_fetch, last};
+    // a record that only ends a packet has no length: nothing was charged for it
+    assign m_meta = {sel_reg, 1'b0, first, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
+                     at_fetch, last};
     assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, beats[11:0]};
 
     // gated by the wire's time or by software, the scheduler has nothing to do
