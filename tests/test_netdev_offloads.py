@@ -6,7 +6,7 @@ import pytest
 
 from ringwire.netdev import Feature, dev_queue_xmit
 from ringwire.qdisc import XMIT_SUCCESS
-from ringwire.skb import CsumFlag, Skb
+from ringwire.skb import CsumFlag, GsoType, Skb
 from tests.stack_bench import HDR_LEN, StackBench, super_packet
 
 SOFTWARE = Feature.SG | Feature.HW_CSUM
@@ -39,6 +39,24 @@ def test_segmentation_in_software_where_a_feature_is_missing(features: Feature, 
     dev_queue_xmit(skb, bench.dev)
     lengths = [each.len for each in bench.driver.sent]
     assert lengths == ([3054] if whole else [1502, 1502, 158])
+
+
+@pytest.mark.parametrize(
+    ("kind", "feature"),
+    [
+        (GsoType.TCPV4, Feature.TSO),
+        (GsoType.TCPV6, Feature.TSO6),
+        (GsoType.UDP_L4, Feature.USO),
+        (GsoType.UDP, Feature.UFO),
+    ],
+)
+def test_each_kind_of_super_packet_has_its_feature(kind: GsoType, feature: Feature) -> None:
+    for features, pieces in ((feature | SOFTWARE, 1), (Feature.ALL & ~feature, 3)):
+        bench = StackBench(features=features)
+        skb = super_packet(3000)
+        skb.gso_type = kind
+        dev_queue_xmit(skb, bench.dev)
+        assert len(bench.driver.sent) == pieces
 
 
 def test_super_packets_beyond_the_devices_bounds_are_segmented() -> None:
