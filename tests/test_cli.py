@@ -161,8 +161,8 @@ def test_help_is_on_stdout(words: list[str], ringwire: Ringwire) -> None:
 def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
     _, stdout, _ = ringwire("replay", "--help")
     for option in (
-        "--out", "--sim", "--mtu", "--line-rate", "--width", "--queues", "--ring", "--qdisc", "--bql", "--pace",
-        "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen", "--waves", "--no-jump",
+        "--out", "--sim", "--mtu", "--line-rate", "--width", "--queues", "--ring", "--qdisc", "--bql",
+        "--tso", "--csum", "--pace", "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen", "--waves", "--no-jump",
         "--cpl-threshold", "--tx-usecs", "--tx-frames",
     ):  # fmt: skip
         assert f"{option} " in stdout
@@ -195,6 +195,8 @@ def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
         ("--qdisc nope", "'nope': no such qdisc; there are bfifo"),
         ("--qdisc bfifo:limit", "no such qdisc"),
         ("--bql maybe", "'maybe' is not one of 'on', 'off'"),
+        ("--tso maybe", "'maybe' is not one of 'on', 'off'"),
+        ("--csum 1", "'1' is not one of 'on', 'off'"),
         ("--pace slow", "--pace slow; allowed: fast, capture"),
         ("--sndbuf 1q", "'1q': not a size"),
         ("--txqueuelen 0", "--txqueuelen 0; allowed: 1 to"),
