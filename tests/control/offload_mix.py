@@ -78,6 +78,8 @@ class Maker:
         self.world = world
         self.random = random
         self._errors = errors
+        # what stands in for a buffer must hold the same bytes whenever it is read
+        self.spare = world.memory.map(bytes(MAX_BUFFER))
 
     def packet(self, queue: Queue, flags: int) -> None:
         """Post a packet of any kind."""
@@ -104,7 +106,8 @@ class Maker:
         descriptors = []
         addrs = []
         for begin, end in pairwise(edges):
-            addrs.append((self.world.memory.map(data[begin:end]), end - begin))
+            # where it lies in its lines decides which segments one that can't be read hits
+            addrs.append((self.world.memory.map(data[begin:end], random.randrange(LINE)), end - begin))
             wishes = (start_at, offset, random.getrandbits(16)) if begin == 0 else (0, 0, 0)
             last = EOP if end == size else 0
             descriptors.append([*addrs[-1], flags | last | (first if begin == 0 else 0), *wishes])
@@ -142,7 +145,7 @@ class Maker:
     def _spoil(self, packed: list[bytes], addrs: list[tuple[int, int]]) -> None:
         """Break a packet in one way or another, so that it still ends where it ended."""
         random = self.random
-        base = self.world.memory.base
+        base = self.spare
         second = min(1, len(packed) - 1)
         many = [pack_data(base, random.choice((1, MAX_FRAME // 60)), 0)] * random.randint(60, 66)
         choices: list[Callable[[], None]] = [
