@@ -162,8 +162,8 @@ def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
     _, stdout, _ = ringwire("replay", "--help")
     for option in (
         "--out", "--sim", "--mtu", "--line-rate", "--width", "--queues", "--ring", "--qdisc", "--bql",
-        "--tso", "--csum", "--pace", "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen", "--waves", "--no-jump",
-        "--cpl-threshold", "--tx-usecs", "--tx-frames",
+        "--tso", "--csum", "--pace", "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen",
+        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames",
     ):  # fmt: skip
         assert f"{option} " in stdout
 
