@@ -569,6 +569,26 @@ def test_a_reset_drops_what_has_not_begun_to_leave(when_ns: int, bound: int, at_
     run(test())
 
 
+def test_a_reset_drops_what_was_to_leave_of_a_packet_with_a_failed_read() -> None:
+    async def test() -> None:
+        w = world()
+        start(w, 10_000_000)
+        q = RawQueue(w)
+        where = SUPER.payload_at + 5 * MSS
+        w.memory.forbid(post_super(q, cuts=(where,))[1])
+        q.doorbell()
+        q.enable()
+        await w.run(lambda: len(w.wire) == 2, 10**9, "two segments")
+        q.put("CTRL", 2)
+        while await q.get("CTRL") & 2:
+            assert w.timeline.now_ns < 10**9
+        assert outcome(q.seen()) == [(3, Status.READ, 2)]
+        assert sent(w.wire) == WHOLE[:2]
+        assert w.device._committed == w.device._buffered == 0
+
+    run(test())
+
+
 def test_a_packet_completes_at_fetch_when_all_its_segments_are_in_the_frame_buffer() -> None:
     async def test() -> None:
         w = world()

@@ -293,8 +293,8 @@ class Twin:
     def abort(self, queue: int) -> None:
         """Kill a queue's frames that have not begun to leave."""
         for packet in {segment.packet: None for segment in self._pipe if segment.packet.queue == queue}:
-            if packet.status is Status.OK:
-                self._kill(packet, Status.ABORTED)
+            # of one with a failed read, what was read before is still to leave
+            self._kill(packet, Status.ABORTED)
         self._pump()
         self.schedule()
 
