@@ -174,7 +174,7 @@ module rw_egress #(
                           : p_beat_reg == 7'd1 ? {tag_bytes, p_data_reg[31:0]} : {p_data_reg[31:0], carry_reg};
         end else begin : g_tag_wide
             wire [DATA_W-1:0] moved = {p_data_reg[DATA_W-33:0], carry_reg};
-            if (DATA_W == 128) begin : g_first_beat
+            if (DATA_W <= 128) begin : g_first_beat
                 assign with_tag = !p_tag_reg ? p_data_reg : p_beat_reg != 7'd0 ? moved : {tag_bytes, p_data_reg[95:0]};
             end else begin : g_first_beat
                 assign with_tag = !p_tag_reg ? p_data_reg : p_beat_reg != 7'd0 ? moved

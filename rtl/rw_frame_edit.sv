@@ -83,6 +83,12 @@ module rw_frame_edit #(
             a_ctx_reg  <= ctx;
         end
         b_valid_reg   <= a_valid_reg;
+        c_valid_reg   <= b_valid_reg;
+        if (rst) begin
+            a_valid_reg <= 1'b0;
+            b_valid_reg <= 1'b0;
+            c_valid_reg <= 1'b0;
+        end
         b_meta_reg    <= a_meta_reg;
         b_edit_reg    <= a_edit_reg;
         b_sum_reg     <= a_sum_reg;
@@ -123,7 +129,6 @@ module rw_frame_edit #(
                                                     : {3'd0, b_l4_len_reg});
     end
     always_ff @(posedge clk) begin
-        c_valid_reg   <= b_valid_reg;
         c_meta_reg    <= b_meta_reg;
         c_edit_reg    <= b_edit_reg;
         c_cut_reg     <= b_cut_reg;
@@ -143,11 +148,6 @@ module rw_frame_edit #(
         c_ip_sum_reg  <= {3'd0, b_ip_base_reg} + {3'd0, b_ip_len_reg} + {3'd0, b_id_reg}
                        + (b_ufo_reg ? {3'd0, b_frag_reg} : 19'd0);
         c_l4_sum_reg  <= l4_sum;
-        if (rst) begin
-            a_valid_reg <= 1'b0;
-            b_valid_reg <= 1'b0;
-            c_valid_reg <= 1'b0;
-        end
     end
 
     // ---- out: the patches

@@ -145,6 +145,7 @@ module rw_frame_sched #(
     logic [QW-1:0] last_reg;                            // served last
     wire [QW:0] if_it_goes = next_after(eligible, sel_reg);
     wire [QW:0] if_not     = next_after(waiting, last_reg);
+    wire        go;
     assign {grant_valid, grant} = go ? if_it_goes : if_not;
 
     // ---- stage 1: look at its head, and let the next frame of it go when there is room
@@ -154,7 +155,6 @@ module rw_frame_sched #(
     logic [17:0] offset;
     logic [15:0] number;
     logic [SLOT_W-1:0] slot;
-    wire        go;
     rw_segmenter #(.DATA_W(DATA_W), .QUEUES(QUEUES), .SLOT_W(SLOT_W)) segmenter (
         .clk(clk), .rst(rst), .q_resetting(q_resetting),
         .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_len(sum_len), .s_hdr(sum_hdr),

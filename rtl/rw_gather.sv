@@ -67,13 +67,6 @@ module rw_gather #(
     );
     localparam HW = 3 * 9 + SLOT_W;
     logic [HW-1:0] shape, a_shape_reg, b_shape_reg, tail_shape_reg;
-    /* verilator lint_off PINCONNECTEMPTY */ // it has room for all frames in flight, and a shape before a frame's beats
-    rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
-        .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
-        .s_data({s_shape_slot, s_shape_sum, s_shape_header, s_shape_fill}),
-        .m_valid(), .m_ready(r_valid && last), .m_data(shape)
-    );
-    /* verilator lint_on PINCONNECTEMPTY */
 
     // ---- stage 1: which bytes of the beat count, and where they go
     logic          inside_reg;                          // between a burst's first and last beat
@@ -89,6 +82,14 @@ module rw_gather #(
     wire  [BB+1:0] total  = {1'b0, fill} + {1'b0, bytes};
     wire           over   = total > {1'b0, BYTES[BB:0]};
     wire  [BB:0]   rest   = over ? total[BB:0] - BYTES[BB:0] : total[BB:0];
+
+    /* verilator lint_off PINCONNECTEMPTY */ // it has room for all frames in flight, and a shape before a frame's beats
+    rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
+        .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
+        .s_data({s_shape_slot, s_shape_sum, s_shape_header, s_shape_fill}),
+        .m_valid(), .m_ready(r_valid && last), .m_data(shape)
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
 
     logic              a_valid_reg, a_first_reg, a_last_reg, a_over_reg, a_err_reg;
     logic [BB-1:0]     a_turn_reg;                      // bytes to rotate right by
@@ -141,6 +142,7 @@ module rw_gather #(
     assign header_data = header_a ? carry_reg : merged;
     assign header_last = header_a ? begins_a + BYTES[12:0] >= header_a_len
                                   : header_b && begins_b + BYTES[12:0] >= header_b_len;
+    wire  bad_now = b_err_reg || (bad_reg && !b_first_reg);
     logic sum_idle;
     rw_frame_sum #(.DATA_W(DATA_W)) sum (
         .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_data(b_data_reg), .s_fill(b_fill_reg), .s_rest(b_rest_reg),
@@ -149,7 +151,6 @@ module rw_gather #(
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;
 
-    wire bad_now = b_err_reg || (bad_reg && !b_first_reg);
     always_ff @(posedge clk) begin
         a_valid_reg <= r_valid;
         if (r_valid) begin

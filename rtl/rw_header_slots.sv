@@ -77,13 +77,13 @@ module rw_header_slots #(
     wire        ufo  = kind == SEG_UFO4;
     wire [18:0] behind = req[R_TOTAL +: 19] - {11'd0, req[R_L4 +: 8]};  // L4 header and payload of the whole packet
     wire [16:0] folded = {1'b0, behind[15:0]} + {14'd0, behind[18:16]};
-    wire        unused = &{1'b0, req[R_FIXED], req[R_PARTIAL], req[R_L3], hdr[0], last_byte[8], last_byte[2:0]};
 
     logic       busy_reg, come_reg, sum_reg;            // stages: a chunk is asked for, is here, was the last one
     logic [4:0] chunk_reg, here_reg;
     wire  [4:0] chunk = busy_reg ? chunk_reg : l3[6:2];
     wire  [8:0] last_byte = hdr - 9'd1;
     wire        last  = chunk == last_byte[7:3];
+    wire        unused = &{1'b0, req[R_FIXED], req[R_PARTIAL], req[R_L3], hdr[0], last_byte[8], last_byte[2:0]};
     logic       came_last_reg;
     wire        start = todo_valid && !busy_reg && !come_reg && !sum_reg;
     assign look_en  = start || busy_reg;

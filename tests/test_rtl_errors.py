@@ -9,7 +9,14 @@ from tests.control import errors
 from tests.control.bench import each
 from tests.datapath.worlds import FAST, HOSTILE, TWIN, Place, run, worlds
 
-BY_DESCRIPTOR = (Status.BAD_LENGTH, Status.BAD_FLAGS, Status.TOO_LONG, Status.TOO_MANY_DESC, Status.UNSUPPORTED)
+BY_DESCRIPTOR = (
+    Status.BAD_LENGTH,
+    Status.BAD_FLAGS,
+    Status.TOO_LONG,
+    Status.TOO_MANY_DESC,
+    Status.BAD_OFFLOAD,
+    Status.BAD_CSUM,
+)
 
 
 @worlds(*FAST, TWIN)

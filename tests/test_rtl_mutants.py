@@ -80,8 +80,8 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "a beat of a frame is lost": Mutant(
         "rw_gather",
-        "if (wr_en) addr_reg <= addr_reg + 1'b1;",
-        "if (wr_en && addr_reg != 'd37) addr_reg <= addr_reg + 1'b1;",
+        "addr_reg <= wr_b_addr + {{(BUF_LOG2-1){1'b0}}, wr_b_en};",
+        "addr_reg <= wr_b_addr + {{(BUF_LOG2-1){1'b0}}, wr_b_en && addr_reg != 'd37};",
         turning,
     ),
     "one offset turns by a byte too many": Mutant(
@@ -194,8 +194,8 @@ MUTANTS = {
     ),
     "the clock stops while a frame is put together": Mutant(
         "ringwire_tx",
-        "&& gather_idle && seq_idle",
-        "&& seq_idle",
+        "&& gather_idle && slots_idle && seq_idle",
+        "&& slots_idle && seq_idle",
         stopping,
     ),
 }

@@ -42,10 +42,10 @@ MUTANTS = {
         "rw_done", "head_valid && tod >= fcs_end;", "head_valid;", completion.on_the_wire, GBIT
     ),
     "a completion tells the time of its end": Mutant(
-        "rw_done", "assign m_cpl_time   = start;", "assign m_cpl_time   = fcs_end;", completion.passes, (6, 1, 1)
+        "rw_done", "meta[F_FIRST] ? start : begin_reg[queue];", "fcs_end;", completion.passes, (6, 1, 1)
     ),
     "every packet is reported": Mutant(
-        "rw_done", "wanted = here && (meta[3] ||", "wanted = here && (1'b1 ||", completion.passes, (6, 1, 1)
+        "rw_done", "wanted = here && (meta[F_REPORT] ||", "wanted = here && (1'b1 ||", completion.passes, (6, 1, 1)
     ),
     "gathered completions wait for ever": Mutant(
         "rw_completion", "|| (timed && expired[q]));", ");", completion.threshold, (3, 4)
@@ -116,7 +116,7 @@ MUTANTS = {
         interrupt.refused,
     ),
     "the status of an error is dropped": Mutant(
-        "rw_done", "assign m_cpl_status = meta[7:4];", "assign m_cpl_status = STATUS_OK[3:0];",
+        "rw_done", "assign m_cpl_status = status;", "assign m_cpl_status = STATUS_OK[3:0];",
         errors.condemned, Status.BAD_LENGTH,
     ),
     "packets may have 65 descriptors": Mutant(
@@ -129,15 +129,15 @@ MUTANTS = {
     ),
     "a summary is counted twice": Mutant(
         "rw_desc_scan", "assign sum_some[q]   = count_reg[q] != '0;", "assign sum_some[q]   = 1'b1;",
-        errors.condemned, Status.UNSUPPORTED,
+        errors.condemned, Status.BAD_OFFLOAD,
     ),
     "the room of a failed frame is not given back": Mutant(
         "rw_frame_seq", "assign kill_release = go && failed;", "assign kill_release = 1'b0;",
         errors.read_errors_give_room_back, (60, 3000, 0),
     ),
     "a failed frame stays committed": Mutant(
-        "rw_pacer", "wire        refund  = status == STATUS_READ[3:0] || status",
-        "wire        refund  = status", errors.read_errors_give_room_back, (60, 1514, 3076),
+        "rw_pacer", "refund  = (status == STATUS_READ[3:0] || status",
+        "refund  = (status", errors.read_errors_give_room_back, (60, 1514, 3076),
     ),
     "only a frame's last fragment can fail": Mutant(
         "rw_gather", "wire bad_now = b_err_reg || (bad_reg && !b_first_reg);", "wire bad_now = b_err_reg;",
@@ -157,7 +157,7 @@ MUTANTS = {
         "rw_queue_reset", "assign clear = flush & flushed;", "assign clear = flush;", reset.prefetched, (1, 3)
     ),
     "a reset drops nothing": Mutant(
-        "rw_egress", "aborted   = in_buffer && q_resetting[queue];", "aborted   = 1'b0;", reset.meanwhile
+        "rw_egress", "aborted   = whole && q_resetting[queue];", "aborted   = 1'b0;", reset.meanwhile
     ),
     "a reset does not wait for write responses": Mutant(
         "rw_completion", "&& !mine && issued_reg[q] == visible_reg[q]", "&& !mine", reset.under_load, Resets(6, 1),

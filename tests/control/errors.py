@@ -13,6 +13,7 @@ from ringwire.nic.registers import MAX_BUFFER, MAX_DESCRIPTORS, MAX_FRAME, QUEUE
 from tests.control.bench import Outcome, Queue, between, counters, latency_ns, outcomes, same, sent, take_faults, until
 from tests.raw_queue import EOP, REPORT, TSTAMP, payloads, start
 
+CSUM, VLAN, OFFLOAD = DescFlag.CSUM, DescFlag.VLAN, DescFlag.OFFLOAD
 NOWHERE = 0x7_0000_0000_0000
 """An address that no memory has: what is condemned before its reads is never read."""
 RESERVED = tuple(1 << bit for bit in range(16) if not 1 << bit & sum(DescFlag))
@@ -39,7 +40,10 @@ def illegal(status: Status) -> list[Descriptors]:
             lengths = (0, MAX_BUFFER + 1, 0x7FFF, 0x8000, 0xFFFF)
             return [changed(plain(3), at, length=length) for length in lengths for at in range(3)]
         case Status.BAD_FLAGS:
-            return [changed(plain(3), at, flags=flag) for flag in RESERVED for at in range(3)]
+            reserved = [changed(plain(3), at, flags=flag) for flag in RESERVED for at in range(3)]
+            late = [changed(plain(3), at, flags=flag) for flag in (CSUM, VLAN, OFFLOAD) for at in (1, 2)]
+            beside = [[(0, OFFLOAD | flag), *plain(2)] for flag in (CSUM, VLAN)]
+            return [*reserved, *late, *beside, [(0, OFFLOAD | EOP)]]
         case Status.TOO_LONG:
             return [
                 [(MAX_BUFFER, 0), (MAX_FRAME - MAX_BUFFER + 1, EOP)],
@@ -51,9 +55,11 @@ def illegal(status: Status) -> list[Descriptors]:
             ]
         case Status.TOO_MANY_DESC:
             return [plain(count, 1) for count in (65, 66, 100, 127, 128, 129, 192, 193, 200)]
-        case Status.UNSUPPORTED:
-            flags = (DescFlag.CSUM, DescFlag.VLAN, DescFlag.OFFLOAD, DescFlag.CSUM | DescFlag.VLAN)
-            return [changed(plain(2), at, flags=flag) for flag in flags for at in range(1 if flag & 0x8000 else 2)]
+        case Status.BAD_OFFLOAD:
+            # an MSS without a type; a tag for less than a header
+            return [*([(mss, OFFLOAD), *plain(2)] for mss in (1, 8, 0xFFFF)), [(13, VLAN | EOP)], [(6, VLAN), (7, EOP)]]
+        case Status.BAD_CSUM:
+            return [[(1, CSUM | EOP)], [(1, CSUM | VLAN | EOP)]]
     raise ValueError(status)
 
 
@@ -376,7 +382,14 @@ async def all_at_once(world: World, seed: int) -> None:
     random = Random(seed)
     start(world)
     queues = [Queue(world, number, log2=9) for number in range(4)]
-    kinds = (Status.BAD_LENGTH, Status.BAD_FLAGS, Status.TOO_LONG, Status.TOO_MANY_DESC, Status.UNSUPPORTED)
+    kinds = (
+        Status.BAD_LENGTH,
+        Status.BAD_FLAGS,
+        Status.TOO_LONG,
+        Status.TOO_MANY_DESC,
+        Status.BAD_OFFLOAD,
+        Status.BAD_CSUM,
+    )
     good = payloads(range(1, 400, 7))
     want: dict[int, list[Outcome]] = {}
     frames: dict[int, list[bytes]] = {}

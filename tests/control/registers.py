@@ -9,7 +9,7 @@ from typing import Any
 
 from ringwire.cosim.world import SimulatedWorld
 from ringwire.host.world import World
-from ringwire.nic.descriptors import Status
+from ringwire.nic.descriptors import DescFlag, Status
 from ringwire.nic.registers import (
     GLOBAL_OFFSETS,
     GLOBAL_REGISTERS,
@@ -286,7 +286,8 @@ async def statistics(world: World, config: None) -> None:
     bad = world.memory.map(data[0])
     queue.post(bad, 0, EOP)
     queue.post(bad, 60, EOP | 0x20)
-    queue.post(bad, 60, EOP | 0x8)
+    queue.post(bad, 13, EOP | DescFlag.VLAN)
+    queue.post(bad, 1, EOP | DescFlag.CSUM)
     for _ in range(65):
         queue.post(bad, 1, 0)
     queue.post(bad, 1, EOP)
@@ -294,25 +295,25 @@ async def statistics(world: World, config: None) -> None:
     queue.post(world.memory.map(bytes(16384)), 16384, EOP)
     queue.post(0x7_0000_0000_0000, 64, EOP)
     queue.doorbell()
-    await queue.wait(len(sizes) + 6)
+    await queue.wait(len(sizes) + 7)
     for _ in range(3):
         head.post(bad & -64, 60, EOP | REPORT)
         head.doorbell()
         await world.pause(5_000)
     queue.put("TAIL", 128)
-    await queue.wait(len(sizes) + 7)
+    await queue.wait(len(sizes) + 8)
     await world.pause(5_000)
     if isinstance(world, SimulatedWorld):
         faults = [kind for kind, _ in take_faults(world)]
         same(sorted(set(faults)), ["read", "register write"], "kinds of faults")
     frames = len(sizes) + 3
-    errors = ("BAD_LENGTH", "BAD_FLAGS", "UNSUPPORTED", "TOO_MANY_DESC", "TOO_LONG", "READ", "BAD_DOORBELL")
+    errors = ("BAD_LENGTH", "BAD_FLAGS", "BAD_OFFLOAD", "BAD_CSUM", "TOO_MANY_DESC", "TOO_LONG", "READ", "BAD_DOORBELL")
     want = {
         "TX_FRAMES": frames,
         "TX_BYTES": sum(max(size, 60) for size in sizes) + 3 * 60,
         "DESC_FETCHED": queue.tail + head.tail,
         "READ_REQUESTS": bursts + 1 + 3,
-        "CPL_WRITTEN": len(sizes) + 7,
+        "CPL_WRITTEN": len(sizes) + 8,
         "HEAD_WRITTEN": 3,
         "INTERRUPTS": 1,
         "DOORBELLS": 4,
