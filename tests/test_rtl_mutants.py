@@ -80,8 +80,8 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "a beat of a frame is lost": Mutant(
         "rw_gather",
-        "addr_reg <= wr_b_addr + {{(BUF_LOG2-1){1'b0}}, wr_b_en};",
-        "addr_reg <= wr_b_addr + {{(BUF_LOG2-1){1'b0}}, wr_b_en && addr_reg != 'd37};",
+        "tail_bad_reg ? start_reg : addr_reg + 1'b1;",
+        "tail_bad_reg ? start_reg : addr_reg + {{(BUF_LOG2-1){1'b0}}, addr_reg != 'd37};",
         turning,
     ),
     "one offset turns by a byte too many": Mutant(

@@ -140,7 +140,7 @@ MUTANTS = {
         "refund  = (status", errors.read_errors_give_room_back, (60, 1514, 3076),
     ),
     "only a frame's last fragment can fail": Mutant(
-        "rw_gather", "wire bad_now = b_err_reg || (bad_reg && !b_first_reg);", "wire bad_now = b_err_reg;",
+        "rw_gather", "bad_now = b_err_reg || (bad_reg && !b_first_reg);", "bad_now = b_err_reg;",
         errors.payload_read,
     ),
     "a failed descriptor read goes unnoticed": Mutant(
