@@ -44,7 +44,7 @@ def main() -> int:
 
     console = Console(stderr=True)
     config = ReplayConfig(
-        CAPTURE, sim=sim, width=width, queues=queues, seed=seed, waves=BUILD / "replay" if waves else None
+        CAPTURE, sim=sim, width=width, queues=queues, seed=seed, tso=False, waves=BUILD / "replay" if waves else None
     )
     out = BUILD / "wire.pcap"
     console.print(f"replay of {CAPTURE.name} on {sim}, {width} bits, queues: {queues}, seed: {seed}", highlight=False)

@@ -16,8 +16,7 @@ from ringwire.host.memory import HostMemory
 from ringwire.host.world import drive
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
-from ringwire.replay import SIMULATORS, ReplayConfig, ReplayReport, replay
-from ringwire.replay.config import SIMULATORS_WITHOUT_OFFLOADS
+from ringwire.replay import ReplayConfig, ReplayReport, replay
 from ringwire.replay.job import Device, Job, run
 from ringwire.replay.report import Measured
 from ringwire.replay.survey import survey
@@ -185,14 +184,6 @@ def test_offloads_make_no_difference_to_the_wire(tso: bool, csum: bool, tmp_path
     assert (report.measured.descriptors < report.measured.frames) == (tso and csum)
     asked = {name: report.as_json()["config"][name] for name in ("tso", "csum")}
     assert asked == {"tso": tso, "csum": csum}
-
-
-@pytest.mark.parametrize("sim", SIMULATORS)
-def test_a_device_has_the_offloads_that_it_can(sim: str) -> None:
-    config = ReplayConfig(REAL_MIX, sim=sim)
-    assert (config.tso, config.csum) == (sim not in SIMULATORS_WITHOUT_OFFLOADS,) * 2
-    asked = ReplayConfig(REAL_MIX, sim=sim, tso=True, csum=False)
-    assert (asked.tso, asked.csum) == (True, False)
 
 
 def test_without_bql_nothing_but_the_ring_stops_the_queue(tmp_path: Path) -> None:

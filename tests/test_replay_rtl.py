@@ -49,9 +49,10 @@ def small_on_twin(small: Path) -> list[Stamped]:
 
 
 @pytest.mark.parametrize("sim", SIMULATORS)
-def test_the_wire_carries_what_a_kernel_made_of_the_capture(sim: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tso", [False, True], ids=["software", "device"])
+def test_the_wire_carries_what_a_kernel_made_of_the_capture(sim: str, tso: bool, tmp_path: Path) -> None:
     out = tmp_path / "wire.pcap"
-    report = on_rtl(sim, REAL_MIX, out)
+    report = on_rtl(sim, REAL_MIX, out, tso=tso, csum=tso)
     assert report.measured.frames == 924
     assert flows(wire_frames(out)) == flows(wire_frames(REAL_MIX_WIRE))
     assert report.measured.simulated_cycles

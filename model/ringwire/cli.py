@@ -23,7 +23,7 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
-from ringwire.replay.config import SIMULATORS_WITHOUT_OFFLOADS, parse_clock, parse_line_rate
+from ringwire.replay.config import parse_clock, parse_line_rate
 from ringwire.tools.units import parse_size
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
@@ -40,7 +40,6 @@ Examples:
 """
 
 SWITCH = click.Choice(["on", "off"])
-_OFFLOADS = f"[on; off with {' and '.join(SIMULATORS_WITHOUT_OFFLOADS)}]"
 _DEFAULTS = {field.name: field.default for field in fields(ReplayConfig)}
 
 
@@ -108,8 +107,8 @@ def cli(ctx: click.Context) -> None:
 )
 @knob("--txqueuelen", "txqueuelen", "PACKETS", "The device's queue length, as ip link sets it.")
 @click.option("--bql", type=SWITCH, default="on", help="Byte queue limits.  [on]")
-@click.option("--tso", type=SWITCH, help=f"Segmentation by the device.  {_OFFLOADS}")
-@click.option("--csum", type=SWITCH, help=f"Checksums by the device; without them no segmentation.  {_OFFLOADS}")
+@click.option("--tso", type=SWITCH, default="on", help="Segmentation by the device.  [on]")
+@click.option("--csum", type=SWITCH, default="on", help="Checksums by the device; without them no segmentation.  [on]")
 @knob("--pace", "pace", "NAME", "fast: behind a socket buffer that waits. capture: at the capture's times.")
 @knob("--sndbuf", "sndbuf", "SIZE", "The socket buffer at the fast pace, as in tc: 208k.", parse_size)
 @knob("--tx-usecs", "tx_usecs", "US", "Interrupt moderation, as ethtool -C.")
@@ -131,8 +130,8 @@ def cli(ctx: click.Context) -> None:
 def replay_command(
     out: Path,
     bql: str,
-    tso: str | None,
-    csum: str | None,
+    tso: str,
+    csum: str,
     host: str,
     no_jump: bool,
     waves: Path | None,
@@ -148,8 +147,8 @@ def replay_command(
     """
     config = ReplayConfig(
         bql=bql == "on",
-        tso=None if tso is None else tso == "on",
-        csum=None if csum is None else csum == "on",
+        tso=tso == "on",
+        csum=csum == "on",
         free_host=host == "free",
         jump=not no_jump,
         waves=waves,

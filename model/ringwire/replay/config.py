@@ -19,8 +19,6 @@ from ringwire.tools.words import CommandError
 from ringwire.traffic.capture import MIN_MTU
 
 SIMULATORS = ("verilator", "icarus", "twin")
-SIMULATORS_WITHOUT_OFFLOADS = ("verilator", "icarus")
-"""There segmentation and checksums are software's unless one asks for them."""
 PACES = ("fast", "capture")
 DEFAULT_RATES = {64: 10_000_000_000, 128: 25_000_000_000, 256: 50_000_000_000, 512: 100_000_000_000}
 """Line rate (bit/s) that a data path of so many bits is usually built for."""
@@ -60,10 +58,10 @@ class ReplayConfig:
     """Root discipline as in a ``tc`` line, kind first; empty: the device's own (pfifo_fast, below mq if need be)."""
     txqueuelen: int = 1000
     bql: bool = True
-    tso: bool | None = None
-    """The device segments; None: if it can."""
-    csum: bool | None = None
-    """The device makes checksums; without them it does not segment either. None: if it can."""
+    tso: bool = True
+    """The device segments."""
+    csum: bool = True
+    """The device makes checksums; without them it does not segment either."""
     pace: str = "fast"
     """fast: behind a socket buffer that waits. capture: at the capture's times, and a full qdisc drops."""
     sndbuf: int = WMEM_DEFAULT
@@ -91,9 +89,6 @@ class ReplayConfig:
         if not self.clock_mhz:
             object.__setattr__(self, "clock_mhz", 156.25 if self.width == SLOW_CLOCK_WIDTH else 250.0)
         _one_of("--sim", self.sim, SIMULATORS)
-        for name in ("tso", "csum"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, self.sim not in SIMULATORS_WITHOUT_OFFLOADS)
         _one_of("--width", self.width, DATA_WIDTHS)
         _one_of("--queues", self.queues, QUEUE_COUNTS)
         _one_of("--pace", self.pace, PACES)
