@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from bench.row import Row
 from ringwire.cosim.world import SimulatedWorld
 from ringwire.host.world import World
 from ringwire.nic.registers import DATA_WIDTHS
 from tests.datapath.lanes import NONE, ByteStore, Lane
+from tests.datapath.supers import Supers, back_to_back
 from tests.datapath.timing import Load, cycles_per_packet, doorbell_to_wire, edges_per_frame
 from tests.datapath.worlds import place, run
 from tests.raw_queue import REPORT, start
@@ -26,6 +28,9 @@ CYCLE_PEERS = {(512, 60, 0): 8.0, (512, 60, 1000): 18.75, (512, 1514, 0): 26.0}
 LATENCY_GOAL, LATENCY_PEER = 40, 116
 EDGE_GOALS = {512: 100, 64: 450}
 SLOW_RATES = {"1G": 10**9, "5M": 5 * 10**6}
+SEGMENT_RATES = {512: (10**11, 4000), 64: (10**10, 6400)}
+"""Width: line rate in bit/s, clock period in ps."""
+SEGMENT_SIZES = (1448, 536)
 VERILATOR = place("verilator")
 
 
@@ -82,6 +87,22 @@ def rows() -> Iterator[Row]:
                 yield Row(
                     f"engine/{width}b/1514B/{rate}/{latency_ns}ns/edges", value, "edges/frame", "lower", goal=goal
                 )
+    for width, (rate_bps, period_ps) in SEGMENT_RATES.items():
+        for mss in SEGMENT_SIZES:
+            for queues in (1, 4):
+                yield from segments(width, rate_bps, period_ps, mss, queues)
+
+
+def segments(width: int, rate_bps: int, period_ps: int, mss: int, queues: int) -> Iterator[Row]:
+    """Super-packets of 64 KiB back to back: the share of the line's rate, and cycles a segment with the pacer open."""
+    knobs: dict[str, Any] = {"data_w": width, "queues": queues, "period_ps": period_ps, "latency_ns": 500}
+    behind, spent = run(VERILATOR, back_to_back, Supers(mss, rate_bps, queues=queues), **knobs)
+    _, open_cycles = run(VERILATOR, back_to_back, Supers(mss, queues=queues), **knobs)
+    count = Supers(mss, queues=queues).segments
+    share = 100 * (1 - max(0.0, behind - 1) / (spent * count))
+    name = f"engine/{width}b/TSO-{mss}/{queues}q"
+    yield Row(f"{name}/line-rate", share, "% of line rate", "higher", bound=100, goal=100)
+    yield Row(f"{name}/cycles", open_cycles, "cycles/segment", "lower")
 
 
 def cycles(width: int, length: int, queues: int, latency_ns: int) -> Row:

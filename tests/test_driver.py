@@ -115,7 +115,7 @@ def test_the_device_is_set_up_as_configured(head_write_back: bool) -> None:
         names = ("CTRL", "BYTE_TIME_LO", "BYTE_TIME_HI", "COMMIT_BOUND")
         found = {name: device.read(GLOBAL_OFFSETS[name]) for name in names}
         unit = byte_time(3_000_000_000)
-        bound = 563 + 2 * (1514 + 24)
+        bound = 675 + 2 * (1514 + 24)
         assert found == {
             "CTRL": 3,
             "BYTE_TIME_LO": unit & 0xFFFFFFFF,

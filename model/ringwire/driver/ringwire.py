@@ -23,6 +23,11 @@ from ringwire.skb import Skb
 
 FEATURES = Feature.ALL
 """What the device does for a packet; where it can't, or is not to, the stack does it before."""
+DEVICE_NS = 300
+"""From the pick of a frame to its first beat on the wire, without the read itself: some 40 cycles, also of 156 MHz.
+
+With a bound that leaves them out, the wire would wait for a frame whose read could have begun.
+"""
 _ERROR = 2
 """Of Q_STATUS: the queue stands until a reset."""
 _log = logging.getLogger(__name__)
@@ -104,11 +109,11 @@ class RingwireDriver:
         write(GLOBAL_OFFSETS["CTRL"], 1 | config.complete_at_fetch << 1 | (not rate) << 2)
 
     def commit_bound(self) -> int:
-        """Wire bytes that pass during a read of host memory, and two of the largest frames; 0 without a line rate."""
+        """Wire bytes that pass while a frame is read and goes through the device, and two frames; 0 without a rate."""
         config = self.config
         if not config.line_rate_bps:
             return 0
-        during_read = -(-config.line_rate_bps * config.read_latency_ns // 8_000_000_000)
+        during_read = -(-config.line_rate_bps * (config.read_latency_ns + DEVICE_NS) // 8_000_000_000)
         return during_read + 2 * wire_bytes(self._dev.mtu + self._dev.hard_header_len)
 
     def _exchange(self, queue: int) -> None:
