@@ -19,8 +19,10 @@ from ringwire.cosim.run import SimulationFailed
 from ringwire.replay import ReplayConfig, replay
 from scripts.sim import CAPTURE, fail, number
 from tests.captures import REAL_MIX_WIRE, flows, wire_frames
+from tests.control import offload_mix
+from tests.control.bench import same
 from tests.datapath.mix import Mix, mix
-from tests.datapath.worlds import place, run
+from tests.datapath.worlds import TWIN, place, run
 
 SHAPES = ((512, 1), (512, 4), (64, 1), (128, 16), (256, 4))
 """(width, queues) of the models that the tests build anyway."""
@@ -39,7 +41,7 @@ def main() -> int:
     for seed in count(first):
         random = Random(seed)
         sim = "icarus" if seed % ICARUS_EVERY == 0 else "verilator"
-        for work in (random_mix, random_replay):
+        for work in (random_mix, random_offloads, random_replay):
             begin_s = time.monotonic()
             name = f"seed {seed}: {work.__name__} on {sim}"
             try:
@@ -67,6 +69,15 @@ def random_mix(sim: str, seed: int, random: Random) -> str:
     return f"{width} bits, {queues} queues, {config.rate_bps} bit/s, {knobs}"
 
 
+def random_offloads(sim: str, seed: int, random: Random) -> str:
+    """Packets with any request, legal or not, on four queues: what becomes of them on the RTL and on its twin."""
+    width, packets = random.choice((64, 128, 256, 512)), 200 if sim == "verilator" else 10
+    config = offload_mix.Mix(seed, packets)
+    rtl, twins = (run(place(where), offload_mix.record, config, queues=4, data_w=width) for where in (sim, TWIN))
+    same(rtl, twins, "RTL against the twin: ")
+    return f"{width} bits, {packets} packets a queue"
+
+
 def random_replay(sim: str, seed: int, random: Random) -> str:
     """The bundled capture through the whole stack; its flows must come out as they always do."""
     width, queues = random.choice(SHAPES)
@@ -75,6 +86,8 @@ def random_replay(sim: str, seed: int, random: Random) -> str:
         "line_rate_bps": pick((0, 10**9, 5 * 10**9)),
         "ring": pick((64, 128, 256, 1024)),
         "qdisc": pick(("", "pfifo", "bfifo", "pfifo_fast")),
+        "tso": pick((True, False)),
+        "csum": pick((True, True, False)),
         "bql": pick((True, False)),
         "mem_latency_ns": pick((0, 200, 1000, 2000)),
         "tx_usecs": pick((0, 5, 50)),

@@ -1,4 +1,4 @@
-"""Software segmentation side by side with the running kernel's, on random packets; a new seed every day.
+"""Segmentation by software and by the RTL side by side with the running kernel's, on random packets; each day others.
 
 ``SEED=n`` repeats a day. The tests of the kernel need root and ``/dev/net/tun`` and are skipped without them.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ringwire.gso import UDP_MAX_SEGMENTS, GsoError, complete_checksum, segment
+from ringwire.nic.descriptors import Status
 from ringwire.skb import GsoType
 from scripts.record_gso import (
     NOPS,
@@ -35,8 +36,10 @@ from scripts.record_gso import (
     params,
     requests,
 )
-from tests.conformance.test_gso import first_difference, skb_of, vnet_of
+from tests.conformance.test_gso import first_difference, same_frame, skb_of, vnet_of
+from tests.conformance.test_gso_device import post_all, post_of
 from tests.conformance.vectors import DEFAULT_FOLDER, read
+from tests.datapath.worlds import Place, run, worlds
 from tests.frames import TCP, UDP, Frame, balanced
 
 PACKETS = 400
@@ -74,6 +77,29 @@ def test_random_packets_leave_as_the_kernel_sends_them(lab: KernelLab) -> None:
         assert not problem, f"SEED={seed}, packet {number} ({mode}): {problem}\n{request.vnet}\n{params(request)}"
         cut += len(want) > 1
     assert cut > PACKETS // 3, "hardly a packet was cut: the kernel refuses what it should take"
+
+
+@worlds("verilator")
+@pytest.mark.parametrize("data_w", [64, 512])
+def test_random_packets_leave_the_rtl_as_the_kernel_sends_them(sim: Place, data_w: int, lab: KernelLab) -> None:
+    seed = int(os.environ.get("SEED") or date.today().toordinal())
+    print(f"SEED={seed}")
+    random = Random(seed)
+    posts, wanted = [], []
+    for number in range(PACKETS):
+        request = random_request(random)
+        mode = "partial" if request.partial else "full"
+        post = post_of({"mode": mode, "in": request.data.hex(), "vnet": request.vnet}, seed + number)
+        if post is not None and (outcomes := lab.ask(request)):
+            posts.append(post)
+            wanted.append((number, request, [outcome.data.hex().ljust(120, "0") for outcome in outcomes]))
+    assert len(posts) > PACKETS // 3, "hardly a packet is left: the device refuses what it should take"
+    for left, (number, request, frames) in zip(run(sim, post_all, posts, data_w=data_w), wanted, strict=True):
+        what = f"SEED={seed}, packet {number}: {params(request)}"
+        assert (left.status, left.segments) == (Status.OK, len(frames)), what
+        for index, (want, data) in enumerate(zip(frames, left.frames, strict=True)):
+            have = data.hex()
+            assert same_frame(want, have, request.vnet), f"{what}, frame {index}: {first_difference(want, have)}"
 
 
 def test_the_lab_says_what_the_kernel_refuses(lab: KernelLab) -> None:

@@ -12,8 +12,8 @@ from tests.datapath.worlds import TWIN, Place, place, run, seed, worlds
 
 @worlds("verilator", "icarus")
 @pytest.mark.parametrize("width", [64, 128, 256, 512])
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(4))
 def test_any_mix_of_requests_has_the_same_outcome_on_rtl_and_twin(sim: Place, width: int, number: int) -> None:
-    config = Mix(100 * seed() + number, 60 if sim == "verilator" else 8)
+    config = Mix(100 * seed() + number, 60 if sim == "verilator" else 4)
     rtl, twins = (run(where, offload_mix.record, config, queues=4, data_w=width) for where in (sim, place(TWIN)))
     same(rtl, twins, f"RTL against the twin, mix {config.seed}: ")
