@@ -6,6 +6,10 @@ summary collects nothing and would never see a conftest further down.
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,6 +23,37 @@ WORKER_KEY = "vectors_left_out"
 # One commit gives one verdict; --hypothesis-profile=default looks further, as the soak does.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
+    """``once(name, make)``: what ``make`` returns or raises; only one process of a parallel run calls it."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    known: dict[str, Any] = {}
+
+    def get(name: str, make: Callable[[], Any]) -> Any:
+        if name not in known:
+            path = root / f"{name}.pickle"
+            with path.with_suffix(".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not path.exists():
+                    path.write_bytes(pickle.dumps(outcome(make)))
+            known[name] = pickle.loads(path.read_bytes())
+        value, error = known[name]
+        if error is not None:
+            raise error
+        return value
+
+    return get
+
+
+def outcome(make: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """What a function returns, or what it raised."""
+    try:
+        return make(), None
+    except Exception as error:
+        return None, error
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,7 @@ All cases of a file go through one run of a device; each is then judged by itsel
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
@@ -68,10 +68,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_frames_of_the_device_are_those_of_linux(
-    where: Path, stem: str, case: dict[str, Any], device: str, tally: Tally
+    where: Path, stem: str, case: dict[str, Any], device: str, tally: Tally, once: Callable[..., Any]
 ) -> None:
+    all_left = once(f"{stem}-{device}", lambda: outcomes(where, stem, device))
     wanted = [frame.ljust(120, "0") for frame in case["out"]]
-    for form, left in zip(("whole", "in pieces"), outcomes(where, stem, device)[case["name"]], strict=True):
+    for form, left in zip(("whole", "in pieces"), all_left[case["name"]], strict=True):
         assert (left.status, left.segments) == (Status.OK, len(wanted)), form
         for index, (want, data) in enumerate(zip(wanted, left.frames, strict=True)):
             have = data.hex()
@@ -79,7 +80,6 @@ def test_frames_of_the_device_are_those_of_linux(
     tally.add(stem, frames=2 * len(wanted))
 
 
-@cache
 def outcomes(where: Path, stem: str, device: str) -> dict[str, tuple[Left, Left]]:
     """Of each case of a file: what became of it whole, and in pieces."""
     document = dict(vectors.read(where / f"{stem}{vectors.SUFFIX}"))
