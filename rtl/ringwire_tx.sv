@@ -226,7 +226,7 @@ module ringwire_tx #(
 
     // ---- frames are picked, walked, read
     logic          job_valid, job_ready, job_read, job_skip, job_cut, job_last, meta_valid;
-    logic          shape_valid, open_valid, free_valid, fail_valid;
+    logic          shape_valid, shape_wanted, open_valid, free_valid, fail_valid;
     logic [14:0]   job_bytes;
     logic [8:0]    shape_fill, shape_header, shape_sum;
     logic [SLOT_W-1:0] shape_slot, open_slot, free_slot, fail_slot;
@@ -255,7 +255,7 @@ module ringwire_tx #(
         .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci), .sum_pop(sum_pop),
         .m_job_skip(job_skip), .m_job_cut(job_cut), .m_job_bytes(job_bytes), .m_job_last(job_last),
         .m_shape_valid(shape_valid), .m_shape_fill(shape_fill), .m_shape_header(shape_header),
-        .m_shape_sum(shape_sum), .m_shape_slot(shape_slot), .m_edit(edit), .open_valid(open_valid),
+        .m_shape_wanted(shape_wanted), .m_shape_sum(shape_sum), .m_shape_slot(shape_slot), .m_edit(edit), .open_valid(open_valid),
         .open_slot(open_slot), .open_req(open_req), .free_valid(free_valid), .free_slot(free_slot),
         .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot),
         .m_job_valid(job_valid), .m_job_ready(job_ready), .m_job_queue(job_queue), .m_job_number(job_number),
@@ -314,7 +314,7 @@ module ringwire_tx #(
         .clk(clk), .rst(rst), .s_burst_valid(burst_valid), .s_burst_ready(burst_ready),
         .s_burst_offset(burst_offset), .s_burst_len(burst_len), .s_burst_first(burst_first),
         .s_burst_last(burst_last), .s_shape_valid(shape_valid), .s_shape_fill(shape_fill),
-        .s_shape_header(shape_header), .s_shape_sum(shape_sum), .s_shape_slot(shape_slot),
+        .s_shape_header(shape_header), .s_shape_wanted(shape_wanted), .s_shape_sum(shape_sum), .s_shape_slot(shape_slot),
         .r_valid(r_payload), .r_data(m_axi_rdata), .r_err(r_err), .r_last(m_axi_rlast),
         .wr_a_en(buf_wr_a), .wr_a_addr(buf_wr_a_addr), .wr_a_data(buf_wr_a_data),
         .wr_b_en(buf_wr_b), .wr_b_addr(buf_wr_b_addr), .wr_b_data(buf_wr_b_data),

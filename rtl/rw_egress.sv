@@ -74,7 +74,7 @@ module rw_egress #(
     logic [14:0]   beat_reg;                            // beats issued of it
     logic [BUF_LOG2-1:0] addr_reg;
     logic [3:0]    beat_count, info_count;
-    logic          r_valid_reg, r_last_reg, r_pad_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
+    logic          r_valid_reg, r_last_reg, r_pad_reg, r_edit_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
     logic [BB-1:0] r_end_reg, p_end_reg;
     logic [6:0]    r_beat_reg, p_beat_reg;              // number of the beat in its frame; stays at 127
     logic [BB:0]   r_header_reg;                        // bytes of it that come from the header slot
@@ -114,14 +114,18 @@ module rw_egress #(
         if (skip)       addr_reg <= addr_reg + stored[BUF_LOG2-1:0];
         else if (rd_en) addr_reg <= addr_reg + 1'b1;
         r_valid_reg  <= issue;
-        r_last_reg   <= last;
-        r_pad_reg    <= pad;
-        r_end_reg    <= last ? padded[BB-1:0] - 1'b1 : {BB{1'b1}};
-        r_beat_reg   <= (beat_now > 15'd127) ? 7'd127 : beat_now[6:0];
-        r_header_reg <= all_header ? BYTES[BB:0] : some_header ? {1'b0, hdr[BB-1:0]} : {(BB+1){1'b0}};
-        r_tag_reg    <= tag;
-        r_tci_reg    <= s_edit[E_TCI +: 16];
-        r_patch_reg  <= s_patch;
+        if (issue) begin
+            r_last_reg   <= last;
+            r_pad_reg    <= pad;
+            r_end_reg    <= last ? padded[BB-1:0] - 1'b1 : {BB{1'b1}};
+            r_beat_reg   <= (beat_now > 15'd127) ? 7'd127 : beat_now[6:0];
+            r_header_reg <= all_header ? BYTES[BB:0] : some_header ? {1'b0, hdr[BB-1:0]} : {(BB+1){1'b0}};
+            r_tag_reg    <= tag;
+            r_tci_reg    <= s_edit[E_TCI +: 16];
+            // all fields lie in the first 513 bytes
+            r_edit_reg   <= (s_edit[E_CUT] || s_edit[E_CSUM]) && beat_now <= 15'd512 >> BB;
+            r_patch_reg  <= s_patch;
+        end
         if (rst) begin
             mid_reg     <= 1'b0;
             addr_reg    <= '0;
@@ -145,23 +149,24 @@ module rw_egress #(
     endfunction
     wire [10:0] field_at = {2'd0, r_patch_reg[P_AT +: 9]} - {begins, 1'b0};
     wire [10:0] field_to = field_at + 11'd1;
-    integer i;
+    wire   [DATA_W-1:0] from_payload = {DATA_W{1'b1}} << {r_header_reg, 3'd0};
+    wire   [DATA_W-1:0] joined = (r_pad_reg ? {DATA_W{1'b0}} : rd_data & from_payload) | (header_data & ~from_payload);
     always_comb begin
-        edited = r_pad_reg ? {DATA_W{1'b0}} : rd_data;
-        for (i = 0; i < BYTES; i = i + 1)
-            if (i[BB:0] < r_header_reg) edited[i*8 +: 8] = header_data[i*8 +: 8];
-        edited = put(edited, r_patch_reg[P_EN_LEN],   begins, r_patch_reg[P_L3 +: 7], 7'd1, r_patch_reg[P_LEN +: 16]);
-        edited = put(edited, r_patch_reg[P_EN_ID],    begins, r_patch_reg[P_L3 +: 7], 7'd2, r_patch_reg[P_ID +: 16]);
-        edited = put(edited, r_patch_reg[P_EN_FRAG],  begins, r_patch_reg[P_L3 +: 7], 7'd3, r_patch_reg[P_FRAG +: 16]);
-        edited = put(edited, r_patch_reg[P_EN_IPSUM], begins, r_patch_reg[P_L3 +: 7], 7'd5, r_patch_reg[P_IPSUM +: 16]);
-        edited = put(edited, r_patch_reg[P_EN_SEQ],   begins, r_patch_reg[P_L4 +: 7], 7'd2, r_patch_reg[P_SEQ +: 16]);
-        edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd3, r_patch_reg[P_SEQ_LOW +: 16]);
-        edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd6, r_patch_reg[P_FLAGS +: 16]);
-        // the checksum's field may lie at an odd place
-        if (r_patch_reg[P_EN_FIELD] && field_at < BYTES[10:0])
-            edited[{field_at[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD+8 +: 8];
-        if (r_patch_reg[P_EN_FIELD] && field_to < BYTES[10:0])
-            edited[{field_to[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD +: 8];
+        edited = joined;
+        if (r_edit_reg) begin
+            edited = put(edited, r_patch_reg[P_EN_LEN],   begins, r_patch_reg[P_L3 +: 7], 7'd1, r_patch_reg[P_LEN +: 16]);
+            edited = put(edited, r_patch_reg[P_EN_ID],    begins, r_patch_reg[P_L3 +: 7], 7'd2, r_patch_reg[P_ID +: 16]);
+            edited = put(edited, r_patch_reg[P_EN_FRAG],  begins, r_patch_reg[P_L3 +: 7], 7'd3, r_patch_reg[P_FRAG +: 16]);
+            edited = put(edited, r_patch_reg[P_EN_IPSUM], begins, r_patch_reg[P_L3 +: 7], 7'd5, r_patch_reg[P_IPSUM +: 16]);
+            edited = put(edited, r_patch_reg[P_EN_SEQ],   begins, r_patch_reg[P_L4 +: 7], 7'd2, r_patch_reg[P_SEQ +: 16]);
+            edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd3, r_patch_reg[P_SEQ_LOW +: 16]);
+            edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd6, r_patch_reg[P_FLAGS +: 16]);
+            // the checksum's field may lie at an odd place
+            if (r_patch_reg[P_EN_FIELD] && field_at < BYTES[10:0])
+                edited[{field_at[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD+8 +: 8];
+            if (r_patch_reg[P_EN_FIELD] && field_to < BYTES[10:0])
+                edited[{field_to[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD +: 8];
+        end
     end
 
     // ---- insert the tag behind the two addresses: all that follows moves on by four bytes

@@ -89,27 +89,29 @@ module rw_frame_edit #(
             b_valid_reg <= 1'b0;
             c_valid_reg <= 1'b0;
         end
-        b_meta_reg    <= a_meta_reg;
-        b_edit_reg    <= a_edit_reg;
-        b_sum_reg     <= a_sum_reg;
-        b_cut_reg     <= cut;
-        b_six_reg     <= six;
-        b_tcp_reg     <= tcp;
-        b_ufo_reg     <= ufo;
-        b_partial_reg <= a_req_reg[R_PARTIAL];
-        b_hdr_reg     <= a_req_reg[R_HDR +: 9];
-        b_l3_reg      <= a_req_reg[R_L3 +: 8];
-        b_l4_reg      <= a_req_reg[R_L4 +: 8];
-        b_ip_len_reg  <= bare - {8'd0, a_req_reg[R_L3 +: 8]} - (six ? 16'd40 : 16'd0);
-        b_l4_len_reg  <= bare - {8'd0, a_req_reg[R_L4 +: 8]};
-        b_id_reg      <= (a_req_reg[R_FIXED] || ufo) ? id_in : id_in + a_edit_reg[E_NUMBER +: 16];
-        b_frag_reg    <= {2'd0, !final_one, offset[15:3]};
-        b_seq_reg     <= seq_in + {14'd0, offset};
-        // FIN and PSH belong to the last segment, CWR to the first
-        b_flags_reg   <= flags_in & ~{8'd0, !first, 3'd0, !final_one, 2'd0, !final_one};
-        b_ip_base_reg <= a_ctx_reg[79:64];
-        b_pseudo_reg  <= a_ctx_reg[95:80];
-        b_l4_base_reg <= a_ctx_reg[111:96];
+        if (a_valid_reg) begin
+            b_meta_reg    <= a_meta_reg;
+            b_edit_reg    <= a_edit_reg;
+            b_sum_reg     <= a_sum_reg;
+            b_cut_reg     <= cut;
+            b_six_reg     <= six;
+            b_tcp_reg     <= tcp;
+            b_ufo_reg     <= ufo;
+            b_partial_reg <= a_req_reg[R_PARTIAL];
+            b_hdr_reg     <= a_req_reg[R_HDR +: 9];
+            b_l3_reg      <= a_req_reg[R_L3 +: 8];
+            b_l4_reg      <= a_req_reg[R_L4 +: 8];
+            b_ip_len_reg  <= bare - {8'd0, a_req_reg[R_L3 +: 8]} - (six ? 16'd40 : 16'd0);
+            b_l4_len_reg  <= bare - {8'd0, a_req_reg[R_L4 +: 8]};
+            b_id_reg      <= (a_req_reg[R_FIXED] || ufo) ? id_in : id_in + a_edit_reg[E_NUMBER +: 16];
+            b_frag_reg    <= {2'd0, !final_one, offset[15:3]};
+            b_seq_reg     <= seq_in + {14'd0, offset};
+            // FIN and PSH belong to the last segment, CWR to the first
+            b_flags_reg   <= flags_in & ~{8'd0, !first, 3'd0, !final_one, 2'd0, !final_one};
+            b_ip_base_reg <= a_ctx_reg[79:64];
+            b_pseudo_reg  <= a_ctx_reg[95:80];
+            b_l4_base_reg <= a_ctx_reg[111:96];
+        end
     end
 
     // ---- stage c: the sums
@@ -129,25 +131,27 @@ module rw_frame_edit #(
                                                     : {3'd0, b_l4_len_reg});
     end
     always_ff @(posedge clk) begin
-        c_meta_reg    <= b_meta_reg;
-        c_edit_reg    <= b_edit_reg;
-        c_cut_reg     <= b_cut_reg;
-        c_six_reg     <= b_six_reg;
-        c_tcp_reg     <= b_tcp_reg;
-        c_ufo_reg     <= b_ufo_reg;
-        c_partial_reg <= b_partial_reg;
-        c_hdr_reg     <= b_hdr_reg;
-        c_l3_reg      <= b_l3_reg;
-        c_l4_reg      <= b_l4_reg;
-        c_ip_len_reg  <= b_ip_len_reg;
-        c_l4_len_reg  <= b_l4_len_reg;
-        c_id_reg      <= b_id_reg;
-        c_frag_reg    <= b_frag_reg;
-        c_flags_reg   <= b_flags_reg;
-        c_seq_reg     <= b_seq_reg;
-        c_ip_sum_reg  <= {3'd0, b_ip_base_reg} + {3'd0, b_ip_len_reg} + {3'd0, b_id_reg}
-                       + (b_ufo_reg ? {3'd0, b_frag_reg} : 19'd0);
-        c_l4_sum_reg  <= l4_sum;
+        if (b_valid_reg) begin
+            c_meta_reg    <= b_meta_reg;
+            c_edit_reg    <= b_edit_reg;
+            c_cut_reg     <= b_cut_reg;
+            c_six_reg     <= b_six_reg;
+            c_tcp_reg     <= b_tcp_reg;
+            c_ufo_reg     <= b_ufo_reg;
+            c_partial_reg <= b_partial_reg;
+            c_hdr_reg     <= b_hdr_reg;
+            c_l3_reg      <= b_l3_reg;
+            c_l4_reg      <= b_l4_reg;
+            c_ip_len_reg  <= b_ip_len_reg;
+            c_l4_len_reg  <= b_l4_len_reg;
+            c_id_reg      <= b_id_reg;
+            c_frag_reg    <= b_frag_reg;
+            c_flags_reg   <= b_flags_reg;
+            c_seq_reg     <= b_seq_reg;
+            c_ip_sum_reg  <= {3'd0, b_ip_base_reg} + {3'd0, b_ip_len_reg} + {3'd0, b_id_reg}
+                           + (b_ufo_reg ? {3'd0, b_frag_reg} : 19'd0);
+            c_l4_sum_reg  <= l4_sum;
+        end
     end
 
     // ---- out: the patches

@@ -59,7 +59,8 @@ module rw_frame_sched #(
     output logic                 m_shape_valid,
     output logic [8:0]           m_shape_fill,          // where in the first beat its bytes begin
     output logic [8:0]           m_shape_header,        // bytes that go to the header slot
-    output logic [8:0]           m_shape_sum,           // where the checksum begins
+    output logic                 m_shape_wanted,        // a checksum is to be made
+    output logic [8:0]           m_shape_sum,           // ... from this byte on
     output logic [SLOT_W-1:0]    m_shape_slot,
     // the frame's record
     output logic                 m_meta_valid,
@@ -192,6 +193,7 @@ module rw_frame_sched #(
     assign m_shape_valid  = go && !bare;
     assign m_shape_fill   = fill;
     assign m_shape_header = (cut && first) ? sum_hdr : 9'd0;
+    assign m_shape_wanted = cut || sum_csum;
     assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : fill;
     assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;

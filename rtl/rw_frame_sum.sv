@@ -9,9 +9,10 @@ module rw_frame_sum #(
     input  logic              clk,
     input  logic              rst,
     input  logic              s_valid,
+    input  logic              s_wanted,                 // else the sum is 0
     input  logic [DATA_W-1:0] s_data,
-    input  logic [BB:0]       s_fill,
-    input  logic [BB:0]       s_rest,                   // bytes end below this place: in the next beat if it overflows
+    input  logic [DATA_W-1:0] s_from_fill,              // the places from `fill` up
+    input  logic [DATA_W-1:0] s_from_rest,              // the places behind the last byte: in the next beat if it overflows
     input  logic              s_over,
     input  logic [5:0]        s_number,                 // stays at 63
     input  logic [8:0]        s_from,                   // first byte that counts
@@ -30,20 +31,21 @@ module rw_frame_sum #(
     wire [14:0] next = at + BYTES[14:0];
     wire [14:0] ahead      = ({6'd0, s_from} > at)   ? {6'd0, s_from} - at   : 15'd0;
     wire [14:0] ahead_next = ({6'd0, s_from} > next) ? {6'd0, s_from} - next : 15'd0;
-    logic [DATA_W-1:0] counted;
-    logic [GROUPS*18-1:0] sums;
-    integer i, g;
-    always_comb begin
-        for (i = 0; i < BYTES; i = i + 1)
-            counted[i*8 +: 8] = ((i[BB:0] >= s_fill) ? (s_over || i[BB:0] < s_rest) && i[14:0] >= ahead
-                                                     : s_over && i[BB:0] < s_rest && i[14:0] >= ahead_next)
-                              ? s_data[i*8 +: 8] : 8'd0;
+    localparam [DATA_W-1:0] ALL = {DATA_W{1'b1}};
+    function automatic [DATA_W-1:0] counted(input [DATA_W-1:0] data, input [DATA_W-1:0] from_fill,
+                                            input [DATA_W-1:0] from_rest, input over, input [14:0] skip,
+                                            input [14:0] skip_next);
+        counted = data & from_fill & (over ? ALL : ~from_rest) & (ALL << {skip, 3'd0});
+        if (over) counted = counted | (data & ~from_fill & ~from_rest & (ALL << {skip_next, 3'd0}));
+    endfunction
+    function automatic [GROUPS*18-1:0] sums(input [DATA_W-1:0] data);
+        integer g;
         for (g = 0; g < GROUPS; g = g + 1)
-            sums[g*18 +: 18] = {2'd0, counted[g*64      +: 8], counted[g*64 +  8 +: 8]}
-                             + {2'd0, counted[g*64 + 16 +: 8], counted[g*64 + 24 +: 8]}
-                             + {2'd0, counted[g*64 + 32 +: 8], counted[g*64 + 40 +: 8]}
-                             + {2'd0, counted[g*64 + 48 +: 8], counted[g*64 + 56 +: 8]};
-    end
+            sums[g*18 +: 18] = {2'd0, data[g*64      +: 8], data[g*64 +  8 +: 8]}
+                             + {2'd0, data[g*64 + 16 +: 8], data[g*64 + 24 +: 8]}
+                             + {2'd0, data[g*64 + 32 +: 8], data[g*64 + 40 +: 8]}
+                             + {2'd0, data[g*64 + 48 +: 8], data[g*64 + 56 +: 8]};
+    endfunction
     logic                 a_valid_reg, a_last_reg, a_err_reg, a_odd_reg;
     logic [GROUPS*18-1:0] a_sums_reg;
 
@@ -69,7 +71,10 @@ module rw_frame_sum #(
         a_last_reg  <= s_last;
         a_err_reg   <= s_err;
         a_odd_reg   <= s_from[0];
-        a_sums_reg  <= sums;
+        if (s_valid && s_wanted)
+            a_sums_reg <= sums(counted(s_data, s_from_fill, s_from_rest, s_over, ahead, ahead_next));
+        else
+            a_sums_reg <= '0;
         if (a_valid_reg) total_reg <= a_last_reg ? 17'd0 : folded;
         b_valid_reg <= a_valid_reg && a_last_reg;
         b_err_reg   <= a_err_reg;

@@ -27,7 +27,8 @@ module rw_gather #(
     input  logic                s_shape_valid,
     input  logic [8:0]          s_shape_fill,           // where in the first beat its bytes begin
     input  logic [8:0]          s_shape_header,         // bytes that go to the header slot
-    input  logic [8:0]          s_shape_sum,            // where the checksum begins
+    input  logic                s_shape_wanted,         // a checksum is to be made
+    input  logic [8:0]          s_shape_sum,            // ... from this byte on
     input  logic [SLOT_W-1:0]   s_shape_slot,
     // payload beats
     input  logic                r_valid,
@@ -65,7 +66,7 @@ module rw_gather #(
         .m_valid(burst_valid), .m_ready(r_valid && r_last),
         .m_data({burst_offset, burst_len, burst_first, burst_last})
     );
-    localparam HW = 3 * 9 + SLOT_W;
+    localparam HW = 3 * 9 + 1 + SLOT_W;
     logic [HW-1:0] shape, a_shape_reg, b_shape_reg, tail_shape_reg;
 
     // ---- stage 1: which bytes of the beat count, and where they go
@@ -86,7 +87,7 @@ module rw_gather #(
     /* verilator lint_off PINCONNECTEMPTY */ // it has room for all frames in flight, and a shape before a frame's beats
     rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
         .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
-        .s_data({s_shape_slot, s_shape_sum, s_shape_header, s_shape_fill}),
+        .s_data({s_shape_slot, s_shape_wanted, s_shape_sum, s_shape_header, s_shape_fill}),
         .m_valid(), .m_ready(r_valid && last), .m_data(shape)
     );
     /* verilator lint_on PINCONNECTEMPTY */
@@ -107,17 +108,14 @@ module rw_gather #(
     logic              bad_reg, tail_bad_reg;           // a read of this frame, of the ended frame, has failed
     logic [BUF_LOG2-1:0] addr_reg, start_reg;           // next beat to write; first beat of this frame
 
-    integer i;
-    always_comb begin
-        for (i = 0; i < BYTES; i = i + 1) begin
-            // the beat that is full: carried bytes below, new ones above
-            merged[i*8 +: 8] = (i[BB:0] >= b_fill_reg) ? b_data_reg[i*8 +: 8]
-                             : b_first_reg ? 8'd0 : carry_reg[i*8 +: 8];
-            // what stays: new bytes that did not fit, or all together; zero beyond them
-            kept[i*8 +: 8] = (i[BB:0] >= b_rest_reg) ? 8'd0
-                           : b_over_reg ? b_data_reg[i*8 +: 8] : merged[i*8 +: 8];
-        end
-    end
+    // bytes from the fill up, and from the end up
+    localparam [DATA_W-1:0] ALL = {DATA_W{1'b1}};
+    wire [DATA_W-1:0] from_fill = ALL << {b_fill_reg, 3'd0};
+    wire [DATA_W-1:0] from_rest = ALL << {b_rest_reg, 3'd0};
+    // the beat that is full: carried bytes below, new ones above
+    assign merged = (b_data_reg & from_fill) | (b_first_reg ? {DATA_W{1'b0}} : carry_reg & ~from_fill);
+    // what stays: new bytes that did not fit, or all together; zero beyond them
+    assign kept   = (b_over_reg ? b_data_reg : merged) & ~from_rest;
 
     // ---- out: into the frame buffer what is not all header, into the header slot what is not all payload
     logic [5:0]  number_reg;                            // of the next beat in its frame; stays at 63
@@ -129,7 +127,7 @@ module rw_gather #(
     wire [12:0]  begins_b = {1'b0, number, 6'd0} >> (6 - BB);
     wire         header_a = tail_reg && begins_a < header_a_len;
     wire         header_b = body && begins_b < header_b_len;
-    wire         unused   = &{1'b0, b_shape_reg[8:0], tail_shape_reg[26:18], tail_shape_reg[8:0]};
+    wire         unused   = &{1'b0, b_shape_reg[8:0], tail_shape_reg[27:18], tail_shape_reg[8:0]};
     assign wr_a_en   = tail_reg && !tail_bad_reg;       // there is payload in a frame's end
     assign wr_a_addr = addr_reg;
     assign wr_a_data = carry_reg;
@@ -137,7 +135,7 @@ module rw_gather #(
     assign wr_b_addr = !tail_reg ? addr_reg : tail_bad_reg ? start_reg : addr_reg + 1'b1;
     assign wr_b_data = merged;
     assign header_en   = header_a || header_b;
-    assign header_slot = header_a ? tail_shape_reg[27 +: SLOT_W] : b_shape_reg[27 +: SLOT_W];
+    assign header_slot = header_a ? tail_shape_reg[28 +: SLOT_W] : b_shape_reg[28 +: SLOT_W];
     assign header_row  = {header_slot, header_a ? number_reg[7-BB:0] : number[7-BB:0]};
     assign header_data = header_a ? carry_reg : merged;
     assign header_last = header_a ? begins_a + BYTES[12:0] >= header_a_len
@@ -145,8 +143,8 @@ module rw_gather #(
     wire  bad_now = b_err_reg || (bad_reg && !b_first_reg);
     logic sum_idle;
     rw_frame_sum #(.DATA_W(DATA_W)) sum (
-        .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_data(b_data_reg), .s_fill(b_fill_reg), .s_rest(b_rest_reg),
-        .s_over(b_over_reg), .s_number(number), .s_from(b_shape_reg[18 +: 9]), .s_last(b_last_reg), .s_err(bad_now),
+        .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_wanted(b_shape_reg[27]), .s_data(b_data_reg),
+        .s_from_fill(from_fill), .s_from_rest(from_rest), .s_over(b_over_reg), .s_number(number), .s_from(b_shape_reg[18 +: 9]), .s_last(b_last_reg), .s_err(bad_now),
         .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum), .idle(sum_idle)
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;

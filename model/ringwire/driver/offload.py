@@ -66,7 +66,7 @@ def features_check(skb: Skb, features: int, most: int = MAX_DESCRIPTORS) -> int:
     """
     if skb.gso_size and features & _GSO and not _can_cut(skb, most):
         features &= ~_GSO
-    if skb.csum_flags and not _can_complete(skb):
+    if skb.csum_flags and not can_complete(skb):
         features &= ~(HW_CSUM | _GSO)
     if skb.vlan_tci is not None and skb.len < ETH_HLEN:
         features &= ~VLAN_TX
@@ -78,7 +78,7 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
 
     ``csum_partial`` leaves checksums to a device behind. :class:`GsoError` for what :func:`features_check` denies.
     """
-    if skb.csum_flags and not _can_complete(skb):
+    if skb.csum_flags and not can_complete(skb):
         raise GsoError(f"checksum at {skb.csum_start} + {skb.csum_offset} of {skb.len} bytes is beyond the device")
     csum = skb.csum_flags and not csum_partial
     flags = (_CSUM if csum else 0) | (0 if skb.vlan_tci is None else _VLAN)
@@ -102,7 +102,7 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
     return Order(data, offload, flags & ~_CSUM, wishes & 0xFFFF0000, length + (segments - 1) * header_len, segments)
 
 
-def _can_complete(skb: Skb) -> bool:
+def can_complete(skb: Skb) -> bool:
     """Whether a descriptor can say where the packet's checksum is."""
     start, offset = skb.csum_start, skb.csum_offset
     return start <= MAX_OFFSET and offset <= MAX_OFFSET and start + offset + 2 <= skb.len

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Protocol
 
 from ringwire.driver.config import STOP_FREE, WAKE_FREE, DriverConfig
-from ringwire.driver.offload import Order, make_order
+from ringwire.driver.offload import Order, can_complete, make_order
 from ringwire.driver.port import DevicePort
 from ringwire.gso import GsoError
 from ringwire.host.cpu import HostCosts
@@ -34,6 +34,7 @@ _EOP_REPORT = int(DescFlag.EOP | DescFlag.REPORT)
 _EOP_STAMP = int(DescFlag.EOP | DescFlag.REPORT | DescFlag.TSTAMP)
 _STAMPED = int(CplFlag.TSTAMP)
 _NO_CSUM = CsumFlag.NONE
+_CSUM = int(DescFlag.CSUM)
 _COUNT = 0xFFFF
 _STAMPS_A_NS = 1 << TIME_FRACTION_BITS
 _HEAD_BYTES = 8
@@ -191,10 +192,12 @@ class TxRing:
             length > MAX_BUFFER
             or len(data) > self._most
             or skb.gso_size
-            or skb.csum_flags is not _NO_CSUM
             or skb.vlan_tci is not None
+            or (skb.csum_flags is not _NO_CSUM and not can_complete(skb))
         ):
             data, offload, flags, wishes, length, segments = self._make_fit(skb)
+        elif skb.csum_flags is not _NO_CSUM:
+            flags, wishes = _CSUM, skb.csum_start | skb.csum_offset << 8
         if len(data) + (offload is not None) > self.free:
             self.busy += 1
             self._stop()
