@@ -1,6 +1,7 @@
 """``make mutate``: break the netlists of the segmentation and checksum engine at random places, and see who tells.
 
-yosys draws COUNT mutations with SEED, evenly over cells, wires and source lines, and each is put into the RTL alone.
+yosys draws COUNT mutations with SEED, evenly over cells, wires and source lines, and each that
+changes a netlist at all is put into the RTL alone.
 Testbenches run on it in a fixed order, the quickest first, until one tells. ``build/mutate/report.json`` has all of it;
 a run that was ended goes on where it was, and survivors are tried again. Ends with 1 if fewer than 95 % were killed.
 """
@@ -45,6 +46,7 @@ DATA_W, QUEUES = 64, 4
 COUNT, WANTED = 200, 0.95
 FOLDER = ROOT / "build" / "mutate"
 BASE, LIST, SCRIPT, NETLIST = (FOLDER / name for name in ("base.il", "list", "script.ys", "netlist.v"))
+RTL = FOLDER / "rtl"
 REPORT = FOLDER / "report.json"
 PATIENCE, LEAST_S = 10, 20
 """A stage hangs if it takes this many times what it takes on RTL that is not broken, and so many seconds."""
@@ -125,21 +127,32 @@ def main() -> int:
         fail("COUNT=0; allowed: 1 and more")
     console = Console(highlight=False)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    mutations = draw(seed, count)
-    limits = unbroken(mutations, console)
-    digest = hashlib.sha256(BASE.read_bytes() + LIST.read_bytes()).hexdigest()
+    # some turn out to change nothing
+    drawn = draw(seed, count + count // 4 + 2)
+    limits = unbroken(drawn, console)
+    plain = (RTL / "netlists.sv").read_text()
+    digest = hashlib.sha256(BASE.read_bytes()).hexdigest()
     known = load(digest)
     begin_s = time.monotonic()
-    for at, mutation in enumerate(mutations):
-        if known.get(mutation.command, {}).get("killed_by"):
-            continue
-        started_s = time.monotonic()
-        stage, why = verdict(mutation, limits)
-        entry = {"name": mutation.name, "source": mutation.source, "killed_by": stage, "why": why}
-        known[mutation.command] = entry | {"seconds": round(time.monotonic() - started_s, 1)}
-        save(digest, mutations, known)
-        told = f"killed by {stage}" if stage else "SURVIVES"
-        console.print(f"{at + 1}/{count} {mutation.source} {mutation.name}: {told}", soft_wrap=True, markup=False)
+    mutations: list[Mutation] = []
+    for mutation in drawn:
+        if len(mutations) == count:
+            break
+        if not known.get(mutation.command, {}).get("killed_by"):
+            netlists(mutation.command, [mutation.netlist])
+            if (RTL / "netlists.sv").read_text() == plain:
+                continue
+            started_s = time.monotonic()
+            stage, why = verdict(limits)
+            entry = {"name": mutation.name, "source": mutation.source, "killed_by": stage, "why": why}
+            known[mutation.command] = entry | {"seconds": round(time.monotonic() - started_s, 1)}
+            save(digest, drawn, known)
+            told = f"killed by {stage}" if stage else "SURVIVES"
+            where = f"{len(mutations) + 1}/{count} {mutation.source}"
+            console.print(f"{where} {mutation.name}: {told}", soft_wrap=True, markup=False)
+        mutations.append(mutation)
+    if len(mutations) < count:
+        fail(f"COUNT={count}: only {len(mutations)} of {len(drawn)} mutations change anything; try another SEED")
     console.print(f"{count} mutants, {time.monotonic() - begin_s:.0f} s")
     return report(mutations, known, console)
 
@@ -174,12 +187,12 @@ def yosys(*commands: str) -> None:
 def unbroken(mutations: Sequence[Mutation], console: Console) -> list[float]:
     """Run every stage on the netlists as they are, which must pass. Returns the limit of each, wall-clock seconds."""
     names = sorted({mutation.netlist for mutation in mutations})
-    rtl = netlists("", names)
+    netlists("", names)
     limits = []
     for stage in STAGES:
         begin_s = time.monotonic()
         try:
-            stage.judge(rtl, 600)
+            stage.judge(RTL, 600)
         except (SimulationFailed, AssertionError) as error:
             fail(f"the netlists do not pass {stage.name} as they are: {error}")
         spent_s = time.monotonic() - begin_s
@@ -188,37 +201,34 @@ def unbroken(mutations: Sequence[Mutation], console: Console) -> list[float]:
     return limits
 
 
-def netlists(command: str, names: Sequence[str]) -> Path:
-    """The RTL with these derived modules as netlists, after this command of yosys."""
+def netlists(command: str, names: Sequence[str]) -> None:
+    """Make the RTL with these derived modules as netlists, after this command of yosys."""
     # Icarus is ten times as slow where a wire's parts have drivers of their own
     written = f"write_verilog -noattr -sv {NETLIST.relative_to(ROOT)}"
     yosys(f"read_rtlil {BASE.relative_to(ROOT)}", command, "splitnets -driver", written)
-    rtl = FOLDER / "rtl"
-    shutil.rmtree(rtl, ignore_errors=True)
-    shutil.copytree(ROOT / "rtl", rtl)
-    NETLIST.replace(rtl / "netlists.sv")
+    shutil.rmtree(RTL, ignore_errors=True)
+    shutil.copytree(ROOT / "rtl", RTL)
+    NETLIST.replace(RTL / "netlists.sv")
     for name in names:
-        module = rtl / f"{Mutation('', name).module}.sv"
+        module = RTL / f"{Mutation('', name).module}.sv"
         source = module.read_text()
         begin = source.index(f"module {module.stem} ")
         header = source[begin : source.index("\n);\n", begin)]
         module.write_text(f"{header}\n);\n    \\{name} netlist (.*);\nendmodule\n")
-    return rtl
 
 
-def verdict(mutation: Mutation, limits: Sequence[float]) -> tuple[str, str]:
+def verdict(limits: Sequence[float]) -> tuple[str, str]:
     """(the stage that tells, what it says); empty if none does."""
-    rtl = netlists(mutation.command, [mutation.netlist])
     for stage, limit_s in zip(STAGES, limits, strict=True):
         try:
-            stage.judge(rtl, limit_s)
+            stage.judge(RTL, limit_s)
         except (SimulationFailed, AssertionError) as error:
             return stage.name, str(error)
     return "", ""
 
 
 def load(digest: str) -> dict[str, dict[str, Any]]:
-    """What an earlier run found out about the same mutations of the same netlists, by command."""
+    """What an earlier run found out about mutations of the same netlists, by command."""
     if not REPORT.is_file():
         return {}
     document = json.loads(REPORT.read_text())
