@@ -1,9 +1,9 @@
 """``make mutate``: break the netlists of the segmentation and checksum engine at random places, and see who tells.
 
-yosys draws COUNT mutations with SEED, evenly over cells, wires and source lines, and each that
-changes a netlist at all is put into the RTL alone.
-Testbenches run on it in a fixed order, the quickest first, until one tells. ``build/mutate/report.json`` has all of it;
-a run that was ended goes on where it was, and survivors are tried again. Ends with 1 if fewer than 95 % were killed.
+yosys draws COUNT mutations with SEED, evenly over cells, wires and source lines, and each that changes a netlist at all
+is put into the RTL alone. Testbenches run on it in a fixed order, the quickest first, until one tells.
+``build/mutate/report.json`` has all of it; a run that was ended goes on where it was, and survivors are tried again.
+Ends with 1 if fewer than 95 % were killed.
 """
 
 from __future__ import annotations
