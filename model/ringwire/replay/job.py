@@ -31,6 +31,7 @@ SLACK_NS = 20_000_000_000
 """Beyond what wire and host need; the transmit watchdog has named a stuck queue three times by then."""
 FRAMES_A_TURN = 64
 """Frames handed to the driver before what is on the wire is looked at."""
+WRITES_AT_ONCE = 16
 PROGRESS_S = 0.2
 HOST_NS_A_FRAME = 10_000
 """More than the host takes for any frame."""
@@ -166,8 +167,10 @@ class Host:
         if config.pace == "capture":
             self._source = paced = PacedSource(self.dev, self._clock, capture, syscall_ns, self._note_end)
             return paced
+        # between two writes the CPU may take an interrupt; where writes take no time, there is no between
+        batch = 1 if syscall_ns else WRITES_AT_ONCE
         self._source = socket = Socket(
-            self.dev, config.sndbuf, clock=self._clock, syscall_ns=syscall_ns, batch=1, on_free=self._note_end
+            self.dev, config.sndbuf, clock=self._clock, syscall_ns=syscall_ns, batch=batch, on_free=self._note_end
         )
         socket.send(map(itemgetter(1), capture))
         return None
