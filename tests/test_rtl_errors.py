@@ -9,19 +9,10 @@ from tests.control import errors
 from tests.control.bench import each
 from tests.datapath.worlds import FAST, HOSTILE, TWIN, Place, run, worlds
 
-BY_DESCRIPTOR = (
-    Status.BAD_LENGTH,
-    Status.BAD_FLAGS,
-    Status.TOO_LONG,
-    Status.TOO_MANY_DESC,
-    Status.BAD_OFFLOAD,
-    Status.BAD_CSUM,
-)
-
 
 @worlds(*FAST, TWIN)
 def test_a_packet_that_its_descriptors_condemn_is_never_read_or_sent(sim: Place) -> None:
-    run(sim, each, (errors.condemned, BY_DESCRIPTOR))
+    run(sim, each, (errors.condemned, errors.BY_DESCRIPTOR))
 
 
 @worlds(*FAST)

@@ -6,14 +6,12 @@ as it is.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from ringwire.cosim.build import cache_root, hardware_root
 from ringwire.cosim.run import SimulationFailed
 from tests.control.bench import same
 from tests.datapath import fragments, pacing, ring
@@ -22,6 +20,7 @@ from tests.datapath.mix import Mix, mix
 from tests.datapath.pacing import Rates
 from tests.datapath.ring import Phases
 from tests.datapath.worlds import place, run
+from tests.mutants import broken_rtl
 
 ICARUS = place("icarus")
 GBIT = 10**9
@@ -208,13 +207,7 @@ def test_the_rtl_as_it_is_passes(scenario: Callable[[Path | None], None]) -> Non
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_testbench_tells_when(name: str) -> None:
-    mutant = MUTANTS[name]
-    rtl = cache_root() / "mutants" / name.replace(" ", "-")
-    shutil.rmtree(rtl, ignore_errors=True)
-    shutil.copytree(hardware_root() / "rtl", rtl)
-    module = rtl / f"{mutant.module}.sv"
-    source = module.read_text()
-    assert source.count(mutant.line) == 1, f"{mutant.module} no longer has one line {mutant.line!r}"
-    module.write_text(source.replace(mutant.line, mutant.broken))
+    module, line, instead, told_by = MUTANTS[name]
+    rtl = broken_rtl(name, module, line, instead)
     with pytest.raises((SimulationFailed, AssertionError)):
-        mutant.told_by(rtl)
+        told_by(rtl)

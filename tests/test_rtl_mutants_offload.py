@@ -20,8 +20,8 @@ from tests.control import offloads
 from tests.control.bench import each, same
 from tests.control.offloads import Data, asking, recorded, udp
 from tests.datapath.worlds import Scenario, place, run
+from tests.mutants import broken_rtl
 from tests.raw_queue import EOP, REPORT
-from tests.test_rtl_mutants_control import Mutant, broken
 
 END = EOP | REPORT
 CSUM, VLAN, OFFLOAD = DescFlag.CSUM, DescFlag.VLAN, DescFlag.OFFLOAD
@@ -323,6 +323,6 @@ def device(check: Check) -> tuple[str, int, int]:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_scenario_of_offloads_tells_when(name: str) -> None:
     module, line, instead, check = MUTANTS[name]
-    rtl = broken(name, Mutant(module, line, instead, check.scenario))
+    rtl = broken_rtl(name, module, line, instead)
     with pytest.raises((SimulationFailed, AssertionError)):
         check.judge(rtl)

@@ -89,7 +89,7 @@ def segment(skb: Skb, *, complete: bool = True) -> list[Skb]:
         raise GsoError(f"gso_size {skb.gso_size}; allowed: 1 to {GSO_SIZE_MAX}")
     if not skb.data:
         return _cut_figures(skb)
-    headers = _parse(skb)
+    headers = headers_of(skb)
     _check_request(skb, headers)
     if skb.len - _believed_header(skb, headers) <= skb.gso_size:
         return [_as_ordinary(skb, complete)]
@@ -136,8 +136,8 @@ def completed(
     return (b"".join((first[:field], check.to_bytes(2, "big"), first[field + 2 :])), *data[1:])
 
 
-def _parse(skb: Skb) -> Headers:
-    """The headers, which then all lie in the packet's first fragment."""
+def headers_of(skb: Skb) -> Headers:
+    """A packet's headers, which then all lie in its first fragment; :class:`GsoError` where there are none."""
     try:
         try:
             return parse_headers(skb.data[0])
@@ -165,12 +165,12 @@ def _check_request(skb: Skb, headers: Headers) -> None:
     if kind == GsoType.UDP_L4 and skb.len - headers.payload > UDP_MAX_SEGMENTS * skb.gso_size:
         raise GsoError(f"USO of more than {UDP_MAX_SEGMENTS} datagrams")
     # IPv4's length counts from its header on, IPv6's from behind the fixed one.
-    start = headers.l3 + (0 if headers.version == 4 else IPV6_HLEN + _jumbo_hlen(skb, headers))
+    start = headers.l3 + (0 if headers.version == 4 else IPV6_HLEN + jumbo_hlen(skb, headers))
     if headers.payload + skb.gso_size - start > 0xFFFF and skb.len - start > 0xFFFF:
         raise GsoError(f"gso_size {skb.gso_size} makes segments of more than 65535 bytes")
 
 
-def _jumbo_hlen(skb: Skb, headers: Headers) -> int:
+def jumbo_hlen(skb: Skb, headers: Headers) -> int:
     """Length of the hop-by-hop header that marks BIG TCP over IPv6 (RFC 2675) and is taken out; 0: there is none.
 
     The size of the packet and the header's bytes tell, not the IPv6 length (include/net/ipv6.h).
@@ -201,7 +201,7 @@ def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
     ipv4, tcp = headers.version == 4, headers.protocol == IPPROTO_TCP
     head = bytearray(frame[: headers.payload])
     payload = _view(skb, headers.payload)
-    if _jumbo_hlen(skb, headers):
+    if jumbo_hlen(skb, headers):
         option = l3 + IPV6_HLEN
         head[l3 + 6] = head[option]
         del head[option : option + _JUMBO_HLEN]

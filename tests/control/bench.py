@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ringwire.cosim.world import FastWorld, SimulatedWorld
 from ringwire.host.cpu import HostCosts
@@ -16,6 +16,7 @@ from ringwire.host.world import PS_PER_NS, World
 from ringwire.nic.descriptors import Completion, CplFlag, Status
 from ringwire.nic.registers import STAT_STRIDE, Stat, stat_register
 from ringwire.nic.twin_world import TwinWorld
+from ringwire.replay.wire import Frame
 from tests.raw_queue import REPORT, RawQueue, read
 
 HOST = replace(HostCosts.free(), read_ns=100)
@@ -66,17 +67,6 @@ def latency_ns(world: World) -> int:
         return world.settings.latency_ns
     assert isinstance(world, TwinWorld)
     return world.device.config.write_latency_ns
-
-
-class Frame(Protocol):
-    """A frame on the wire, as either world records it."""
-
-    @property
-    def start_ps(self) -> int: ...
-    @property
-    def queue(self) -> int: ...
-    @property
-    def data(self) -> bytes: ...
 
 
 class Sent(NamedTuple):

@@ -18,6 +18,16 @@ NOWHERE = 0x7_0000_0000_0000
 """An address that no memory has: what is condemned before its reads is never read."""
 RESERVED = tuple(1 << bit for bit in range(16) if not 1 << bit & sum(DescFlag))
 
+BY_DESCRIPTOR = (
+    Status.BAD_LENGTH,
+    Status.BAD_FLAGS,
+    Status.TOO_LONG,
+    Status.TOO_MANY_DESC,
+    Status.BAD_OFFLOAD,
+    Status.BAD_CSUM,
+)
+"""Why a packet may be condemned before any read."""
+
 Descriptors = list[tuple[int, int]]
 """(length, flags) of each descriptor of a packet."""
 
@@ -382,14 +392,6 @@ async def all_at_once(world: World, seed: int) -> None:
     random = Random(seed)
     start(world)
     queues = [Queue(world, number, log2=9) for number in range(4)]
-    kinds = (
-        Status.BAD_LENGTH,
-        Status.BAD_FLAGS,
-        Status.TOO_LONG,
-        Status.TOO_MANY_DESC,
-        Status.BAD_OFFLOAD,
-        Status.BAD_CSUM,
-    )
     good = payloads(range(1, 400, 7))
     want: dict[int, list[Outcome]] = {}
     frames: dict[int, list[bytes]] = {}
@@ -400,7 +402,7 @@ async def all_at_once(world: World, seed: int) -> None:
         own = want.setdefault(queue.queue, [])
         out = frames.setdefault(queue.queue, [])
         while queue.tail < 250:
-            status = random.choice((Status.OK, Status.OK, Status.READ, *kinds))
+            status = random.choice((Status.OK, Status.OK, Status.READ, *BY_DESCRIPTOR))
             if status in (Status.OK, Status.READ):
                 data = random.choice(good)
                 cut = random.randint(0, len(data) - 1)

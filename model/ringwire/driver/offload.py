@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from ringwire.gso import GsoError, complete_checksum
+from ringwire.gso import GsoError, complete_checksum, headers_of, jumbo_hlen
 from ringwire.netdev.features import GSO_FEATURES, HW_CSUM, VLAN_TX
 from ringwire.nic.descriptors import DescFlag, SegType, pack_offload
 from ringwire.nic.registers import MAX_BUFFER, MAX_DESCRIPTORS, MAX_HEADER, MAX_MSS, MAX_PAYLOAD
 from ringwire.packet import (
     CHECKSUM_OFFSET,
     ETH_HLEN,
-    IPPROTO_HOPOPTS,
     IPPROTO_TCP,
     IPPROTO_UDP,
     IPV6_HLEN,
-    HeaderCut,
-    HeaderError,
     Headers,
-    parse_headers,
     pseudo_header_sum,
 )
 from ringwire.skb import GsoType, Skb
@@ -29,10 +25,6 @@ Pieces = tuple[bytes | memoryview, ...]
 MAX_OFFSET = 255
 """Largest offset that a descriptor can name."""
 _GSO = int(GSO_FEATURES)
-_GRO_LEGACY_MAX_SIZE = 65536
-_JUMBO_HEADER = bytes((IPPROTO_TCP, 0, 0xC2, 4))
-"""Start of a hop-by-hop header of 8 bytes that holds the jumbo payload option alone and precedes TCP."""
-_JUMBO_HLEN = 8
 _CSUM, _VLAN = int(DescFlag.CSUM), int(DescFlag.VLAN)
 _KINDS = {
     (GsoType.TCPV4, 4, IPPROTO_TCP): SegType.TCP4,
@@ -87,7 +79,7 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
         wishes |= skb.vlan_tci << 16
     if not skb.gso_size:
         return Order(skb.data, None, flags, wishes, skb.len, 1)
-    headers = _parse(skb)
+    headers = headers_of(skb)
     kind = _kind(skb, headers)
     if kind is None:
         raise GsoError(f"gso_type {skb.gso_type.name}, gso_size {skb.gso_size}: the device can't cut such a packet")
@@ -114,21 +106,9 @@ def _can_cut(skb: Skb, most: int) -> bool:
     if not skb.data or sum(-(-len(fragment) // MAX_BUFFER) for fragment in skb.data) + 2 > most:
         return False
     try:
-        return _kind(skb, _parse(skb)) is not None
+        return _kind(skb, headers_of(skb)) is not None
     except GsoError:
         return False
-
-
-def _parse(skb: Skb) -> Headers:
-    """The headers, which then all lie in the packet's first fragment."""
-    try:
-        try:
-            return parse_headers(skb.data[0])
-        except HeaderCut:
-            skb.data = (skb.linear(),)
-            return parse_headers(skb.data[0])
-    except HeaderError as error:
-        raise GsoError(str(error)) from None
 
 
 def _kind(skb: Skb, headers: Headers) -> SegType | None:
@@ -138,7 +118,7 @@ def _kind(skb: Skb, headers: Headers) -> SegType | None:
         return None
     if skb.csum_flags and (skb.csum_start, skb.csum_offset) != (headers.l4, CHECKSUM_OFFSET[headers.protocol]):
         return None
-    jumbo = _jumbo(skb, headers)
+    jumbo = jumbo_hlen(skb, headers)
     ufo = kind is SegType.UFO4
     if ufo and skb.gso_size & 7:
         return None
@@ -150,7 +130,7 @@ def _kind(skb: Skb, headers: Headers) -> SegType | None:
 
 def _fit_header(skb: Skb, headers: Headers, kind: SegType) -> tuple[Pieces, int]:
     """The packet's bytes with the header as the device wants it, and by how much that is shorter than it was."""
-    jumbo = _jumbo(skb, headers)
+    jumbo = jumbo_hlen(skb, headers)
     if kind is SegType.UFO4:
         # the UDP header is payload of the first fragment, so its checksum must be there
         completed = replace(skb, destructor=None)
@@ -172,16 +152,3 @@ def _fit_header(skb: Skb, headers: Headers, kind: SegType) -> tuple[Pieces, int]
         del head[option : option + jumbo]
     rest = memoryview(first)[headers.payload :]
     return tuple(piece for piece in (bytes(head), rest, *skb.data[1:]) if len(piece)), jumbo
-
-
-def _jumbo(skb: Skb, headers: Headers) -> int:
-    """Bytes of the hop-by-hop header that marks BIG TCP over IPv6 (RFC 2675), which must not leave; 0: there is none.
-
-    Linux tells it by the packet's size and by the header's own bytes (include/net/ipv6.h).
-    """
-    option = headers.l3 + IPV6_HLEN
-    if headers.version != 6 or skb.len - headers.l3 <= _GRO_LEGACY_MAX_SIZE:
-        return 0
-    first = skb.data[0]
-    found = first[headers.l3 + 6] == IPPROTO_HOPOPTS and first[option : option + 4] == _JUMBO_HEADER
-    return _JUMBO_HLEN if found else 0
