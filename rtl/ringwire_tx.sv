@@ -10,6 +10,7 @@
 // Rate: a frame of one beat a cycle inside; on the bus a beat for each beat of payload and one for DATA_W / 128
 // descriptors. Latency: doorbell to first beat below 40 cycles plus two reads.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module ringwire_tx #(
     parameter DATA_W   = 512,                           // data path, bits: 64, 128, 256 or 512
     parameter QUEUES   = 1,                             // transmit queues: 1, 2, 4, 8 or 16
@@ -94,12 +95,12 @@ module ringwire_tx #(
     localparam QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1;
     localparam BB       = $clog2(DATA_W / 8);
     localparam BUF_LOG2 = $clog2(BUF_KIB * 1024 / (DATA_W / 8));
-    localparam META_W   = QW + 41;
-    localparam EDIT_W   = 86;
-    localparam REQ_W    = 49;
-    localparam CTX_W    = 112;
-    localparam PATCH_W  = 167;
-    localparam SLOT_W   = 5;
+    localparam META_W   = `RW_META_W(QW);
+    localparam EDIT_W   = `RW_EDIT_W;
+    localparam REQ_W    = `RW_REQ_W;
+    localparam CTX_W    = `RW_CTX_W;
+    localparam PATCH_W  = `RW_PATCH_W;
+    localparam SLOT_W   = `RW_SLOT_W;
     localparam ROW_W    = SLOT_W + 8 - BB;
     localparam RESERVE  = (MAX_DESC + 7) / 8 + 1;       // chunks of a packet, however it lies in the ring
     localparam CHUNKS   = (QUEUES > 1) ? 64 + RESERVE * QUEUES : 64;

@@ -2,10 +2,11 @@
 // promised if it needs none.
 // Rate: a frame a cycle. Latency: 1 cycle after the end of the FCS.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_done #(
     parameter QUEUES = 1,                               // transmit queues
     parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
-    parameter META_W = QW + 41                          // rw_frame.svh
+    parameter META_W = `RW_META_W(QW)
 ) (
     input  logic              clk,
     input  logic              rst,

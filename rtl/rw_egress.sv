@@ -3,16 +3,17 @@
 // be sent (condemned, failed, or of a queue in reset) goes on as a record without beats, so that completions stay in order.
 // Rate: a beat a cycle, without a gap inside or between frames. Latency: 4 cycles to the first beat.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_egress #(
     parameter DATA_W   = 512,                           // width of a beat, bits
     parameter BB       = $clog2(DATA_W / 8),            // bits of an offset in a beat; derived
     parameter QUEUES   = 1,                             // transmit queues
     parameter QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
-    parameter META_W   = QW + 41,                       // rw_frame.svh
-    parameter EDIT_W   = 86,                            // rw_frame.svh
-    parameter PATCH_W  = 167,                           // rw_frame.svh
-    parameter SLOT_W   = 5,                             // bits of a header slot's number
+    parameter META_W   = `RW_META_W(QW),
+    parameter EDIT_W   = `RW_EDIT_W,
+    parameter PATCH_W  = `RW_PATCH_W,
+    parameter SLOT_W   = `RW_SLOT_W,                    // bits of a header slot's number
     parameter ROW_W    = SLOT_W + 8 - BB                // bits of a row of the header slots; derived
 ) (
     input  logic                clk,

@@ -1,5 +1,5 @@
 // Where the fields lie in the record that goes with each wire frame from the scheduler to its completion (META_W bits),
-// in what must be done to the frame on its way out (EDIT_W), and in what a packet asks for that is to be cut (REQ_W).
+// in what must be done to the frame on its way out, and so on; rw_widths.svh has their widths.
 /* verilator lint_off UNUSEDPARAM */  // each module uses only some of them
 localparam F_LAST   = 0;                                // last frame of its packet: the packet completes with it
 localparam F_FETCH  = 1;                                // ... once it is in the frame buffer
@@ -10,20 +10,20 @@ localparam F_LEN    = 8;                                // 15 bits: bytes on the
 localparam F_INDEX  = 23;                               // 16 bits: ring index behind the packet
 localparam F_FIRST  = 39;                               // first frame of its packet
 localparam F_DROP   = 40;                               // not to be sent, though its bytes are in the frame buffer
-localparam F_QUEUE  = 41;                               // QW bits; META_W is QW + 41
+localparam F_QUEUE  = 41;                               // QW bits
 
 localparam [3:0] STATUS_CLOSED = 4'd15;                 // end of a packet that a reset forgets: neither sent nor reported
 
 localparam E_BEATS  = 0;                                // 12 bits: beats in the frame buffer
 localparam E_CUT    = 12;                               // a segment: its header comes from a slot
-localparam E_SLOT   = 13;                               // 5 bits, SLOT_W
+localparam E_SLOT   = 13;                               // SLOT_W bits
 localparam E_OFFSET = 18;                               // 18 bits: payload bytes of the packet before this segment
 localparam E_NUMBER = 36;                               // 16 bits: segments before this one, modulo 2^16
 localparam E_CSUM   = 52;                               // complete a checksum
 localparam E_START  = 53;                               // 8 bits: ... from this byte on
 localparam E_FIELD  = 61;                               // 8 bits: ... into the field at this distance from there
 localparam E_TAG    = 69;                               // insert a tag
-localparam E_TCI    = 70;                               // 16 bits; EDIT_W is 86
+localparam E_TCI    = 70;                               // 16 bits
 
 // what a packet asks for when it is to be cut
 localparam R_TYPE    = 0;                               // 3 bits
@@ -32,9 +32,17 @@ localparam R_PARTIAL = 4;
 localparam R_HDR     = 5;                               // 9 bits
 localparam R_L3      = 14;                              // 8 bits
 localparam R_L4      = 22;                              // 8 bits
-localparam R_TOTAL   = 30;                              // 19 bits: bytes of the whole packet; REQ_W is 49
+localparam R_TOTAL   = 30;                              // 19 bits: bytes of the whole packet
 
-// what is put over a frame's bytes on its way out; PATCH_W is 167
+// what a header slot knows of its header: fields of the packet, and sums of what is the same in each segment
+localparam C_FLAGS   = 0;                               // 16 bits: data offset and flags of TCP
+localparam C_SEQ     = 16;                              // 32 bits
+localparam C_ID      = 48;                              // 16 bits
+localparam C_IP_SUM  = 64;                              // 16 bits: IPv4 header but for lengths, id and checksum
+localparam C_PSEUDO  = 80;                              // 16 bits: pseudo-header without a length
+localparam C_L4_SUM  = 96;                              // 16 bits: the same, and the L4 header but for what changes
+
+// what is put over a frame's bytes on its way out
 localparam P_HDR      = 0;                              // 9 bits: bytes that come from the header slot
 localparam P_L3       = 9;                              // 7 bits: in words of 16 bits
 localparam P_L4       = 16;                             // 7 bits

@@ -1,14 +1,15 @@
 // Frame editor: works out, before a frame leaves the frame buffer, what of its bytes is to be changed: a completed
 // checksum, or the fields of a segment's header. Sums are one's complement (RFC 1071).
 // Rate: a frame a cycle. Latency: 4 cycles; a packet's first segment waits until its header has been looked through.
+`include "rw_widths.svh"
 module rw_frame_edit #(
     parameter QW      = 1,                              // bits of a queue number
-    parameter META_W  = QW + 41,                        // rw_frame.svh
-    parameter EDIT_W  = 86,                             // rw_frame.svh
-    parameter REQ_W   = 49,                             // rw_frame.svh
-    parameter CTX_W   = 112,                            // rw_frame.svh
-    parameter PATCH_W = 167,                            // rw_frame.svh
-    parameter SLOT_W  = 5                               // bits of a header slot's number
+    parameter META_W  = `RW_META_W(QW),
+    parameter EDIT_W  = `RW_EDIT_W,
+    parameter REQ_W   = `RW_REQ_W,
+    parameter CTX_W   = `RW_CTX_W,
+    parameter PATCH_W = `RW_PATCH_W,
+    parameter SLOT_W  = `RW_SLOT_W                      // bits of a header slot's number
 ) (
     input  logic               clk,
     input  logic               rst,
@@ -61,9 +62,9 @@ module rw_frame_edit #(
     wire        final_one = a_meta_reg[F_LAST];
     wire [15:0] bare  = {1'b0, a_meta_reg[F_LEN +: 15]} - {13'd0, a_edit_reg[E_TAG], 2'd0};
     wire [17:0] offset = a_edit_reg[E_OFFSET +: 18];
-    wire [15:0] flags_in = a_ctx_reg[15:0];
-    wire [31:0] seq_in   = a_ctx_reg[47:16];
-    wire [15:0] id_in    = a_ctx_reg[63:48];
+    wire [15:0] flags_in = a_ctx_reg[C_FLAGS +: 16];
+    wire [31:0] seq_in   = a_ctx_reg[C_SEQ +: 32];
+    wire [15:0] id_in    = a_ctx_reg[C_ID +: 16];
     wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19]};
 
     // ---- stage b: the fields
@@ -108,9 +109,9 @@ module rw_frame_edit #(
             b_seq_reg     <= seq_in + {14'd0, offset};
             // FIN and PSH belong to the last segment, CWR to the first
             b_flags_reg   <= flags_in & ~{8'd0, !first, 3'd0, !final_one, 2'd0, !final_one};
-            b_ip_base_reg <= a_ctx_reg[79:64];
-            b_pseudo_reg  <= a_ctx_reg[95:80];
-            b_l4_base_reg <= a_ctx_reg[111:96];
+            b_ip_base_reg <= a_ctx_reg[C_IP_SUM +: 16];
+            b_pseudo_reg  <= a_ctx_reg[C_PSEUDO +: 16];
+            b_l4_base_reg <= a_ctx_reg[C_L4_SUM +: 16];
         end
     end
 

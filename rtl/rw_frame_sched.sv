@@ -3,16 +3,17 @@
 // than COMMIT_BOUND wire bytes ahead of it.
 // Rate: a frame a cycle. Latency: 2 cycles from summary to job.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_frame_sched #(
     parameter DATA_W  = 512,                            // width of a beat, bits
     parameter QUEUES  = 1,                              // transmit queues
     parameter QW      = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter FRAMES  = 512,                            // frames between pick and completion
     parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
-    parameter META_W  = QW + 41,                        // rw_frame.svh
-    parameter EDIT_W  = 86,                             // rw_frame.svh
-    parameter REQ_W   = 49,                             // rw_frame.svh
-    parameter SLOT_W  = 5                               // bits of a header slot's number
+    parameter META_W  = `RW_META_W(QW),
+    parameter EDIT_W  = `RW_EDIT_W,
+    parameter REQ_W   = `RW_REQ_W,
+    parameter SLOT_W  = `RW_SLOT_W                      // bits of a header slot's number
 ) (
     input  logic                 clk,
     input  logic                 rst,

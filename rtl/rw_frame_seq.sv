@@ -3,13 +3,14 @@
 // read has failed, what follows of its packet is not to be sent.
 // Rate: a frame a cycle. Latency: 1 cycle after the last beat is in the buffer.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_frame_seq #(
     parameter QUEUES = 1,                               // transmit queues
     parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter FRAMES = 512,                             // frames in flight
-    parameter META_W = QW + 41,                         // rw_frame.svh
-    parameter EDIT_W = 86,                              // rw_frame.svh
-    parameter SLOT_W = 5                                // bits of a header slot's number
+    parameter META_W = `RW_META_W(QW),
+    parameter EDIT_W = `RW_EDIT_W,
+    parameter SLOT_W = `RW_SLOT_W                       // bits of a header slot's number
 ) (
     input  logic              clk,
     input  logic              rst,

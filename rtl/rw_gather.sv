@@ -6,12 +6,13 @@
 // Two beats are written in one cycle where the end of a frame is carried while the next one's first beat overflows.
 // Rate: a beat a cycle, without bubbles; it never holds the bus up. Latency: 3 cycles, 4 for a frame's last beat.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_gather #(
     parameter DATA_W   = 512,                           // width of a beat, bits
     parameter BB       = $clog2(DATA_W / 8),            // bits of an offset in a beat; derived
     parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
     parameter FRAMES   = 512,                           // frames in flight
-    parameter SLOT_W   = 5,                             // bits of a header slot's number
+    parameter SLOT_W   = `RW_SLOT_W,                    // bits of a header slot's number
     parameter ROW_W    = SLOT_W + 8 - BB                // bits of a row of the header slots; derived
 ) (
     input  logic                clk,

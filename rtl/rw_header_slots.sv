@@ -3,13 +3,14 @@
 // cycle, as soon as it is there.
 // Rate: a row written, a row read, a context read each cycle; a header each (bytes from L3 on) / 8 + 4 cycles.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_header_slots #(
     parameter DATA_W = 512,                             // width of a beat, bits
     parameter BB     = $clog2(DATA_W / 8),              // bits of an offset in a beat; derived
-    parameter SLOT_W = 5,                               // bits of a slot's number
+    parameter SLOT_W = `RW_SLOT_W,                      // bits of a slot's number
     parameter ROW_W  = SLOT_W + 8 - BB,                 // bits of a row; derived
-    parameter REQ_W  = 49,                              // rw_frame.svh
-    parameter CTX_W  = 112                              // context of a slot; rw_frame.svh
+    parameter REQ_W  = `RW_REQ_W,
+    parameter CTX_W  = `RW_CTX_W
 ) (
     input  logic              clk,
     input  logic              rst,

@@ -4,12 +4,13 @@
 // A frame's beats are contiguous. Start and last beat go to the completion side with the first beat's time.
 // Rate: a beat a cycle. Latency: 1 cycle.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_pacer #(
     parameter DATA_W   = 512,                           // width of a beat, bits
     parameter BB       = $clog2(DATA_W / 8),            // bits of an offset in a beat; derived
     parameter QUEUES   = 1,                             // transmit queues
     parameter QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
-    parameter META_W   = QW + 41                        // rw_frame.svh
+    parameter META_W   = `RW_META_W(QW)
 ) (
     input  logic              clk,
     input  logic              rst,

@@ -3,11 +3,12 @@
 // or whose queue is being reset, is closed by one more record without bytes.
 // Rate: a frame a cycle, an opening a cycle. Latency: 1 cycle to open a packet.
 `include "rw_check.svh"
+`include "rw_widths.svh"
 module rw_segmenter #(
     parameter DATA_W = 512,                             // width of a beat, bits
     parameter QUEUES = 1,                               // transmit queues
     parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
-    parameter SLOT_W = 5                                // bits of a header slot's number
+    parameter SLOT_W = `RW_SLOT_W                       // bits of a header slot's number
 ) (
     input  logic              clk,
     input  logic              rst,

@@ -67,6 +67,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash.setdefault(vectors.left_out_key, {})
+    seed = os.environ.get("SEED", "")
+    if seed and not (seed.isascii() and seed.isdigit()):
+        raise pytest.UsageError(f"SEED={seed}; allowed: a number from 0 on")
     if config.getoption("--vectors") is not None and not hasattr(config, "workerinput"):
         try:
             vectors.check_folder(vectors.folder(config))
