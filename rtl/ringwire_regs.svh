@@ -7,6 +7,7 @@ localparam [31:0] MAX_BUFFER = 32'h4000;
 localparam [31:0] MAX_HEADER = 32'h100;
 localparam [31:0] MAX_MSS = 32'h3fff;
 localparam [31:0] MAX_PAYLOAD = 32'h40000;
+localparam [31:0] MAX_DATAGRAM = 32'hffff;
 localparam [31:0] MAX_DESCRIPTORS = 32'h40;
 localparam [31:0] MAX_CPL_THRESHOLD = 32'h10;
 localparam [31:0] MIN_RING_LOG2 = 32'h6;

@@ -144,7 +144,8 @@ module rw_desc_scan #(
     wire [7:0]    csum_start = ask[25 +: 8];
     wire [7:0]    csum_to    = ask[17 +: 8];
     wire [18:0] len_sum = len_reg[s2_queue_reg] + (is_off ? 19'd0 : {3'd0, d_len});
-    wire [18:0] len_max = cut ? {10'd0, hdr} + MAX_PAYLOAD[18:0] : MAX_FRAME[18:0];
+    wire        ufo     = req[RW-1 -: 3] == SEG_UFO4;
+    wire [18:0] len_max = cut ? {10'd0, hdr} + (ufo ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0]) : MAX_FRAME[18:0];
     wire [6:0]  number  = number_reg[s2_queue_reg] + 7'd1;
     wire [1:0]  wish    = wish_reg[s2_queue_reg]
                         | {(d_flags & DESC_FLAG_TSTAMP) != 16'd0, (d_flags & DESC_FLAG_REPORT) != 16'd0};

@@ -263,10 +263,19 @@ def test_a_reset_among_super_packets_loses_none_of_the_books(after_ns: int, drai
 # -- what the device can't do
 
 LONG_HEADER = (PADDING,) * 23
+
+
+def longer(skb: CountedSkb) -> tuple[CountedSkb, Feature]:
+    """A packet with a byte more than its headers can say, and what the device does not do for it."""
+    skb.data, skb.len = (*skb.data, b"\0"), skb.len + 1
+    return skb, GSO_FEATURES
+
+
 BEYOND: dict[str, tuple[CountedSkb, Feature]] = {
     "mss": (skb_of(Frame(payload=octets(40_000)), 16_384), GSO_FEATURES),
     "header": (skb_of(Frame(6, payload=octets(4000), extensions=LONG_HEADER), 1000), GSO_FEATURES),
     "payload": (skb_of(Frame(6, payload=octets(MAX_PAYLOAD + 1), ip_len=0), 9000), GSO_FEATURES),
+    "datagram": longer(skb_of(Frame(protocol=UDP, payload=octets(65_527), ip_len=0), 1000, gso_type=GsoType.UDP)),
     "descriptors": (skb_of(Frame(payload=octets(4000)), 1000, tuple(range(63))), GSO_FEATURES),
     "checksum start": (
         skb_of(Frame(6, payload=octets(40), extensions=(PADDING,) * 26)),
@@ -306,6 +315,7 @@ AT_THE_LIMIT: dict[str, CountedSkb] = {
     "mss": skb_of(Frame(payload=octets(40_000)), 16_383),
     "header": skb_of(Frame(6, payload=octets(4000), extensions=(PADDING,) * 22, l4_options=b"\1" * 4), 1000),
     "payload": skb_of(Frame(6, payload=octets(MAX_PAYLOAD), ip_len=0), 9000),
+    "datagram": skb_of(Frame(protocol=UDP, payload=octets(65_527), ip_len=0), 1000, gso_type=GsoType.UDP),
     "descriptors": skb_of(Frame(payload=octets(4000)), 1000, tuple(range(62))),
     "fragment size": skb_of(Frame(protocol=UDP, payload=octets(4000)), 1000, gso_type=GsoType.UDP),
     "tag": CountedSkb(14, (bytes(14),), vlan_tci=1),

@@ -235,6 +235,7 @@ REFUSED: dict[str, tuple[Status, list[bytes]]] = {
         [offload(SegType.NONE, 0, 0, 0, 0), data(MAX_BUFFER), data(MAX_FRAME - MAX_BUFFER + 1, EOP)],
     ),
     "cut packet too long": (B.TOO_LONG, [offload(), *[data(MAX_BUFFER)] * 16, data(55, EOP)]),
+    "datagram too long": (B.TOO_LONG, [offload(SegType.UFO4, 8, 34), *[data(MAX_BUFFER)] * 4, data(34, EOP)]),
     "too long in the descriptor that is one too many": (B.TOO_LONG, [*[data(264)] * 64, data(1, EOP)]),
     "64 and more": (B.TOO_MANY_DESC, [*[data(1)] * 64, data(1, EOP)]),
     "64 with the offload descriptor, and more": (B.TOO_MANY_DESC, [offload(), *[data(1)] * 63, LAST]),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ringwire.cosim.run import SimulationFailed
-from ringwire.nic.descriptors import DescFlag, SegType
+from ringwire.nic.descriptors import DescFlag, SegType, pack_offload
 from tests.conformance.test_gso_device import Post
 from tests.control import offloads
 from tests.control.bench import each, same
@@ -249,8 +249,14 @@ MUTANTS = {
         packet(Data(50), Data(0), Data(50, END)),
     ),
     "a packet that is cut is no longer than a frame": Broken(
-        "rw_desc_scan", "cut ? {10'd0, hdr} + MAX_PAYLOAD[18:0] : MAX_FRAME[18:0];", "MAX_FRAME[18:0];",
+        "rw_desc_scan", "= cut ? {10'd0, hdr} + (ufo ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0]) :", "=",
         packet(udp(8192), Data(16384), Data(300, END)),
+    ),
+    "a datagram may have more fragments than can be numbered": Broken(
+        "rw_desc_scan", "(ufo ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])", "MAX_PAYLOAD[18:0]",
+        packet(
+            pack_offload(SegType.UFO4, 8192, 34, 14, 34), Data(34), *[Data(16384)] * 3, Data(16383), Data(1, END)
+        ),
     ),
     "a checksum may lie behind the frame": Broken(
         "rw_desc_scan", "+ {2'd0, csum_to} + 10'd2;", "+ {2'd0, csum_to} + 10'd1;", packet(Data(60, END | CSUM, 50, 9))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ringwire.gso import GsoError, complete_checksum, headers_of, jumbo_hlen
 from ringwire.netdev.features import GSO_FEATURES, HW_CSUM, VLAN_TX
 from ringwire.nic.descriptors import DescFlag, SegType, pack_offload
-from ringwire.nic.registers import MAX_BUFFER, MAX_DESCRIPTORS, MAX_HEADER, MAX_MSS, MAX_PAYLOAD
+from ringwire.nic.registers import MAX_BUFFER, MAX_DATAGRAM, MAX_DESCRIPTORS, MAX_HEADER, MAX_MSS, MAX_PAYLOAD
 from ringwire.packet import (
     CHECKSUM_OFFSET,
     ETH_HLEN,
@@ -123,7 +123,8 @@ def _kind(skb: Skb, headers: Headers) -> SegType | None:
     if ufo and skb.gso_size & 7:
         return None
     header_len = (headers.l4 if ufo else headers.payload) - jumbo
-    if headers.l4 - jumbo > MAX_OFFSET or header_len > MAX_HEADER or skb.len - jumbo - header_len > MAX_PAYLOAD:
+    payload = skb.len - jumbo - header_len
+    if headers.l4 - jumbo > MAX_OFFSET or header_len > MAX_HEADER or payload > (MAX_DATAGRAM if ufo else MAX_PAYLOAD):
         return None
     return kind
 

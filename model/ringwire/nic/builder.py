@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ringwire.nic.descriptors import DescFlag, SegType, Status
-from ringwire.nic.registers import MAX_BUFFER, MAX_DESCRIPTORS, MAX_FRAME, MAX_PAYLOAD
+from ringwire.nic.registers import MAX_BUFFER, MAX_DATAGRAM, MAX_DESCRIPTORS, MAX_FRAME, MAX_PAYLOAD
 from ringwire.nic.segment import TAG_BYTES, Request, build, complete_checksum, insert_tag, parse_request
 from ringwire.packet import ETH_HLEN
 
@@ -220,7 +220,7 @@ class PacketBuilder:
             return Status.BAD_OFFLOAD
         if request.kind is not SegType.NONE:
             self._packet.request = request
-            self._limit = request.header_len + MAX_PAYLOAD
+            self._limit = request.header_len + (MAX_DATAGRAM if request.kind is SegType.UFO4 else MAX_PAYLOAD)
         return Status.OK
 
     def _data(self, addr: int, length: int, flags: int) -> Status:

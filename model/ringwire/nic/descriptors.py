@@ -121,7 +121,8 @@ STATUS_TEXT = {
     Status.BAD_LENGTH: "A descriptor's length is 0 or above 16,384.",
     Status.BAD_FLAGS: "A reserved flag is set; an offload descriptor is not the first or ends its packet; CSUM or VLAN "
     "stand behind the first data descriptor; CSUM stands beside segmentation.",
-    Status.TOO_LONG: "The frame is longer than MAX_FRAME, a packet to be cut has more than 262,144 bytes of payload.",
+    Status.TOO_LONG: "The frame is longer than MAX_FRAME; a packet to be cut has more than 262,144 bytes of payload "
+    "(UFO4: 65,535).",
     Status.TOO_MANY_DESC: "The packet has more than 64 descriptors.",
     Status.BAD_OFFLOAD: "The offload descriptor asks for what can't be: MSS not 1 to 16,383 (UFO4: a multiple of 8); "
     "L3 odd or below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP "

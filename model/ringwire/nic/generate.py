@@ -31,6 +31,7 @@ def constants() -> Iterator[tuple[str, int, int]]:
     yield "MAX_HEADER", regs.MAX_HEADER, 32
     yield "MAX_MSS", regs.MAX_MSS, 32
     yield "MAX_PAYLOAD", regs.MAX_PAYLOAD, 32
+    yield "MAX_DATAGRAM", regs.MAX_DATAGRAM, 32
     yield "MAX_DESCRIPTORS", regs.MAX_DESCRIPTORS, 32
     yield "MAX_CPL_THRESHOLD", regs.MAX_CPL_THRESHOLD, 32
     yield "MIN_RING_LOG2", regs.MIN_RING_LOG2, 32

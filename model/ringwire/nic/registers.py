@@ -35,6 +35,8 @@ MAX_HEADER = 256
 MAX_MSS = 16383
 MAX_PAYLOAD = 262144
 """Bytes that one packet may have behind its header when it is to be cut into segments."""
+MAX_DATAGRAM = 65535
+"""The same when it is to be cut into IPv4 fragments: more could not be numbered in 13 bits of 8 bytes."""
 MAX_CPL_THRESHOLD = 16
 TIME_FRACTION_BITS = 16
 """Times on the device's ports and in completions are unsigned 48.16 fixed point nanoseconds."""
