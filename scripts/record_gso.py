@@ -1,203 +1,35 @@
 """Record what the running Linux kernel makes of super-packets, as a file of vectors (format ``txoracle-gso-1``).
 
-A TAP device takes each packet with a ``virtio_net_hdr``; a bridge hands it to a second TAP that offers nothing, or
-checksums alone, so that the kernel itself cuts it. Both live in a network namespace of their own.
+Tunnels are beyond that format: their cases have ``tunnel``, with the kind and the place of the inner IP header.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import errno
-import fcntl
 import gzip
 import json
-import os
 import platform
 import re
-import select
-import socket
 import struct
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from ringwire.skb import GSO_ECN, CsumFlag, GsoType
-from tests.frames import MACS, TCP, UDP, Frame, balanced
+from ringwire.skb import GsoType
+from scripts.kernel_lab import KernelLab, LabError, Request
+from tests.frames import GRE, TCP, UDP, Frame, Shell, balanced
 
 FIN, PSH, ACK, URG, ECE, CWR = 0x01, 0x08, 0x10, 0x20, 0x40, 0x80
 DF = 0x4000
 LOOSE_UDP = 0
 """Fragment field of a datagram that may be cut into fragments."""
 
-VNET = struct.Struct("<BBHHHH")
-"""``struct virtio_net_hdr``: flags, gso_type, hdr_len, gso_size, csum_start, csum_offset."""
-
-# Numbers of Linux's headers: sched.h, if_tun.h, sockios.h, if.h.
-_CLONE_NEWNET = 0x40000000
-_TUNSETIFF, _TUNSETOFFLOAD = 0x400454CA, 0x400454D0
-_IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR, _TUN_F_CSUM = 0x0002, 0x1000, 0x4000, 0x01
-_SIOCSIFFLAGS, _SIOCSIFMTU, _SIOCSIFTXQLEN, _SIOCBRADDBR, _SIOCBRADDIF = 0x8914, 0x8922, 0x8943, 0x89A0, 0x89A2
-_IFF_UP = 1
-
-_MTU = 65521
-"""Largest of a TAP."""
-_QUEUE_FRAMES = 100_000
-_READ_BYTES = 1 << 17
-_PATIENCE_MS = 10_000
-_END = bytes(VNET.size) + MACS + b"\x88\xb5" + bytes(46)
-"""A frame of a local experimental type (IEEE 802): once it is through, so is all before it."""
-
-
-class LabError(Exception):
-    """The kernel can't be asked; the text is one line."""
-
 
 class RecordError(Exception):
     """The record can't be made; the text is one line."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A packet and what is asked for it."""
-
-    frame: Frame
-    size: int = 0
-    """Bytes to cut; 0: complete the checksum only."""
-    kind: GsoType | None = None
-    """None: the one that serves the frame's protocol."""
-    ecn: bool = False
-    partial: bool = False
-    """What leaves has its checksums left to the device."""
-    asks_csum: bool = True
-    """False: the frame's checksum is complete."""
-
-    @property
-    def gso_type(self) -> GsoType:
-        if self.size == 0:
-            return GsoType.NONE
-        if self.kind is not None:
-            return self.kind
-        if self.frame.protocol == UDP:
-            return GsoType.UDP_L4
-        return GsoType.TCPV4 if self.frame.version == 4 else GsoType.TCPV6
-
-    @cached_property
-    def data(self) -> bytes:
-        """The packet's bytes."""
-        return (self.frame if self.asks_csum else self.frame.completed(0xFFFF)).build()
-
-    @property
-    def vnet(self) -> dict[str, int]:
-        """The fields of its ``virtio_net_hdr``."""
-        return {
-            "flags": int(CsumFlag.NEEDS_CSUM if self.asks_csum else CsumFlag.NONE),
-            "gso_type": self.gso_type | (GSO_ECN if self.ecn else 0),
-            "hdr_len": self.frame.payload_at if self.size else 0,
-            "gso_size": self.size,
-            "csum_start": self.frame.l4 if self.asks_csum else 0,
-            "csum_offset": self.frame.csum_offset if self.asks_csum else 0,
-        }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A frame that the kernel made, and what it leaves to the device: flags, gso_type, csum_start, csum_offset."""
-
-    data: bytes
-    vnet: tuple[int, int, int, int]
-
-
-class KernelLab:
-    """The running kernel's segmentation, to be used in a ``with``. Needs root and ``/dev/net/tun``.
-
-    Raises :class:`LabError` where the machine doesn't allow it. The calling thread is back in its own network
-    namespace once the lab is open; the lab's goes with the last of its devices.
-    """
-
-    def __enter__(self) -> KernelLab:
-        self._opened: list[int] = []
-        try:
-            self._open()
-        except OSError as error:
-            self.__exit__(None, None, None)
-            raise LabError(f"no lab on this machine: {error}") from None
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
-        for fd in self._opened:
-            os.close(fd)
-
-    def _open(self) -> None:
-        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        try:
-            _call("unshare", _CLONE_NEWNET)
-            try:
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-                    fcntl.ioctl(control, _SIOCBRADDBR, b"bridge\0")
-                    self._in, self._out = (self._tap(control, name) for name in ("in", "out"))
-                    for name in ("in", "out", "bridge"):
-                        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", name.encode(), _IFF_UP))
-                # Else the bridge hands packets to netfilter, which drops BIG TCP without a jumbo payload option.
-                for table in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
-                    table.write_text("0")
-            finally:
-                _call("setns", own, _CLONE_NEWNET)
-        finally:
-            os.close(own)
-
-    def _tap(self, control: socket.socket, name: str) -> int:
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-        self._opened.append(fd)
-        flags = _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR
-        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
-        for request, number in ((_SIOCSIFTXQLEN, _QUEUE_FRAMES), (_SIOCSIFMTU, _MTU)):
-            fcntl.ioctl(control, request, struct.pack("16si20x", name.encode(), number))
-        index = socket.if_nametoindex(name)
-        fcntl.ioctl(control, _SIOCBRADDIF, struct.pack("16si20x", b"bridge", index))
-        return fd
-
-    def ask(self, request: Request) -> list[Outcome]:
-        """The frames that leave, in order; none where the kernel refuses the packet or drops it."""
-        fcntl.ioctl(self._out, _TUNSETOFFLOAD, _TUN_F_CSUM if request.partial else 0)
-        try:
-            os.write(self._in, VNET.pack(*request.vnet.values()) + request.data)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise LabError(f"packet of {len(request.data)} bytes: {error.strerror}") from None
-            return []
-        os.write(self._in, _END)
-        return list(self._until_end())
-
-    def _until_end(self) -> Iterator[Outcome]:
-        poll = select.poll()
-        poll.register(self._out, select.POLLIN)
-        while poll.poll(_PATIENCE_MS):
-            with suppress(BlockingIOError):
-                while True:
-                    raw = os.read(self._out, _READ_BYTES)
-                    if raw == _END:
-                        return
-                    data = raw[VNET.size :]
-                    if data[: len(MACS)] != MACS:
-                        continue  # the kernel's own, such as multicast reports
-                    flags, gso_type, _, _, start, offset = VNET.unpack_from(raw)
-                    # That a checksum has been seen to is said to a receiver; here a request counts.
-                    yield Outcome(data, (flags & CsumFlag.NEEDS_CSUM, gso_type, start, offset))
-        raise LabError(f"the kernel has not handed over the frames within {_PATIENCE_MS} ms")
-
-
-def _call(name: str, *arguments: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, name)(*arguments):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), f"{name}()")
 
 
 def octets(size: int) -> bytes:
@@ -238,6 +70,7 @@ def requests() -> Iterator[tuple[str, Request]]:
         yield group, replace(request, partial=True)
     yield from _flags()
     yield from _large()
+    yield from _tunnels()
 
 
 def _both_modes() -> Iterator[tuple[str, Request]]:
@@ -363,6 +196,47 @@ def _large() -> Iterator[tuple[str, Request]]:
         yield "bigtcp", Request(big(4, payload), 8948, partial=payload == 65_536)
 
 
+VXLAN = bytes.fromhex("0800000000012300")
+GENEVE = bytes.fromhex("0100655800012300 01028000")
+"""With an option of no length."""
+KEYED = bytes.fromhex("20006558 00000123")
+"""A GRE header with a key, before an Ethernet frame."""
+
+
+def gre(version: int) -> bytes:
+    """A GRE header right before an IP header."""
+    return b"\0\0" + (b"\x08\0" if version == 4 else b"\x86\xdd")
+
+
+def shells(version: int) -> Iterator[Shell]:
+    """Tunnels of every kind that the kernel can be asked about, around a packet of an IP version."""
+    for outer_version in (4, 6):
+        outer = Frame(outer_version, source=bytes(range(90, 94 if outer_version == 4 else 106)), ident=0xFFFE)
+        if outer_version == 4:
+            # An IPv6 packet goes without a checksum only by the user's word (RFC 6935).
+            yield Shell(replace(outer, protocol=UDP, ports=(50_000, 4789), checksum=0), VXLAN, True)
+        yield Shell(replace(outer, protocol=UDP, ports=(50_001, 4789)), VXLAN, True)
+        yield Shell(replace(outer, protocol=UDP, ports=(50_002, 6081), tos=3), GENEVE, True)
+        yield Shell(replace(outer, protocol=GRE), gre(version))
+        yield Shell(replace(outer, protocol=GRE), KEYED, True)
+        yield Shell(replace(outer, protocol=0, tos=0x2E << 2))
+
+
+def _tunnels() -> Iterator[tuple[str, Request]]:
+    for version in (4, 6):
+        frame = Frame(version, payload=octets(3001), l4_options=STAMPS, flags=ACK | PSH | FIN | CWR, seq=2**32 - 1000)
+        for shell in shells(version):
+            yield "tunnel", Request(frame, 1000, shell=shell)
+            if shell.ethernet and shell.outer.protocol == UDP:
+                yield "tunnel", Request(replace(frame, vlans=(TAG,)), 1000, ecn=True, shell=shell)
+                yield "tunnel", Request(Frame(version, UDP, octets(3001)), 999, shell=shell)
+                yield "tunnel", Request(frame, 1000, shell=replace(shell, outer=replace(shell.outer, vlans=(TAG,))))
+                yield "tunnel", Request(frame, 1000, partial=True, shell=shell)
+            if version == 4 and shell.outer.protocol != UDP and not shell.ethernet:
+                options = replace(shell, outer=replace(shell.outer, ip_options=NOPS))
+                yield "tunnel", Request(frame, 7, shell=options if shell.outer.version == 4 else shell)
+
+
 def params(request: Request) -> dict[str, object]:
     """How the input was built, in the words of the other files of this format; payload is :func:`octets`."""
     frame = request.frame
@@ -404,7 +278,7 @@ def params(request: Request) -> dict[str, object]:
 def case(number: int, group: str, request: Request) -> dict[str, Any]:
     """A case but for what comes out."""
     kind = f"{'udp' if request.frame.protocol == UDP else 'tcp'}{request.frame.version}"
-    return {
+    entry = {
         "name": f"{group}-{kind}-{number:04}",
         "group": group,
         "mode": "partial" if request.partial else "full",
@@ -412,6 +286,7 @@ def case(number: int, group: str, request: Request) -> dict[str, Any]:
         "vnet": request.vnet,
         "in": request.data.hex(),
     }
+    return entry if request.tunnel is None else entry | {"tunnel": request.tunnel}
 
 
 def record(name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 
-TCP, UDP = 6, 17
+TCP, UDP, GRE = 6, 17, 47
 MACS = bytes.fromhex("020000000002020000000001")
 
 
@@ -127,6 +127,48 @@ class Frame:
         """This frame with its checksum complete; a checksum of 0 is written as ``zero``."""
         l4 = replace(self, checksum=0).l4_bytes()
         return replace(self, checksum=0xFFFF - words_sum(self.pseudo(len(l4)) + l4) or zero)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What a tunnel puts around a frame; IP in IP where ``outer`` has the protocol of neither UDP nor GRE."""
+
+    outer: Frame
+    """Its headers but for what follows from what is inside; a UDP checksum of 0 stays."""
+    middle: bytes = b""
+    """What lies between the outer IP or UDP header and what is inside: a VXLAN or GRE header, say."""
+    ethernet: bool = False
+    """The frame is inside from its Ethernet header on, not from its IP header on."""
+
+    @property
+    def kind(self) -> str:
+        if self.outer.protocol == UDP:
+            return "UDP" if self.outer.checksum == 0 else "UDP_CSUM"
+        if self.outer.protocol == GRE:
+            return "GRE_CSUM" if self.middle[0] & 0x80 else "GRE"
+        return "IPIP"
+
+    def inner_l3(self, inner: Frame) -> int:
+        """Where the inner IP header begins in the whole frame."""
+        before = self.outer.l4 + (8 if self.outer.protocol == UDP else 0) + len(self.middle)
+        return before + (inner.l3 if self.ethernet else 0)
+
+    def around(self, inner: Frame) -> Frame:
+        """The whole frame; an outer UDP checksum is the pseudo-header's sum if not said otherwise, GRE's as said."""
+        content = self.middle + inner.build()[0 if self.ethernet else inner.l3 :]
+        protocol = self.outer.protocol if self.kind != "IPIP" else {4: 4, 6: 41}[inner.version]
+        return replace(self.outer, protocol=protocol, payload=content)
+
+    def completed(self, inner: Frame) -> Frame:
+        """The whole frame around one that is complete, with the outer checksum right."""
+        whole = self.around(inner)
+        if self.kind == "UDP_CSUM":
+            return whole.completed(0xFFFF)
+        if self.kind == "GRE_CSUM":
+            blank = whole.payload[:4] + bytes(2) + whole.payload[6:]
+            check = struct.pack("!H", 0xFFFF - words_sum(blank))
+            return replace(whole, payload=blank[:4] + check + blank[6:])
+        return whole
 
 
 def balanced(frame: Frame, at: int = 0) -> Frame:

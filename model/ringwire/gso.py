@@ -13,8 +13,12 @@ from __future__ import annotations
 
 import struct
 
+import google_crc32c
+
 from ringwire.packet import (
     CHECKSUM_OFFSET,
+    ETH_P_IP,
+    ETH_P_IPV6,
     IPPROTO_HOPOPTS,
     IPPROTO_TCP,
     IPPROTO_UDP,
@@ -26,11 +30,13 @@ from ringwire.packet import (
     Headers,
     checksum,
     parse_headers,
+    parse_packet,
     piecewise_sums,
     pseudo_header_sum,
     sum16,
 )
-from ringwire.skb import CsumFlag, GsoType, Skb, linear_truesize
+from ringwire.skb import CsumFlag, GsoType, Skb, Tunnel, linear_truesize
+from ringwire.tunnel import Outer
 
 UDP_MAX_SEGMENTS = 128
 """Most datagrams of one USO request (include/linux/udp.h)."""
@@ -42,6 +48,8 @@ _CSUM_NONE = CsumFlag.NONE
 
 _TCP_CWR = 0x80
 _TCP_FIN_PSH = 0x09
+_IPV4_DF = 0x40
+"""In the first byte of the fragment field."""
 _IPV4_MORE_FRAGMENTS = 0x2000
 _JUMBO_HEADER = bytes((IPPROTO_TCP, 0, 0xC2, 4))
 """Start of a hop-by-hop header of 8 bytes that holds the jumbo payload option alone and precedes TCP."""
@@ -82,22 +90,26 @@ def segment(skb: Skb, *, complete: bool = True) -> list[Skb]:
     A packet that fits one segment comes back itself, as an ordinary packet. A packet without data is cut by its
     figures (``len``, ``hdr_len``, ``gso_size``).
 
+    Of a packet in a tunnel the inner one is cut; each segment has the outer headers, brought up to date.
+
     Raises :class:`GsoError` where Linux refuses, for IP fragments and UFO over IPv6, whose segments Linux numbers
-    at random, and for segments longer than their IP length can tell; the input's bytes are then as they were.
+    at random, for UFO, complete checksums and BIG TCP in a tunnel, and for segments longer than their IP length can
+    tell; the input's bytes are then as they were.
     """
     if not 1 <= skb.gso_size <= GSO_SIZE_MAX:
         raise GsoError(f"gso_size {skb.gso_size}; allowed: 1 to {GSO_SIZE_MAX}")
     if not skb.data:
         return _cut_figures(skb)
     headers = headers_of(skb)
-    _check_request(skb, headers)
+    outer = _outer_of(skb, headers)
+    _check_request(skb, headers, outer)
     if skb.len - _believed_header(skb, headers) <= skb.gso_size:
         return [_as_ordinary(skb, complete)]
     ufo = skb.gso_type == GsoType.UDP
     to_cut = skb.len - (headers.l4 if ufo else headers.payload)
     if to_cut <= skb.gso_size:
         raise GsoError(f"{to_cut} bytes to cut, which is no more than gso_size {skb.gso_size}")
-    segments = _cut_fragments(skb, headers) if ufo else _cut_stream(skb, headers, complete)
+    segments = _cut_fragments(skb, headers) if ufo else _cut_stream(skb, headers, outer, complete)
     return _hand_over(skb, segments)
 
 
@@ -105,14 +117,16 @@ def complete_checksum(skb: Skb) -> None:
     """Put in the checksum that a packet still needs, in place; nothing to do where it needs none.
 
     The sum runs from ``csum_start`` to the end of the frame and includes the field, which holds the pseudo-header
-    sum. A result of 0 is sent as 0xffff whatever the protocol, as skb_checksum_help does.
+    sum. A result of 0 is sent as 0xffff whatever the protocol, as skb_checksum_help does. A CRC32c is made as
+    skb_crc32c_csum_help does.
 
     Raises :class:`GsoError` where the field lies outside the frame.
     """
     if skb.csum_flags == _CSUM_NONE:
         return
     if skb.data:
-        skb.data = completed(skb.data, skb.len, skb.csum_start, skb.csum_offset)
+        make = with_crc32c if skb.csum_flags & CsumFlag.NEEDS_CRC32C else completed
+        skb.data = make(skb.data, skb.len, skb.csum_start, skb.csum_offset)
     skb.csum_flags = _CSUM_NONE
 
 
@@ -136,27 +150,63 @@ def completed(
     return (b"".join((first[:field], check.to_bytes(2, "big"), first[field + 2 :])), *data[1:])
 
 
+def with_crc32c(
+    data: tuple[bytes | memoryview, ...], length: int, start: int, offset: int
+) -> tuple[bytes | memoryview, ...]:
+    """The frame in one piece; its field, which holds zero, gets the CRC32c from ``start`` on (RFC 9260, appendix A)."""
+    field = start + offset
+    if field + 4 > length:
+        raise GsoError(f"CRC32c field at byte {field} of a frame of {length} bytes")
+    frame = b"".join(data)
+    crc = google_crc32c.value(frame[start:])
+    return (b"".join((frame[:field], crc.to_bytes(4, "little"), frame[field + 4 :])),)
+
+
 def headers_of(skb: Skb) -> Headers:
-    """A packet's headers, which then all lie in its first fragment; :class:`GsoError` where there are none."""
+    """A packet's headers, in a tunnel those inside; all headers then lie in its first fragment.
+
+    Raises :class:`GsoError` where there are none.
+    """
     try:
         try:
-            return parse_headers(skb.data[0])
+            return _parse(skb)
         except HeaderCut:
             skb.data = (skb.linear(),)
-            return parse_headers(skb.data[0])
+            return _parse(skb)
     except HeaderError as error:
         raise GsoError(str(error)) from None
 
 
-def _check_request(skb: Skb, headers: Headers) -> None:
+def _parse(skb: Skb) -> Headers:
+    frame = skb.data[0]
+    if skb.tunnel is Tunnel.NONE:
+        return parse_headers(frame)
+    if len(frame) <= skb.inner_l3:
+        raise HeaderCut(f"inner IP header at byte {skb.inner_l3}, the frame ends at byte {len(frame)}")
+    return parse_packet(frame, ETH_P_IPV6 if frame[skb.inner_l3] >> 4 == 6 else ETH_P_IP, skb.inner_l3)
+
+
+def _outer_of(skb: Skb, headers: Headers) -> Outer | None:
+    """The headers around the inner ones, if the packet is in a tunnel; :class:`GsoError` if they are not a tunnel's."""
+    if skb.tunnel is Tunnel.NONE:
+        return None
+    try:
+        return Outer(skb.data[0], skb.tunnel, headers)
+    except HeaderError as error:
+        raise GsoError(str(error)) from None
+
+
+def _check_request(skb: Skb, headers: Headers, outer: Outer | None) -> None:
     kind = skb.gso_type
     if (headers.version, headers.protocol) not in _SERVES[kind]:
         raise GsoError(f"gso_type {kind.name} on IP version {headers.version}, protocol {headers.protocol}")
     if headers.fragment:
         raise GsoError("segmentation of an IP fragment")
+    if skb.csum_flags & CsumFlag.NEEDS_CRC32C:
+        raise GsoError(f"gso_type {kind.name} with a CRC32c")
     if skb.csum_flags == _CSUM_NONE:
-        if kind == GsoType.UDP_L4:
-            raise GsoError("USO without NEEDS_CSUM")
+        if kind == GsoType.UDP_L4 or outer is not None:
+            raise GsoError(f"{'USO' if outer is None else 'segmentation in a tunnel'} without NEEDS_CSUM")
     elif (skb.csum_start, skb.csum_offset) != (headers.l4, CHECKSUM_OFFSET[headers.protocol]):
         raise GsoError(
             f"checksum asked for at {skb.csum_start} + {skb.csum_offset}; "
@@ -164,8 +214,15 @@ def _check_request(skb: Skb, headers: Headers) -> None:
         )
     if kind == GsoType.UDP_L4 and skb.len - headers.payload > UDP_MAX_SEGMENTS * skb.gso_size:
         raise GsoError(f"USO of more than {UDP_MAX_SEGMENTS} datagrams")
+    ip = outer.headers if outer is not None else headers
+    if outer is not None and (kind == GsoType.UDP or skb.len - ip.l3 > 0xFFFF):
+        raise GsoError(f"gso_type {kind.name}, {skb.len - ip.l3} bytes in a tunnel; allowed: TCP, USO, 65535 bytes")
+    if skb.gso_fixed_id and any(
+        each.version == 4 and not skb.data[0][each.l3 + 6] & _IPV4_DF for each in (ip, headers)
+    ):
+        raise GsoError("a fixed id for IPv4 packets that may be fragmented")
     # IPv4's length counts from its header on, IPv6's from behind the fixed one.
-    start = headers.l3 + (0 if headers.version == 4 else IPV6_HLEN + jumbo_hlen(skb, headers))
+    start = ip.l3 + (0 if ip.version == 4 else IPV6_HLEN + jumbo_hlen(skb, headers))
     if headers.payload + skb.gso_size - start > 0xFFFF and skb.len - start > 0xFFFF:
         raise GsoError(f"gso_size {skb.gso_size} makes segments of more than 65535 bytes")
 
@@ -194,7 +251,7 @@ def _believed_header(skb: Skb, headers: Headers) -> int:
     return end + (TCP_HLEN if headers.protocol == IPPROTO_TCP else UDP_HLEN)
 
 
-def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
+def _cut_stream(skb: Skb, headers: Headers, outer: Outer | None, complete: bool) -> list[Skb]:
     """TCP segments, or one UDP datagram a segment."""
     frame, size = skb.data[0], skb.gso_size
     l3, l4 = headers.l3, headers.l4
@@ -236,6 +293,7 @@ def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
     length_at, ip_hlen = (l3 + 2, l4 - l3) if ipv4 else (l3 + 4, l4 - l3 - IPV6_HLEN)
 
     csum_flags = _CSUM_NONE if complete else _NEEDS_CSUM
+    fixed = skb.gso_fixed_id
     segments = []
     last = (len(payload) - 1) // size
     for index, payload_sum in enumerate(piecewise_sums(payload, size) if complete else [0] * (last + 1)):
@@ -244,7 +302,7 @@ def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
         ip_len = ip_hlen + l4_len
         _put16(head, length_at, ip_len)
         if ipv4:
-            number = (ident + index) & 0xFFFF
+            number = ident if fixed else (ident + index) & 0xFFFF
             _put16(head, l3 + 4, number)
             _put16(head, l3 + 10, -(ip_sum + ip_len + number) % 0xFFFF)
         if tcp:
@@ -262,6 +320,8 @@ def _cut_stream(skb: Skb, headers: Headers, complete: bool) -> list[Skb]:
         else:
             check = (pseudo + l4_len) % 0xFFFF or 0xFFFF
         _put16(head, check_at, check)
+        if outer is not None:
+            outer.put(head, l4, len(head) + len(part), 0 if fixed else index, -(pseudo + l4_len))
         segments.append(_child(skb, len(head) + len(part), (bytes(head), part), csum_flags, l4, check_at - l4))
     return segments
 
@@ -302,7 +362,7 @@ def _cut_figures(skb: Skb) -> list[Skb]:
 
 
 def _as_ordinary(skb: Skb, complete: bool) -> Skb:
-    skb.gso_type, skb.gso_ecn, skb.gso_size, skb.gso_segs = GsoType.NONE, False, 0, 0
+    skb.gso_type, skb.gso_ecn, skb.gso_fixed_id, skb.gso_size, skb.gso_segs = GsoType.NONE, False, False, 0, 0
     if complete:
         complete_checksum(skb)
     return skb
@@ -333,6 +393,8 @@ def _child(
         enqueued_ns=skb.enqueued_ns,
         pkt_len=skb.pkt_len,
         truesize=linear_truesize(length),
+        tunnel=skb.tunnel,
+        inner_l3=skb.inner_l3,
     )
 
 

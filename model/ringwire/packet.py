@@ -19,12 +19,16 @@ ETH_P_IPV6 = 0x86DD
 VLAN_TYPES = frozenset((0x8100, 0x88A8))
 
 IPPROTO_HOPOPTS = 0
+IPPROTO_IPIP = 4
 IPPROTO_TCP = 6
 IPPROTO_UDP = 17
+IPPROTO_IPV6 = 41
 IPPROTO_ROUTING = 43
 IPPROTO_FRAGMENT = 44
+IPPROTO_GRE = 47
 IPPROTO_NONE = 59
 IPPROTO_DSTOPTS = 60
+IPPROTO_SCTP = 132
 
 IPV4_HLEN = 20
 IPV6_HLEN = 40
@@ -84,11 +88,21 @@ def parse_headers(frame: bytes | bytearray | memoryview) -> Headers:
 
     Raises :class:`HeaderCut` where the frame ends first, :class:`HeaderError` where a field can't be right.
     """
-    l3 = ETH_HLEN
-    ethertype = _word(frame, 12)
+    return parse_packet(frame, *parse_ethernet(frame))
+
+
+def parse_ethernet(frame: bytes | bytearray | memoryview, start: int = 0) -> tuple[int, int]:
+    """Ethertype behind the tags of the Ethernet header at ``start``, and where the packet behind it begins."""
+    l3 = start + ETH_HLEN
+    ethertype = word(frame, l3 - 2, "Ethernet header")
     while ethertype in VLAN_TYPES:
-        ethertype = _word(frame, l3 + 2)
+        ethertype = word(frame, l3 + 2, "Ethernet header")
         l3 += 4
+    return ethertype, l3
+
+
+def parse_packet(frame: bytes | bytearray | memoryview, ethertype: int, l3: int) -> Headers:
+    """:func:`parse_headers` from a packet of a known ethertype on, at ``l3``: the one inside a tunnel, say."""
     headers = Headers(ethertype, l3)
     if ethertype == ETH_P_IP:
         _read_ipv4(frame, headers)
@@ -112,8 +126,8 @@ def _read_ipv4(frame: bytes | bytearray | memoryview, headers: Headers) -> None:
     _need(frame, l3 + 4 * words, "IPv4 options")
     headers.version = 4
     headers.tos = frame[l3 + 1]
-    headers.ip_len = _word(frame, l3 + 2)
-    headers.fragment = bool(_word(frame, l3 + 6) & _IPV4_FRAGMENT_BITS)
+    headers.ip_len = word(frame, l3 + 2)
+    headers.fragment = bool(word(frame, l3 + 6) & _IPV4_FRAGMENT_BITS)
     headers.protocol = frame[l3 + 9]
     headers.source, headers.destination = l3 + 12, l3 + 16
     headers.l4 = l3 + 4 * words
@@ -126,9 +140,9 @@ def _read_ipv6(frame: bytes | bytearray | memoryview, headers: Headers) -> None:
         raise HeaderError(f"IPv6 header with version {frame[l3] >> 4}; allowed: 6")
     protocol, l4 = frame[l3 + 6], l3 + IPV6_HLEN
     headers.version = 6
-    headers.tos = _word(frame, l3) >> 4 & 0xFF
+    headers.tos = word(frame, l3) >> 4 & 0xFF
     headers.source, headers.destination = l3 + 8, l3 + 24
-    length = _word(frame, l3 + 4)
+    length = word(frame, l3 + 4)
     if length or protocol == IPPROTO_NONE:
         headers.ip_len = IPV6_HLEN + length
     while protocol in _OPTION_HEADERS:
@@ -173,9 +187,10 @@ def _need(frame: bytes | bytearray | memoryview, end: int, what: str) -> None:
         raise HeaderCut(f"{what} ends at byte {end}, the frame at byte {len(frame)}")
 
 
-def _word(frame: bytes | bytearray | memoryview, offset: int) -> int:
+def word(frame: bytes | bytearray | memoryview, offset: int, what: str = "header") -> int:
+    """The big-endian 16-bit word at ``offset``; :class:`HeaderCut` names ``what`` is cut."""
     if len(frame) < offset + 2:
-        raise HeaderCut(f"Ethernet header ends at byte {offset + 2}, the frame at byte {len(frame)}")
+        raise HeaderCut(f"{what} ends at byte {offset + 2}, the frame at byte {len(frame)}")
     return frame[offset] << 8 | frame[offset + 1]
 
 

@@ -28,11 +28,26 @@ GSO_ECN = 0x80
 
 
 class CsumFlag(IntFlag):
-    """``virtio_net_hdr.flags``."""
+    """``virtio_net_hdr.flags``, which end at 255."""
 
     NONE = 0
     NEEDS_CSUM = 1
     """The field at ``csum_start + csum_offset`` holds the pseudo-header sum and is to be completed."""
+    NEEDS_CRC32C = 256
+    """The field, of four bytes and zero, is to hold SCTP's CRC32c (RFC 9260), which no device here makes."""
+
+
+class Tunnel(IntEnum):
+    """What a packet is wrapped in; a checksum of the wrapping covers all that is in it."""
+
+    NONE = 0
+    UDP = 1
+    """VXLAN, Geneve and the like, without a checksum of their own."""
+    UDP_CSUM = 2
+    GRE = 3
+    GRE_CSUM = 4
+    IPIP = 5
+    """IP right behind IP."""
 
 
 _SK_BUFF = 256
@@ -70,10 +85,16 @@ class Skb:
     csum_offset: int = 0
     gso_type: GsoType = GsoType.NONE
     gso_ecn: bool = False
+    gso_fixed_id: bool = False
+    """All TCP segments have the IPv4 id of the packet, which must not allow fragments."""
     gso_size: int = 0
     gso_segs: int = 0
     hdr_len: int = 0
-    """L2 + L3 + L4 headers, bytes; meaningful where ``gso_size`` is set."""
+    """All headers, to the end of the TCP or UDP header whose data is cut; meaningful where ``gso_size`` is set."""
+    tunnel: Tunnel = Tunnel.NONE
+    """If not NONE, checksum and segmentation are asked for the packet inside."""
+    inner_l3: int = 0
+    """First byte of the IP header inside the tunnel."""
 
     priority: int = 0
     hash: int = 0

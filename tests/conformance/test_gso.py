@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ringwire.gso import complete_checksum, segment
-from ringwire.skb import GSO_ECN, CsumFlag, GsoType, Skb
+from ringwire.skb import GSO_ECN, CsumFlag, GsoType, Skb, Tunnel
 from tests.conformance import vectors
 from tests.conformance.tally import Tally
 
@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_frames_are_those_of_linux(file: str, case: dict[str, Any], tally: Tally) -> None:
     complete = case["mode"] == "full"
-    skb = skb_of(bytes.fromhex(case["in"]), case["vnet"])
+    skb = skb_of(bytes.fromhex(case["in"]), case["vnet"], case.get("tunnel"))
     if skb.is_gso:
         out = segment(skb, complete=complete)
     else:
@@ -41,8 +41,8 @@ def test_frames_are_those_of_linux(file: str, case: dict[str, Any], tally: Tally
     tally.add(file, scenarios=1, frames=len(got))
 
 
-def skb_of(frame: bytes, vnet: dict[str, int]) -> Skb:
-    """The packet that a ``virtio_net_hdr`` and a frame describe."""
+def skb_of(frame: bytes, vnet: dict[str, int], tunnel: dict[str, int] | None = None) -> Skb:
+    """The packet that a ``virtio_net_hdr`` and a frame describe, and what it says of a tunnel."""
     return Skb(
         len=len(frame),
         data=(frame,),
@@ -53,6 +53,8 @@ def skb_of(frame: bytes, vnet: dict[str, int]) -> Skb:
         gso_ecn=bool(vnet["gso_type"] & GSO_ECN),
         gso_size=vnet["gso_size"],
         hdr_len=vnet["hdr_len"],
+        tunnel=Tunnel(tunnel["kind"]) if tunnel else Tunnel.NONE,
+        inner_l3=tunnel["inner_l3"] if tunnel else 0,
     )
 
 

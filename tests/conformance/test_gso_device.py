@@ -98,7 +98,7 @@ def outcomes(where: Path, stem: str, device: str) -> dict[str, tuple[Left, Left]
 def post_of(case: dict[str, Any], seed: int) -> Post | None:
     """What the driver would post: with a seed other than 0 in pieces at random places. None: it would not."""
     partial = case["mode"] == "partial"
-    skb = skb_of(bytes.fromhex(case["in"]), case["vnet"])
+    skb = skb_of(bytes.fromhex(case["in"]), case["vnet"], case.get("tunnel"))
     every = int(Feature.ALL)
     if features_check(skb, every) != every:
         return None

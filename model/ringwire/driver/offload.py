@@ -18,7 +18,7 @@ from ringwire.packet import (
     Headers,
     pseudo_header_sum,
 )
-from ringwire.skb import GsoType, Skb
+from ringwire.skb import CsumFlag, GsoType, Skb
 
 Pieces = tuple[bytes | memoryview, ...]
 
@@ -90,13 +90,17 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
     segments = -((header_len - length) // skb.gso_size)
     if segments <= 1:
         return Order(skb.data, None, flags, wishes, skb.len, 1)
-    offload = pack_offload(kind, skb.gso_size, header_len, headers.l3, l4, csum_partial=csum_partial)
+    offload = pack_offload(
+        kind, skb.gso_size, header_len, headers.l3, l4, id_fixed=skb.gso_fixed_id, csum_partial=csum_partial
+    )
     return Order(data, offload, flags & ~_CSUM, wishes & 0xFFFF0000, length + (segments - 1) * header_len, segments)
 
 
 def can_complete(skb: Skb) -> bool:
     """Whether a descriptor can say where the packet's checksum is."""
     start, offset = skb.csum_start, skb.csum_offset
+    if skb.csum_flags & CsumFlag.NEEDS_CRC32C:
+        return False
     return start <= MAX_OFFSET and offset <= MAX_OFFSET and start + offset + 2 <= skb.len
 
 
@@ -114,7 +118,7 @@ def _can_cut(skb: Skb, most: int) -> bool:
 def _kind(skb: Skb, headers: Headers) -> SegType | None:
     """How the device cuts a super-packet; None if it can't."""
     kind = _KINDS.get((skb.gso_type, headers.version, headers.protocol))
-    if kind is None or headers.fragment or skb.gso_size > MAX_MSS:
+    if kind is None or skb.tunnel or headers.fragment or skb.gso_size > MAX_MSS:
         return None
     if skb.csum_flags and (skb.csum_start, skb.csum_offset) != (headers.l4, CHECKSUM_OFFSET[headers.protocol]):
         return None

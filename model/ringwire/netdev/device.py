@@ -72,6 +72,8 @@ class NetDevice:
         self.hard_header_len = hard_header_len
         self.features = self.hw_features = features
         """``hw_features`` can be switched on; ``features`` are."""
+        self.hw_enc_features = int(Feature.SG)
+        """Bits of those that the device has for packets in tunnels; as in Linux no others unless a driver says so."""
         self.gso_max_size = 65536
         """Super-packets of this length or more, link header included, are segmented by software."""
         self.gso_max_segs = 65535

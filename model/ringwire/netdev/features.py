@@ -27,10 +27,12 @@ class Feature(IntFlag):
     """UDP datagrams (tx-udp-segmentation)."""
     UFO = 128
     """IPv4 fragments of one UDP datagram (tx-udp-fragmentation)."""
-    ALL = SG | HW_CSUM | VLAN_TX | TSO | TSO6 | TSO_ECN | USO | UFO
+    TSO_MANGLEID = 256
+    """Super-packets whose segments all have one IPv4 id (tx-tcp-mangleid-segmentation)."""
+    ALL = SG | HW_CSUM | VLAN_TX | TSO | TSO6 | TSO_ECN | USO | UFO | TSO_MANGLEID
 
 
-GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO | Feature.UFO
+GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO | Feature.UFO | Feature.TSO_MANGLEID
 """Segmentation by the device; each of them needs SG and HW_CSUM."""
 
 ETHTOOL_NAMES = {
@@ -42,6 +44,7 @@ ETHTOOL_NAMES = {
     "tx-tcp-ecn-segmentation": Feature.TSO_ECN,
     "tx-udp-segmentation": Feature.USO,
     "tx-udp-fragmentation": Feature.UFO,
+    "tx-tcp-mangleid-segmentation": Feature.TSO_MANGLEID,
 }
 """The features by the names of ``ethtool -K``."""
 
@@ -49,7 +52,7 @@ ETHTOOL_NAMES = {
 SG = int(Feature.SG)
 HW_CSUM = int(Feature.HW_CSUM)
 VLAN_TX = int(Feature.VLAN_TX)
-_TSO_ECN = int(Feature.TSO_ECN)
+_TSO_ECN, _TSO_MANGLEID = int(Feature.TSO_ECN), int(Feature.TSO_MANGLEID)
 _GSO = {
     GsoType.TCPV4: int(Feature.TSO),
     GsoType.TCPV6: int(Feature.TSO6),
@@ -69,4 +72,6 @@ def can_segment(skb: Skb, features: int) -> bool:
     needed = _GSO.get(skb.gso_type, 0)
     if skb.gso_ecn:
         needed |= _TSO_ECN
+    if skb.gso_fixed_id:
+        needed |= _TSO_MANGLEID
     return needed != 0 and features & needed == needed and bool(skb.csum_flags)

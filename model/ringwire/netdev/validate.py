@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringwire.gso import GsoError
-from ringwire.netdev.features import HW_CSUM, SG, VLAN_TX, can_segment
-from ringwire.skb import Skb
+from ringwire.netdev.features import GSO_FEATURES, HW_CSUM, SG, VLAN_TX, can_segment
+from ringwire.skb import CsumFlag, Skb
 
 if TYPE_CHECKING:
     from ringwire.netdev.device import NetDevice
@@ -15,6 +15,8 @@ ETH_ALEN = 6
 ETH_P_8021Q = 0x8100
 VLAN_HLEN = 4
 _ORDINARY = HW_CSUM | SG
+_CHECKSUMS = HW_CSUM | int(GSO_FEATURES)
+_NEEDS_CSUM = int(CsumFlag.NEEDS_CSUM)
 
 
 def validate_xmit_skb_list(skbs: list[Skb], dev: NetDevice) -> list[Skb]:
@@ -22,12 +24,14 @@ def validate_xmit_skb_list(skbs: list[Skb], dev: NetDevice) -> list[Skb]:
 
     A packet that can't be made fit is dropped; the list may come back empty.
     """
-    features = dev.feature_bits
     check = dev.features_check
     ready: list[Skb] = []
     for skb in skbs:
-        if check is not None:
-            features = check(skb, dev.feature_bits)
+        features = dev.feature_bits if check is None else check(skb, dev.feature_bits)
+        if skb.tunnel:
+            features &= dev.hw_enc_features
+        if skb.csum_flags > _NEEDS_CSUM:
+            features &= ~_CHECKSUMS
         if skb.gso_size or skb.vlan_tci is not None or features & _ORDINARY != _ORDINARY:
             try:
                 ready += _make_fit(skb, dev, features)
@@ -75,5 +79,7 @@ def push_vlan(skb: Skb) -> None:
     skb.len += VLAN_HLEN
     if skb.csum_flags:
         skb.csum_start += VLAN_HLEN
+    if skb.tunnel:
+        skb.inner_l3 += VLAN_HLEN
     if skb.gso_size:
         skb.hdr_len += VLAN_HLEN
