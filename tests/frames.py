@@ -159,9 +159,8 @@ class Shell:
         protocol = self.outer.protocol if self.kind != "IPIP" else {4: 4, 6: 41}[inner.version]
         return replace(self.outer, protocol=protocol, payload=content)
 
-    def completed(self, inner: Frame) -> Frame:
-        """The whole frame around one that is complete, with the outer checksum right."""
-        whole = self.around(inner)
+    def finished(self, whole: Frame) -> Frame:
+        """The whole frame, complete inside, with its outer checksum right."""
         if self.kind == "UDP_CSUM":
             return whole.completed(0xFFFF)
         if self.kind == "GRE_CSUM":

@@ -51,6 +51,8 @@ def test_the_real_capture_gives_the_frames_that_linux_made_of_it() -> None:
         "tcp_super": 37,
         "udp": 53,
         "udp_without_checksum": 0,
+        "tunnelled": 0,
+        "sctp": 0,
         "fragments": 0,
         "truncated": 0,
         "malformed": 0,

@@ -22,7 +22,7 @@ from ringwire.netdev.validate import push_vlan
 from ringwire.nic.registers import MAX_PAYLOAD, Stat
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
-from ringwire.skb import CsumFlag, GsoType, Skb
+from ringwire.skb import CsumFlag, GsoType, Skb, Tunnel
 from tests.driver_bench import MS, CountedSkb, DriverBench
 from tests.frames import TCP, UDP, Frame
 from tests.test_gso import PADDING, frames, jumbo, octets
@@ -139,6 +139,28 @@ def test_udp_fragments_are_those_of_software() -> None:
         await send(bench, skb)
         assert bench.wire() == wanted and len(wanted) == 4
         assert bench.driver.statistics()["tx0_packets"] == 4
+        bench.check()
+
+    run(test())
+
+
+@pytest.mark.parametrize("features", [Feature.ALL, Feature.ALL & ~Feature.TSO_MANGLEID], ids=["device", "software"])
+def test_a_fixed_id_stays(features: Feature) -> None:
+    async def test() -> None:
+        bench = await twin().up()
+        bench.dev.features = features
+        in_software: list[Skb] = []
+
+        def noting(skb: Skb, complete: bool) -> list[Skb]:
+            in_software.append(skb)
+            return gso.segment(skb, complete=complete)
+
+        bench.dev.segment = noting
+        skb = skb_of(Frame(payload=octets(5000)), 1448, gso_fixed_id=True)
+        wanted = by_software(skb)
+        await send(bench, skb)
+        assert bench.wire() == wanted and {frame[18:20] for frame in wanted} == {b"\0\7"}
+        assert len(in_software) == (features != Feature.ALL)
         bench.check()
 
     run(test())
@@ -285,6 +307,8 @@ BEYOND: dict[str, tuple[CountedSkb, Feature]] = {
         skb_of(Frame(protocol=UDP, payload=octets(4000)), 1001, gso_type=GsoType.UDP),
         GSO_FEATURES,
     ),
+    "tunnel": (skb_of(Frame(payload=octets(4000)), 1000, tunnel=Tunnel.UDP, inner_l3=14), GSO_FEATURES),
+    "SCTP": (CountedSkb(64, (bytes(64),), csum_flags=CsumFlag.NEEDS_CRC32C), GSO_FEATURES | Feature.HW_CSUM),
     "other protocol": (skb_of(Frame(protocol=UDP, payload=octets(4000)), 1000, gso_type=GsoType.TCPV4), GSO_FEATURES),
     "figures": (CountedSkb(3054, gso_size=1000, gso_type=GsoType.TCPV4, hdr_len=54), GSO_FEATURES),
     "tag": (CountedSkb(13, (bytes(13),), vlan_tci=1), Feature.VLAN_TX),
@@ -329,7 +353,7 @@ def test_what_is_just_within_the_limits_is_left_to_the_device(skb: CountedSkb) -
 
 
 def test_an_order_that_can_not_be_is_refused() -> None:
-    for name in ("mss", "other protocol", "checksum start"):
+    for name in ("mss", "other protocol", "checksum start", "tunnel", "SCTP"):
         with pytest.raises(GsoError):
             make_order(BEYOND[name][0])
 

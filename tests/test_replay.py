@@ -83,11 +83,13 @@ def test_tshark_finds_no_bad_checksum_and_nothing_malformed(real_mix: tuple[Repl
     assert [text for text in complaints if not is_valid_tcp_ffff(text)] == []
 
 
-def wireshark_complaints(path: Path) -> list[str]:
-    """A line for each frame with a bad checksum or that is malformed; what is above TCP and UDP is data to it."""
-    above = ("-d", "tcp.port==0-65535,data", "-d", "udp.port==0-65535,data")
+def wireshark_complaints(path: Path, above: tuple[str, ...] = ("tcp", "udp")) -> list[str]:
+    """A line for each frame with a bad checksum or that is malformed; what is ``above`` these is data to it."""
+    above = tuple(word for name in above for word in ("-d", f"{name}.port==0-65535,data"))
     checks = [word for name in ("ip", "tcp", "udp") for word in ("-o", f"{name}.check_checksum:TRUE")]
-    bad = " || ".join(f"{name}.checksum.status == 0" for name in ("ip", "tcp", "udp")) + " || _ws.malformed"
+    checks += ["-o", "sctp.checksum:CRC 32c"]
+    kinds = ("ip", "tcp", "udp", "sctp", "gre")
+    bad = " || ".join(f"any {name}.checksum.status == 0" for name in kinds) + " || _ws.malformed"
     fields = [word for name in ("frame.number", "tcp.checksum", "udp.checksum") for word in ("-e", name)]
     done = subprocess.run(
         ["tshark", "-r", path, *above, *checks, "-Y", bad, "-T", "fields", *fields],
