@@ -342,7 +342,7 @@ module ringwire_tx #(
     logic [63:0]       b_cpl_time;
     logic               whole_valid, whole_ready, ready_valid, ready_ready;
     logic [META_W-1:0]  whole_meta, ready_meta;
-    logic [EDIT_W-1:0]  whole_edit, ready_edit;
+    logic [EDIT_W-1:0]  whole_edit;
     logic [15:0]        whole_sum;
     logic [PATCH_W-1:0] ready_patch;
     rw_frame_seq #(.QUEUES(QUEUES), .FRAMES(FRAMES)) seq (
@@ -358,8 +358,7 @@ module ringwire_tx #(
     rw_frame_edit #(.QW(QW)) editor (
         .clk(clk), .rst(rst), .s_valid(whole_valid), .s_ready(whole_ready), .s_meta(whole_meta), .s_edit(whole_edit),
         .s_sum(whole_sum), .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx),
-        .m_valid(ready_valid), .m_ready(ready_ready), .m_meta(ready_meta), .m_edit(ready_edit), .m_patch(ready_patch),
-        .idle(edit_idle)
+        .m_valid(ready_valid), .m_ready(ready_ready), .m_meta(ready_meta), .m_patch(ready_patch), .idle(edit_idle)
     );
 
     logic              info_valid, info_ready, beat_valid, beat_ready, beat_last;
@@ -369,8 +368,8 @@ module ringwire_tx #(
     logic [BB-1:0]     beat_end;
     rw_egress #(.DATA_W(DATA_W), .QUEUES(QUEUES), .BUF_LOG2(BUF_LOG2)) egress (
         .clk(clk), .rst(rst), .q_resetting(q_resetting), .byte_time(byte_time),
-        .s_meta_valid(ready_valid), .s_meta_ready(ready_ready), .s_meta(ready_meta), .s_edit(ready_edit),
-        .s_patch(ready_patch), .header_en(head_rd), .header_row(head_rd_row), .header_data(head_data),
+        .s_meta_valid(ready_valid), .s_meta_ready(ready_ready), .s_meta(ready_meta), .s_patch(ready_patch),
+        .header_en(head_rd), .header_row(head_rd_row), .header_data(head_data),
         .free_valid(free_valid), .free_slot(free_slot),
         .rd_en(buf_rd), .rd_addr(buf_rd_addr), .rd_data(buf_rd_data), .buf_release(buf_release),
         .buf_beats(buf_beats), .m_info_valid(info_valid), .m_info_ready(info_ready), .m_info_meta(info_meta),

@@ -11,7 +11,6 @@ module rw_egress #(
     parameter QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter BUF_LOG2 = 10,                            // beats of the frame buffer, power of two
     parameter META_W   = `RW_META_W(QW),
-    parameter EDIT_W   = `RW_EDIT_W,
     parameter PATCH_W  = `RW_PATCH_W,
     parameter SLOT_W   = `RW_SLOT_W,                    // bits of a header slot's number
     parameter ROW_W    = SLOT_W + 8 - BB                // bits of a row of the header slots; derived
@@ -24,7 +23,6 @@ module rw_egress #(
     input  logic                s_meta_valid,
     output logic                s_meta_ready,
     input  logic [META_W-1:0]   s_meta,
-    input  logic [EDIT_W-1:0]   s_edit,
     input  logic [PATCH_W-1:0]  s_patch,
     // frame buffer
     output logic                rd_en,
@@ -62,10 +60,10 @@ module rw_egress #(
     wire          in_buffer = whole || s_meta[F_DROP];
     wire          aborted   = whole && q_resetting[queue];
     wire          send      = whole && !aborted;
-    wire          tag       = s_edit[E_TAG];
+    wire          tag       = s_patch[P_TAG];
     wire [14:0]   bare   = len - {12'd0, tag, 2'd0};    // without the tag
     wire [14:0]   padded = (len < 15'd60) ? 15'd60 : len;
-    wire [8:0]    hdr    = s_edit[E_CUT] ? s_patch[P_HDR +: 9] : 9'd0;
+    wire [8:0]    hdr    = s_patch[P_HDR +: 9];
     wire [14:0]   hdr_beats   = {6'd0, hdr} >> BB;      // all header
     wire [14:0]   data_beats  = (bare + BYTES[14:0] - 15'd1) >> BB;
     wire [14:0]   total_beats = (padded + BYTES[14:0] - 15'd1) >> BB;
@@ -80,7 +78,7 @@ module rw_egress #(
     logic [6:0]    r_beat_reg, p_beat_reg;              // number of the beat in its frame; stays at 127
     logic [BB:0]   r_header_reg;                        // bytes of it that come from the header slot
     logic [15:0]   r_tci_reg, p_tci_reg;
-    logic [PATCH_W-1:0] r_patch_reg;
+    logic [P_BEATS-1:0] r_patch_reg;
     logic          i1_valid_reg, i2_valid_reg;
     logic          beat_ready, info_ready;
 
@@ -97,12 +95,12 @@ module rw_egress #(
     assign rd_en   = issue && !pad && !all_header;
     assign rd_addr = addr_reg;
     assign header_en  = issue && (all_header || some_header);
-    assign header_row = {s_edit[E_SLOT +: SLOT_W], beat_now[7-BB:0]};
-    assign free_valid = s_meta_ready && s_edit[E_CUT] && s_meta[F_LAST];
-    assign free_slot  = s_edit[E_SLOT +: SLOT_W];
+    assign header_row = {s_patch[P_SLOT +: SLOT_W], beat_now[7-BB:0]};
+    assign free_valid = s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];
+    assign free_slot  = s_patch[P_SLOT +: SLOT_W];
     wire   skip        = start && in_buffer && !send;
     assign buf_release = skip || (issue && last);
-    wire [15:0] stored = {4'd0, s_edit[E_BEATS +: 12]};
+    wire [15:0] stored = {4'd0, s_patch[P_BEATS +: 12]};
     assign buf_beats   = stored[BUF_LOG2:0];
     wire   unused      = &{1'b0, stored[15:BUF_LOG2+1]}; // a frame is shorter than the buffer
     assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg;
@@ -122,10 +120,10 @@ module rw_egress #(
             r_beat_reg   <= (beat_now > 15'd127) ? 7'd127 : beat_now[6:0];
             r_header_reg <= all_header ? BYTES[BB:0] : some_header ? {1'b0, hdr[BB-1:0]} : {(BB+1){1'b0}};
             r_tag_reg    <= tag;
-            r_tci_reg    <= s_edit[E_TCI +: 16];
+            r_tci_reg    <= s_patch[P_TCI +: 16];
             // all fields lie in the first 513 bytes
-            r_edit_reg   <= (s_edit[E_CUT] || s_edit[E_CSUM]) && beat_now <= 15'd512 >> BB;
-            r_patch_reg  <= s_patch;
+            r_edit_reg   <= (s_patch[P_EN_ID] || s_patch[P_EN_FIELD]) && beat_now <= 15'd512 >> BB;
+            r_patch_reg  <= s_patch[P_BEATS-1:0];
         end
         if (rst) begin
             mid_reg     <= 1'b0;

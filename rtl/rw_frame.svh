@@ -42,13 +42,13 @@ localparam C_IP_SUM  = 64;                              // 16 bits: IPv4 header 
 localparam C_PSEUDO  = 80;                              // 16 bits: pseudo-header without a length
 localparam C_L4_SUM  = 96;                              // 16 bits: the same, and the L4 header but for what changes
 
-// what is put over a frame's bytes on its way out
+// what is to be done to a frame's bytes on its way out, and where they are
 localparam P_HDR      = 0;                              // 9 bits: bytes that come from the header slot
 localparam P_L3       = 9;                              // 7 bits: in words of 16 bits
 localparam P_L4       = 16;                             // 7 bits
 localparam P_EN_LEN   = 23;                             // IPv4: total length, at L3 + 2
 localparam P_LEN      = 24;                             // 16 bits
-localparam P_EN_ID    = 40;                             // IPv4: id, IPv6: payload length, at L3 + 4
+localparam P_EN_ID    = 40;                             // each segment. IPv4: id, IPv6: payload length, at L3 + 4
 localparam P_ID       = 41;                             // 16 bits
 localparam P_EN_FRAG  = 57;                             // IPv4: flags and offset, at L3 + 6
 localparam P_FRAG     = 58;                             // 16 bits
@@ -62,4 +62,8 @@ localparam P_FLAGS    = 125;                            // 16 bits
 localparam P_EN_FIELD = 141;                            // the checksum, at byte P_AT
 localparam P_AT       = 142;                            // 9 bits
 localparam P_FIELD    = 151;                            // 16 bits
+localparam P_BEATS    = 167;                            // 12 bits: beats in the frame buffer
+localparam P_SLOT     = 179;                            // SLOT_W bits
+localparam P_TAG      = 184;                            // insert a tag
+localparam P_TCI      = 185;                            // 16 bits
 /* verilator lint_on UNUSEDPARAM */

@@ -24,11 +24,10 @@ module rw_frame_edit #(
     input  logic               ctx_ready,
     input  logic [REQ_W-1:0]   ctx_req,
     input  logic [CTX_W-1:0]   ctx,
-    // the same frames, and what is to be put over their bytes
+    // the same frames, and what is to be done to their bytes
     output logic               m_valid,
     input  logic               m_ready,
     output logic [META_W-1:0]  m_meta,
-    output logic [EDIT_W-1:0]  m_edit,
     output logic [PATCH_W-1:0] m_patch,
     output logic               idle
 );
@@ -48,7 +47,7 @@ module rw_frame_edit #(
 
     // ---- stage a: what it asks for
     logic [META_W-1:0] a_meta_reg, b_meta_reg, c_meta_reg;
-    logic [EDIT_W-1:0] a_edit_reg, b_edit_reg, c_edit_reg;
+    logic [EDIT_W-1:0] a_edit_reg;
     logic [15:0]       a_sum_reg, b_sum_reg;
     logic [REQ_W-1:0]  a_req_reg;
     logic [CTX_W-1:0]  a_ctx_reg;
@@ -68,9 +67,13 @@ module rw_frame_edit #(
     wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19]};
 
     // ---- stage b: the fields
-    logic        b_cut_reg, b_six_reg, b_tcp_reg, b_ufo_reg, b_partial_reg;
+    logic        b_cut_reg, b_six_reg, b_tcp_reg, b_ufo_reg, b_partial_reg, b_csum_reg, b_tag_reg;
+    logic [11:0] b_beats_reg;
+    logic [SLOT_W-1:0] b_slot_reg;
+    logic [15:0] b_tci_reg;
+    logic [8:0]  b_field_reg;
     logic [8:0]  b_hdr_reg;
-    logic [7:0]  b_l3_reg, b_l4_reg;
+    logic [6:0]  b_l3_reg, b_l4_reg;                    // in words of 16 bits: both are even
     logic [15:0] b_ip_len_reg, b_l4_len_reg, b_id_reg, b_frag_reg, b_flags_reg, b_ip_base_reg, b_l4_base_reg,
                  b_pseudo_reg;
     logic [31:0] b_seq_reg;
@@ -92,7 +95,13 @@ module rw_frame_edit #(
         end
         if (a_valid_reg) begin
             b_meta_reg    <= a_meta_reg;
-            b_edit_reg    <= a_edit_reg;
+            b_beats_reg   <= a_edit_reg[E_BEATS +: 12];
+            b_slot_reg    <= a_edit_reg[E_SLOT +: SLOT_W];
+            b_csum_reg    <= a_edit_reg[E_CSUM];
+            b_tag_reg     <= a_edit_reg[E_TAG];
+            b_tci_reg     <= a_edit_reg[E_TCI +: 16];
+            b_field_reg   <= cut ? {1'b0, a_req_reg[R_L4 +: 8]} + (tcp ? 9'd16 : 9'd6)
+                                 : {1'b0, a_edit_reg[E_START +: 8]} + {1'b0, a_edit_reg[E_FIELD +: 8]};
             b_sum_reg     <= a_sum_reg;
             b_cut_reg     <= cut;
             b_six_reg     <= six;
@@ -100,8 +109,8 @@ module rw_frame_edit #(
             b_ufo_reg     <= ufo;
             b_partial_reg <= a_req_reg[R_PARTIAL];
             b_hdr_reg     <= a_req_reg[R_HDR +: 9];
-            b_l3_reg      <= a_req_reg[R_L3 +: 8];
-            b_l4_reg      <= a_req_reg[R_L4 +: 8];
+            b_l3_reg      <= a_req_reg[R_L3+1 +: 7];
+            b_l4_reg      <= a_req_reg[R_L4+1 +: 7];
             b_ip_len_reg  <= bare - {8'd0, a_req_reg[R_L3 +: 8]} - (six ? 16'd40 : 16'd0);
             b_l4_len_reg  <= bare - {8'd0, a_req_reg[R_L4 +: 8]};
             b_id_reg      <= (a_req_reg[R_FIXED] || ufo) ? id_in : id_in + a_edit_reg[E_NUMBER +: 16];
@@ -116,9 +125,13 @@ module rw_frame_edit #(
     end
 
     // ---- stage c: the sums
-    logic        c_cut_reg, c_six_reg, c_tcp_reg, c_ufo_reg, c_partial_reg;
+    logic        c_cut_reg, c_six_reg, c_tcp_reg, c_ufo_reg, c_partial_reg, c_csum_reg, c_tag_reg;
+    logic [11:0] c_beats_reg;
+    logic [SLOT_W-1:0] c_slot_reg;
+    logic [15:0] c_tci_reg;
+    logic [8:0]  c_field_reg;
     logic [8:0]  c_hdr_reg;
-    logic [7:0]  c_l3_reg, c_l4_reg;
+    logic [6:0]  c_l3_reg, c_l4_reg;
     logic [15:0] c_ip_len_reg, c_l4_len_reg, c_id_reg, c_frag_reg, c_flags_reg;
     logic [31:0] c_seq_reg;
     logic [18:0] c_ip_sum_reg, c_l4_sum_reg;
@@ -134,7 +147,12 @@ module rw_frame_edit #(
     always_ff @(posedge clk) begin
         if (b_valid_reg) begin
             c_meta_reg    <= b_meta_reg;
-            c_edit_reg    <= b_edit_reg;
+            c_beats_reg   <= b_beats_reg;
+            c_slot_reg    <= b_slot_reg;
+            c_csum_reg    <= b_csum_reg;
+            c_tag_reg     <= b_tag_reg;
+            c_tci_reg     <= b_tci_reg;
+            c_field_reg   <= b_field_reg;
             c_cut_reg     <= b_cut_reg;
             c_six_reg     <= b_six_reg;
             c_tcp_reg     <= b_tcp_reg;
@@ -166,17 +184,13 @@ module rw_frame_edit #(
     // 0 says "no checksum" in UDP; a completed one is never 0, a segment's of TCP may be
     wire [15:0] csum = (c_cut_reg && c_partial_reg) ? l4_folded
                      : (plain == 16'd0 && !(c_cut_reg && c_tcp_reg)) ? 16'hffff : plain;
-    wire        has_field = c_cut_reg ? !c_ufo_reg : c_edit_reg[E_CSUM];
-    wire [8:0]  field = c_cut_reg ? {1'b0, c_l4_reg} + (c_tcp_reg ? 9'd16 : 9'd6)
-                                  : {1'b0, c_edit_reg[E_START +: 8]} + {1'b0, c_edit_reg[E_FIELD +: 8]};
     wire        v4    = c_cut_reg && !c_six_reg;
-    wire        unused_c = &{1'b0, c_l3_reg[0]};        // L3 is even
     logic [PATCH_W-1:0] patch;
     always_comb begin
         patch = '0;
         patch[P_HDR +: 9]      = c_cut_reg ? c_hdr_reg : 9'd0;
-        patch[P_L3 +: 7]       = c_l3_reg[7:1];
-        patch[P_L4 +: 7]       = c_l4_reg[7:1];
+        patch[P_L3 +: 7]       = c_l3_reg;
+        patch[P_L4 +: 7]       = c_l4_reg;
         patch[P_EN_LEN]        = v4;
         patch[P_LEN +: 16]     = c_ip_len_reg;
         patch[P_EN_ID]         = c_cut_reg;             // IPv6 has its payload length there
@@ -190,16 +204,19 @@ module rw_frame_edit #(
         patch[P_EN_TCP]        = c_cut_reg && c_tcp_reg;
         patch[P_SEQ_LOW +: 16] = c_seq_reg[15:0];
         patch[P_FLAGS +: 16]   = c_flags_reg;
-        patch[P_EN_FIELD]      = has_field;
-        patch[P_AT +: 9]       = field;
+        patch[P_EN_FIELD]      = c_cut_reg ? !c_ufo_reg : c_csum_reg;
+        patch[P_AT +: 9]       = c_field_reg;
         patch[P_FIELD +: 16]   = csum;
+        patch[P_BEATS +: 12]   = c_beats_reg;
+        patch[P_SLOT +: SLOT_W] = c_slot_reg;
+        patch[P_TAG]           = c_tag_reg;
+        patch[P_TCI +: 16]     = c_tci_reg;
     end
 
     /* verilator lint_off PINCONNECTEMPTY */ // room is reserved
-    rw_fifo #(.W(META_W + EDIT_W + PATCH_W), .DEPTH(8)) out (
+    rw_fifo #(.W(META_W + PATCH_W), .DEPTH(8)) out (
         .clk(clk), .rst(rst), .count(count), .s_valid(c_valid_reg), .s_ready(),
-        .s_data({c_meta_reg, c_edit_reg, patch}), .m_valid(m_valid), .m_ready(m_ready),
-        .m_data({m_meta, m_edit, m_patch})
+        .s_data({c_meta_reg, patch}), .m_valid(m_valid), .m_ready(m_ready), .m_data({m_meta, m_patch})
     );
     /* verilator lint_on PINCONNECTEMPTY */
 endmodule

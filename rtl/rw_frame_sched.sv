@@ -107,9 +107,9 @@ module rw_frame_sched #(
     logic [31:0]       commit_reg;                      // wire bytes picked and not yet over
     logic [BUF_LOG2:0] free_reg;                        // beats free in the frame buffer
     logic [FW:0]       frames_reg;                      // frames in flight
-    logic [16:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
+    logic [15:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
     logic [FW:0]       flying_reg [0:QUEUES-1];
-    logic [15:0]       index_reg  [0:QUEUES-1];         // ring counter: descriptors picked
+    logic [14:0]       index_reg  [0:QUEUES-1];         // descriptors picked, modulo the largest ring
 
     // ---- stage 0: choose
     logic              sel_valid_reg;
@@ -124,9 +124,9 @@ module rw_frame_sched #(
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
             // the last four slots of a completion ring are for events that belong to no packet
-            wire [16:0] slots = 17'd1 << ring_log2[q*4 +: 4];
-            assign slot_free[q] = slots_reg[q] < slots - 17'd4;
-            assign event_ok[q]  = slots_reg[q] < slots - 17'd1;
+            wire [15:0] slots = 16'd1 << ring_log2[q*4 +: 4];
+            assign slot_free[q] = slots_reg[q] < slots - 16'd4;
+            assign event_ok[q]  = slots_reg[q] < slots - 16'd1;
             // a packet that has begun comes to its end, also when the queue is stopped
             assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free[q];
             assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q];
@@ -179,8 +179,8 @@ module rw_frame_sched #(
     assign sum_queue = sel_reg;
     assign sum_pop   = go && last;
 
-    wire [15:0] index_next = index_reg[sel_reg] + {9'd0, sum_number};
-    wire [15:0] index_mask = ~(16'hffff << ring_log2[sel_reg*4 +: 4]);
+    wire [14:0] index_next = index_reg[sel_reg] + {8'd0, sum_number};
+    wire [14:0] index_mask = ~(15'h7fff << ring_log2[sel_reg*4 +: 4]);
     wire [3:0]  status     = !closing ? sum_status : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
     wire [8:0]  fill       = (cut && !first) ? sum_hdr & (BYTES[8:0] - 9'd1) : 9'd0;
     assign m_job_valid  = go;
@@ -199,7 +199,7 @@ module rw_frame_sched #(
     assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;
     // a record that only ends a packet has no length: nothing was charged for it
-    assign m_meta = {sel_reg, 1'b0, first, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
+    assign m_meta = {sel_reg, 1'b0, first, 1'b0, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
                      at_fetch, last};
     assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, beats[11:0]};
 
@@ -226,11 +226,11 @@ module rw_frame_sched #(
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
                                            - {{FW{1'b0}}, done_valid && done_queue == k[QW-1:0]};
-            slots_reg[k]  <= slots_reg[k] + {16'd0, fly && first && sel_reg == k[QW-1:0]}
-                                          + {16'd0, event_valid && event_queue == k[QW-1:0]}
-                                          - {16'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
-                                          - {16'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
-                                          - ((con_valid && con_queue == k[QW-1:0]) ? {1'b0, con_number} : 17'd0);
+            slots_reg[k]  <= slots_reg[k] + {15'd0, fly && first && sel_reg == k[QW-1:0]}
+                                          + {15'd0, event_valid && event_queue == k[QW-1:0]}
+                                          - {15'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
+                                          - {15'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
+                                          - ((con_valid && con_queue == k[QW-1:0]) ? con_number : 16'd0);
             if (rst || q_clear[k]) begin
                 slots_reg[k] <= '0;
                 index_reg[k] <= '0;

@@ -24,10 +24,12 @@ from rich.table import Table
 
 from ringwire.cli import end_cleanly_on_sigterm
 from ringwire.cosim.run import SimulationFailed
+from ringwire.nic.descriptors import SegType
 from scripts.sim import ROOT, fail, number
-from tests.control import offload_mix, offloads
+from tests.control import completion, errors, fairness, offload_mix, offloads
 from tests.control.bench import same
-from tests.datapath import mix
+from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
+from tests.datapath import mix, timing
 from tests.datapath.worlds import TWIN, Scenario, place, run
 
 MODULES = (
@@ -61,12 +63,18 @@ class Stage(NamedTuple):
     twin: bool = True
     """The twin says what is right; else the scenario does by itself."""
 
-    def judge(self, rtl: Path | None, limit_s: float) -> None:
-        """SimulationFailed or AssertionError if something is wrong."""
+    def on(self, where: str, limit_s: float = 600) -> Any:
+        """What it returns on the netlists, or in another world; it may raise SimulationFailed or AssertionError."""
+        rtl = RTL if where == "icarus" else None
         knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "seed": 1}
-        got = run(place("icarus"), self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
-        if self.twin:
-            same(got, run(place(TWIN), self.scenario, self.config, **knobs), "RTL against the twin: ")
+        return run(place(where), self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
+
+
+class Standard(NamedTuple):
+    """What a stage returns on netlists that are not broken, and how long it may take, wall-clock seconds."""
+
+    result: Any
+    limit_s: float
 
 
 SHARP = (
@@ -79,15 +87,36 @@ SHARP = (
     "longhdr-tcp4-0025",
     "ipid-tcp4-0104",
 )
+RULES = [
+    *([raw, data(10), LAST] for raw in (*ASKS_WELL, *ASKS_BADLY)),
+    *(descriptors for _, descriptors in REFUSED.values()),
+    *(descriptors for name, descriptors in ACCEPTED.items() if name != "largest cut packet"),
+]
+LONG = [
+    offloads.cutting(SegType.UDP4, 1, 600),
+    offloads.cutting(SegType.TCP4, 2, 600),
+    offloads.cutting(SegType.TCP6, 16_383, 200_000),
+]
 STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),
+    Stage("rules", offloads.verdicts, RULES),
+    Stage("extremes", offloads.posts, offloads.EXTREMES),
     Stage("a short mix", offload_mix.record, offload_mix.Mix(1, packets=4)),
-    Stage("header slots", offloads.slots, (QUEUES, 12), twin=False),
+    Stage("failed reads", offloads.unreadable, [(0, 1, 3)] * QUEUES),
+    Stage("failed reads of one queue", offloads.unreadable, [(), (), (1, 2), ()]),
+    Stage("header slots", offloads.slots, (QUEUES, 30)),
+    Stage("packets cut at once", offloads.open_at_once, (QUEUES, 3, DATA_W // 8), twin=False),
     Stage("frames as they are", mix.mix, mix.Mix(60), twin=False),
-    Stage("failed reads", offloads.unreadable, (QUEUES, (0, 1, 3))),
     Stage("resets", offloads.closing, (QUEUES, 2), twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
+    Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
     Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70), twin=False),
+    Stage("a full ring", completion.full_ring, 2, twin=False),
+    Stage("failed descriptors", errors.descriptor_read, 21, twin=False),
+    Stage("latency", timing.doorbell_to_wire, 60, twin=False),
+    Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
+    Stage("long packets", offloads.posts, LONG),
+    Stage("around the largest ring", errors.around, 2, twin=False),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
 )
 
@@ -125,11 +154,11 @@ def main() -> int:
     seed, count = number("SEED", 1), number("COUNT", COUNT)
     if not count:
         fail("COUNT=0; allowed: 1 and more")
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     FOLDER.mkdir(parents=True, exist_ok=True)
     # some turn out to change nothing
     drawn = draw(seed, count + count // 4 + 2)
-    limits = unbroken(drawn, console)
+    standards = unbroken(drawn, console)
     plain = (RTL / "netlists.sv").read_text()
     digest = hashlib.sha256(BASE.read_bytes()).hexdigest()
     known = load(digest)
@@ -143,7 +172,7 @@ def main() -> int:
             if (RTL / "netlists.sv").read_text() == plain:
                 continue
             started_s = time.monotonic()
-            stage, why = verdict(limits)
+            stage, why = verdict(standards)
             entry = {"name": mutation.name, "source": mutation.source, "killed_by": stage, "why": why}
             known[mutation.command] = entry | {"seconds": round(time.monotonic() - started_s, 1)}
             save(digest, drawn, known)
@@ -163,10 +192,10 @@ def draw(seed: int, count: int) -> list[Mutation]:
         "read_verilog -sv -Irtl rtl/ringwire_tx.sv rtl/rw_*.sv",
         f"hierarchy -check -top ringwire_tx -chparam DATA_W {DATA_W} -chparam QUEUES {QUEUES}",
         "proc",
-        "opt -nodffe -nosdff",
+        "opt",
         # a bit that nothing depends on is not worth breaking
         "wreduce",
-        "opt -nodffe -nosdff",
+        "opt",
         "delete ringwire_tx",
         f"write_rtlil {BASE.relative_to(ROOT)}",
         f"mutate -list {count} -seed {seed} -o {LIST.relative_to(ROOT)} {' '.join(f'*{name}*' for name in MODULES)}",
@@ -184,21 +213,23 @@ def yosys(*commands: str) -> None:
         fail(f"yosys: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
 
 
-def unbroken(mutations: Sequence[Mutation], console: Console) -> list[float]:
-    """Run every stage on the netlists as they are, which must pass. Returns the limit of each, wall-clock seconds."""
+def unbroken(mutations: Sequence[Mutation], console: Console) -> list[Standard]:
+    """Run every stage on the netlists as they are, which must pass."""
     names = sorted({mutation.netlist for mutation in mutations})
     netlists("", names)
-    limits = []
+    standards = []
     for stage in STAGES:
         begin_s = time.monotonic()
         try:
-            stage.judge(RTL, 600)
+            result = stage.on("icarus")
+            spent_s = time.monotonic() - begin_s
+            if stage.twin:
+                same(result, stage.on(TWIN), "RTL against the twin: ")
         except (SimulationFailed, AssertionError) as error:
             fail(f"the netlists do not pass {stage.name} as they are: {error}")
-        spent_s = time.monotonic() - begin_s
         console.print(f"netlists as they are, {stage.name}: ok, {spent_s:.1f} s")
-        limits.append(max(LEAST_S, PATIENCE * spent_s))
-    return limits
+        standards.append(Standard(result, max(LEAST_S, PATIENCE * spent_s)))
+    return standards
 
 
 def netlists(command: str, names: Sequence[str]) -> None:
@@ -217,11 +248,11 @@ def netlists(command: str, names: Sequence[str]) -> None:
         module.write_text(f"{header}\n);\n    \\{name} netlist (.*);\nendmodule\n")
 
 
-def verdict(limits: Sequence[float]) -> tuple[str, str]:
+def verdict(standards: Sequence[Standard]) -> tuple[str, str]:
     """(the stage that tells, what it says); empty if none does."""
-    for stage, limit_s in zip(STAGES, limits, strict=True):
+    for stage, standard in zip(STAGES, standards, strict=True):
         try:
-            stage.judge(RTL, limit_s)
+            same(stage.on("icarus", standard.limit_s), standard.result, "broken against whole: ")
         except (SimulationFailed, AssertionError) as error:
             return stage.name, str(error)
     return "", ""

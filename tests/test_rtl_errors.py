@@ -20,6 +20,11 @@ def test_condemned_packets_are_the_same_on_64_bits(sim: Place) -> None:
     run(sim, errors.condemned, Status.TOO_MANY_DESC, data_w=64)
 
 
+@worlds("verilator", TWIN)
+def test_condemned_packets_go_around_the_largest_ring(sim: Place) -> None:
+    run(sim, errors.around, 0)
+
+
 @worlds(*FAST, TWIN)
 def test_the_largest_legal_packets_are_sent(sim: Place) -> None:
     run(sim, errors.largest)

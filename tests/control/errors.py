@@ -114,6 +114,24 @@ async def condemned(world: World, status: Status) -> None:
     same(await queue.get("STATUS"), 1, "Q_STATUS")
 
 
+async def around(world: World, queue_number: int) -> None:
+    """Long condemned packets go around the largest ring: each is told by the index behind it."""
+    start(world)
+    queue = Queue(world, queue_number, log2=15)
+    queue.enable()
+    packet = changed(plain(MAX_DESCRIPTORS - 1), 0, length=0)
+    want: list[Outcome] = []
+    for _ in range(4):
+        for _ in range(queue.entries // len(packet) // 3):
+            for length, flags in packet:
+                queue.post(NOWHERE, length, flags)
+            want.append((queue.tail, Status.BAD_LENGTH, 0))
+        queue.doorbell()
+        await queue.wait(len(want), 2_000_000)
+        queue.consume()
+    same(outcomes(queue.got), want, "completions")
+
+
 async def largest(world: World, config: None) -> None:
     """What is just legal is sent: the largest frame, the most descriptors, the largest buffer."""
     start(world)

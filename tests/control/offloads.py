@@ -5,21 +5,23 @@ What a scenario returns is to be compared with the twin's; what it asserts is so
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
-from typing import NamedTuple
 
 from ringwire.host.world import World
-from ringwire.nic.descriptors import DescFlag, SegType, Status, pack_offload
+from ringwire.nic.descriptors import DescFlag, SegType, Status, pack_data, pack_offload, unpack_data
 from ringwire.nic.registers import MAX_BUFFER
 from tests.conformance import vectors
 from tests.conformance.test_gso_device import Left, Post, post_all, post_of
-from tests.control.bench import Outcome, Queue, outcomes, same, sent, take_faults
+from tests.control.bench import Outcome, Queue, counters, outcomes, same, sent, take_faults
 from tests.raw_queue import EOP, REPORT, payloads, start
 
 L3, L4 = 14, 34
 GBIT = 10**9
-LIMIT_NS = 200_000
+LIMIT_NS, LONG_NS = 200_000, 2_000_000
 """Within which all that a scenario posts must be over."""
+SLOTS = 32
+"""Packets that are cut at a time: ``RW_SLOT_W`` of rtl/rw_widths.svh."""
 
 
 def recorded(stem: str, *names: str) -> list[Post]:
@@ -40,13 +42,26 @@ def asking(data: bytes, start_at: int, offset: int, tci: int | None = None, piec
     return Post(tuple(data[at : at + size] for at in range(0, len(data), size)), None, flags, wishes)
 
 
-def cutting(kind: SegType, mss: int, payload: int, seed: int = 1, **options: bool) -> Post:
-    """A packet to be cut, in two pieces, of random bytes: also where the fields of its header are."""
+def cutting(kind: SegType, mss: int, payload: int, seed: int = 1, fill: int | None = None, **options: bool) -> Post:
+    """A packet to be cut, in pieces, of random bytes or of one value: also where the fields of its header are."""
     l4 = L3 + (40 if kind in (SegType.TCP6, SegType.UDP6) else 20)
     header = l4 + (20 if kind in (SegType.TCP4, SegType.TCP6) else 0 if kind is SegType.UFO4 else 8)
-    data = Random(seed).randbytes(header + payload)
+    size = header + payload
+    data = Random(seed).randbytes(size) if fill is None else bytes([fill]) * size
     request = pack_offload(kind, mss, header, L3, l4, **options)
-    return Post((data[: header + 3], data[header + 3 :]), request, 0, 0)
+    edges = [0, *range(header + 3, len(data), MAX_BUFFER), len(data)]
+    return Post(tuple(data[begin:end] for begin, end in pairwise(edges)), request, 0, 0)
+
+
+EXTREMES = [
+    cutting(kind, mss, 250, fill=fill, csum_partial=partial)
+    for kind in SegType
+    if kind is not SegType.NONE
+    for mss in (96, 104)
+    for fill in (0, 0xFF)
+    for partial in (False, True)
+]
+"""Sums that carry the most and the least."""
 
 
 async def posts(world: World, config: list[Post]) -> list[Left]:
@@ -54,17 +69,8 @@ async def posts(world: World, config: list[Post]) -> list[Left]:
     return await post_all(world, config)
 
 
-class Data(NamedTuple):
-    """A data descriptor."""
-
-    length: int
-    flags: int = 0
-    csum_start: int = 0
-    csum_offset: int = 0
-
-
-Packet = list[bytes | Data]
-"""Descriptors: an offload descriptor as it is in memory, or a data descriptor."""
+Packet = list[bytes]
+"""Descriptors, as in :mod:`tests.control.offload_rules`."""
 
 
 def udp(mss: int = 100, header: int = L4 + 8, l3: int = L3, l4: int = L4, flags: int = 0) -> bytes:
@@ -72,43 +78,90 @@ def udp(mss: int = 100, header: int = L4 + 8, l3: int = L3, l4: int = L4, flags:
     return pack_offload(SegType.UDP4, mss, header, l3, l4, flags=flags)
 
 
-async def verdicts(world: World, packets: list[Packet]) -> list[Outcome]:
-    """What becomes of packets that are legal or not, each followed by one that is."""
+async def verdicts(world: World, packets: list[Packet]) -> tuple[list[Outcome], list[bytes]]:
+    """What becomes of packets that are legal or not, each followed by one that is; and all that leaves."""
     start(world)
     queue = Queue(world, log2=9)
     queue.enable()
-    addr = world.memory.map(bytes(MAX_BUFFER))
+    addr = world.memory.map(Random(len(packets)).randbytes(MAX_BUFFER))
     good = payloads([60])[0]
+    posted = 0
     for packet in packets:
+        if queue.room() < len(packet) + 1:
+            queue.doorbell()
+            await queue.wait(posted, LONG_NS)
+            queue.consume()
         for descriptor in packet:
-            if isinstance(descriptor, bytes):
+            _, length, flags, *wishes = unpack_data(descriptor)
+            if flags & DescFlag.OFFLOAD:
                 queue.post_raw(descriptor)
             else:
-                length, flags, begin, offset = descriptor
-                queue.post(addr, length, flags, csum_start=begin, csum_offset=offset)
+                queue.post_raw(pack_data(addr, length, flags | (REPORT if flags & EOP else 0), *wishes))
         queue.packet(good, flags=REPORT)
+        posted += 2
     queue.doorbell()
-    await queue.wait(2 * len(packets), LIMIT_NS)
-    return outcomes(queue.got)
+    await queue.wait(posted, LONG_NS)
+    return outcomes(queue.got), [frame.data for frame in sent(world)]
 
 
-async def slots(world: World, config: tuple[int, int]) -> None:
-    """More packets to be cut than there are header slots, all posted at once. ``config``: (queues, packets of each)."""
+async def slots(world: World, config: tuple[int, int]) -> list[list[bytes]]:
+    """More packets to be cut than there are header slots, all posted at once, no two alike.
+
+    ``config``: (queues, packets of each). Returns the frames of each queue.
+    """
     count, packets = config
     start(world, GBIT)
     queues = [Queue(world, number, log2=8) for number in range(count)]
-    request, length = udp(8), L4 + 8 + 20
-    addr = world.memory.map(bytes(length))
+    random = Random(count)
     for queue in queues:
         queue.enable()
-        for _ in range(packets):
-            queue.post_raw(request)
-            queue.post(addr, length, EOP | REPORT)
+        for number in range(packets):
+            header, mss = L4 + 8, 8 + number % 13
+            length = header + 2 * mss + 1 + number % mss
+            queue.post_raw(udp(mss))
+            queue.post(world.memory.map(random.randbytes(length)), length, EOP | REPORT)
     for queue in queues:
         queue.doorbell()
     for queue in queues:
-        await queue.wait(packets, LIMIT_NS)
+        await queue.wait(packets, LONG_NS)
         same([entry.segments for entry in queue.got], [3] * packets, f"segments of queue {queue.queue} ")
+    return [[frame.data for frame in sent(world, queue.queue)] for queue in queues]
+
+
+async def open_at_once(world: World, config: tuple[int, int, int]) -> None:
+    """While the wire stands, as many packets are being cut as there are header slots; another queue's frames pass.
+
+    ``config``: (queues, laps, beat of the device in bytes). Whoever doesn't give a slot back, or waits for one in
+    another's way, is found.
+    """
+    count, laps, beat = config
+    queues = [Queue(world, number, log2=8) for number in range(count)]
+    *cutting, plain = queues
+    # what is on its way out, beyond the header slots, is not a whole packet
+    segments, mss, most = 3, 9 * beat, 50
+    length = L4 + 8 + mss * segments
+    addr = world.memory.map(bytes(length), 0)
+    for queue in queues:
+        queue.enable()
+    for lap in range(laps):
+        start(world, 10_000_000)
+        before = (await counters(world)).get("READ_REQUESTS", 0)
+        for queue in cutting:
+            for _ in range(SLOTS):
+                queue.post_raw(udp(mss))
+                queue.post(addr, length, EOP | REPORT)
+            queue.doorbell()
+        await world.pause(20_000)
+        for _ in range(most):
+            plain.post(addr, 60, EOP | REPORT)
+        plain.doorbell()
+        await world.pause(20_000)
+        reads = (await counters(world))["READ_REQUESTS"] - before
+        same(reads, SLOTS * segments + most, f"reads of payload while the wire stands, lap {lap}")
+        start(world)
+        for queue in queues:
+            await queue.wait((lap + 1) * (most if queue is plain else SLOTS), LONG_NS)
+            queue.consume()
 
 
 async def one_completion_a_packet(world: World, config: tuple[int, int]) -> None:
@@ -130,19 +183,18 @@ async def one_completion_a_packet(world: World, config: tuple[int, int]) -> None
         same(outcomes(queue.got), want, f"completions of queue {queue.queue}")
 
 
-async def unreadable(world: World, config: tuple[int, tuple[int, ...]]) -> list[list[bytes]]:
-    """A read fails in segment k of a packet: k have left, and the packet behind leaves whole.
+async def unreadable(world: World, config: list[tuple[int, ...]]) -> list[list[bytes]]:
+    """A read fails in segment k of a packet: k have left, and the packets behind leave whole.
 
-    ``config``: (queues, each k). Returns the frames of each queue.
+    ``config``: of each queue, each k. Returns the frames of each queue.
     """
-    count, failing = config
     start(world, 10 * GBIT)
-    queues = [Queue(world, number, log2=8) for number in range(count)]
-    mss, segments, header = 100, 6, L4 + 32
+    queues = [Queue(world, number, log2=8) for number in range(len(config))]
+    mss, segments, header, whole_ones = 100, 6, L4 + 32, 3
     request = pack_offload(SegType.TCP4, mss, header, L3, L4)
-    for queue in queues:
+    for queue, failing in zip(queues, config, strict=True):
         queue.enable()
-        for k in (*failing, segments):
+        for k in (*failing, *[segments] * whole_ones):
             queue.post_raw(request)
             whole = header + k * mss
             queue.post(world.memory.map(payloads([whole])[0]), whole, EOP | REPORT if k == segments else 0)
@@ -151,14 +203,16 @@ async def unreadable(world: World, config: tuple[int, tuple[int, ...]]) -> list[
                 hole = world.memory.map(bytes(rest), 0)
                 world.memory.forbid(hole)
                 queue.post(hole, rest, EOP | REPORT)
-        queue.doorbell()
-    want = [(Status.READ, k) for k in failing] + [(Status.OK, segments)]
     for queue in queues:
+        queue.doorbell()
+    for queue, failing in zip(queues, config, strict=True):
+        want = [(Status.READ, k) for k in failing] + [(Status.OK, segments)] * whole_ones
         await queue.wait(len(want), LIMIT_NS)
         same([(entry.status, entry.segments) for entry in queue.got], want, f"completions of queue {queue.queue}")
     take_faults(world)
     frames = [[frame.data for frame in sent(world, queue.queue)] for queue in queues]
-    same([len(own) for own in frames], [sum(failing) + segments] * count, "frames of queue ")
+    want_frames = [sum(failing) + whole_ones * segments for failing in config]
+    same([len(own) for own in frames], want_frames, "frames of queue ")
     return frames
 
 

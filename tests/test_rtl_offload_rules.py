@@ -1,0 +1,52 @@
+"""The rules of offloads on the RTL: what is accepted leaves as the twin has it; the rest is refused for its reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from ringwire.nic.descriptors import Status
+from tests.control import offloads
+from tests.control.bench import same
+from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
+from tests.datapath.worlds import TWIN, Place, place, run, worlds
+
+WIDTHS = pytest.mark.parametrize("width", [64, 512])
+
+
+@worlds("twin", "verilator", "icarus")
+@WIDTHS
+def test_every_rule_holds_on_the_rtl(sim: Place, width: int) -> None:
+    packets = [
+        *((Status.OK, [raw, data(10), data(1000), LAST]) for raw in ASKS_WELL),
+        *((Status.BAD_OFFLOAD, [raw, data(10), LAST]) for raw in ASKS_BADLY),
+        *REFUSED.values(),
+        *((Status.OK, descriptors) for descriptors in ACCEPTED.values()),
+    ]
+    descriptors = [packet for _, packet in packets]
+    got, frames = run(sim, offloads.verdicts, descriptors, data_w=width)
+    verdicts = [status for packet, _ in packets for status in (packet, Status.OK)]
+    same([status for _, status, _ in got], verdicts, "status of packet ")
+    if sim.name != TWIN:
+        want, want_frames = run(place(TWIN), offloads.verdicts, descriptors, data_w=width)
+        same(got, want, "RTL against the twin: ")
+        same(frames, want_frames, "frames, RTL against the twin: ")
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
+def test_as_many_packets_are_cut_at_once_as_there_are_header_slots(sim: Place, width: int) -> None:
+    run(sim, offloads.open_at_once, (4, 3, width // 8), queues=4, data_w=width)
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
+def test_headers_do_not_meet_in_their_slots(sim: Place, width: int) -> None:
+    got, want = (run(where, offloads.slots, (4, 30), queues=4, data_w=width) for where in (sim, place(TWIN)))
+    same(got, want, "RTL against the twin: ")
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
+def test_sums_carry_the_most_and_the_least(sim: Place, width: int) -> None:
+    got, want = (run(where, offloads.posts, offloads.EXTREMES, data_w=width) for where in (sim, place(TWIN)))
+    same(got, want, "RTL against the twin: ")
