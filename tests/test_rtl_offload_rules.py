@@ -50,3 +50,10 @@ def test_headers_do_not_meet_in_their_slots(sim: Place, width: int) -> None:
 def test_sums_carry_the_most_and_the_least(sim: Place, width: int) -> None:
     got, want = (run(where, offloads.posts, offloads.EXTREMES, data_w=width) for where in (sim, place(TWIN)))
     same(got, want, "RTL against the twin: ")
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
+@pytest.mark.parametrize("mss", [64, 536, 1448])
+def test_a_packet_that_is_cut_is_read_once(sim: Place, width: int, mss: int) -> None:
+    run(sim, offloads.read_once, (mss, width // 8), data_w=width)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
+from ringwire.cosim.world import SimulatedWorld
 from ringwire.host.world import World
-from ringwire.nic.descriptors import DescFlag, SegType, Status, pack_data, pack_offload, unpack_data
+from ringwire.nic.descriptors import DESCRIPTOR_BYTES, DescFlag, SegType, Status, pack_data, pack_offload, unpack_data
 from ringwire.nic.registers import MAX_BUFFER
 from tests.conformance import vectors
 from tests.conformance.test_gso_device import Left, Post, post_all, post_of
@@ -162,6 +163,39 @@ async def open_at_once(world: World, config: tuple[int, int, int]) -> None:
         for queue in queues:
             await queue.wait((lap + 1) * (most if queue is plain else SLOTS), LONG_NS)
             queue.consume()
+
+
+async def read_once(world: World, config: tuple[int, int]) -> None:
+    """Of a packet that is cut, the header is read once, and the payload but for a beat that two segments share.
+
+    ``config``: (MSS, beat of the device in bytes).
+    """
+    assert isinstance(world, SimulatedWorld)
+    mss, beat = config
+    start(world)
+    queue = Queue(world)
+    queue.enable()
+    header = L4 + 8
+    # the header shares a buffer with some payload, and no buffer begins or ends with a beat
+    fragments = [(world.memory.map(bytes(size), at), size) for size, at in ((header + 7, 5), (9001, 61), (3333, 2))]
+    queue.post_raw(udp(mss))
+    for number, (addr, size) in enumerate(fragments):
+        queue.post(addr, size, EOP | REPORT if number == 2 else 0)
+    before = world.count("read_beats")
+    queue.doorbell()
+    await queue.wait(1, LIMIT_NS)
+    want = 4 * DESCRIPTOR_BYTES // beat
+    begin = 0
+    total = sum(size for _, size in fragments)
+    for end in (*range(header + mss, total, mss), total):
+        at = 0
+        for addr, size in fragments:
+            first, last = max(begin, at), min(end, at + size)
+            if first < last:
+                want += (addr + last - at - 1) // beat - (addr + first - at) // beat + 1
+            at += size
+        begin = end
+    same(world.count("read_beats") - before, want, "beats read")
 
 
 async def one_completion_a_packet(world: World, config: tuple[int, int]) -> None:
