@@ -69,7 +69,7 @@ module rw_desc_scan #(
             wire [15:0] left = arrived[q*16 +: 16] - next_reg[q];
             wire room = q_run[q] && held_reg[q] < DEPTH[DW:0] - 2;
             assign ready[q]      = room && (left != 16'd0 || (fetch_failed[q] && !told_reg[q]));
-            assign ready_more[q] = room && (left > 16'd1 || (fetch_failed[q] && !told_reg[q]));
+            assign ready_more[q] = room && left > 16'd1;
             assign sum_some[q]   = count_reg[q] != '0;
             assign sum_more[q]   = count_reg[q] > 1;
         end

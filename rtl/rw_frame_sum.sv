@@ -27,14 +27,14 @@ module rw_frame_sum #(
     localparam GROUPS = DATA_W / 64;                    // of four words each
 
     // ---- stage 1: which bytes count, and the sum of each group
-    wire [14:0] at   = {3'd0, s_number, 6'd0} >> (6 - BB);  // of the beat in its frame
-    wire [14:0] next = at + BYTES[14:0];
-    wire [14:0] ahead      = ({6'd0, s_from} > at)   ? {6'd0, s_from} - at   : 15'd0;
-    wire [14:0] ahead_next = ({6'd0, s_from} > next) ? {6'd0, s_from} - next : 15'd0;
+    wire [12:0] at   = {1'b0, s_number, 6'd0} >> (6 - BB);  // of the beat in its frame
+    wire [12:0] next = at + BYTES[12:0];
+    wire [8:0]  ahead      = ({4'd0, s_from} > at)   ? s_from - at[8:0]   : 9'd0;
+    wire [8:0]  ahead_next = ({4'd0, s_from} > next) ? s_from - next[8:0] : 9'd0;
     localparam [DATA_W-1:0] ALL = {DATA_W{1'b1}};
     function automatic [DATA_W-1:0] counted(input [DATA_W-1:0] data, input [DATA_W-1:0] from_fill,
-                                            input [DATA_W-1:0] from_rest, input over, input [14:0] skip,
-                                            input [14:0] skip_next);
+                                            input [DATA_W-1:0] from_rest, input over, input [8:0] skip,
+                                            input [8:0] skip_next);
         counted = data & from_fill & (over ? ALL : ~from_rest) & (ALL << {skip, 3'd0});
         if (over) counted = counted | (data & ~from_fill & ~from_rest & (ALL << {skip_next, 3'd0}));
     endfunction

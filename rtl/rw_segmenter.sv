@@ -18,7 +18,7 @@ module rw_segmenter #(
     input  logic [QW-1:0]     s_queue,
     input  logic              s_cut,                    // to be cut, and not condemned
     input  logic [18:0]       s_len,
-    input  logic [8:0]        s_hdr,
+    input  logic [8:0]        s_hdr,                    // even
     input  logic [13:0]       s_mss,
     input  logic              s_tag,                    // a tag is to be inserted
     // its next frame
@@ -70,7 +70,7 @@ module rw_segmenter #(
 
     wire        opened  = open_reg[s_queue];
     wire [14:0] seg     = seg_reg[s_queue];
-    wire [14:0] hdr     = {6'd0, s_hdr};
+    wire [14:0] hdr     = {6'd0, s_hdr[8:1], 1'b0};
     wire        first   = first_reg[s_queue];
     assign m_ready      = !s_cut || opened;
     assign m_wants_slot = s_valid && s_cut && !opened && !free_any;
@@ -90,7 +90,8 @@ module rw_segmenter #(
     assign open_valid = s_valid && s_cut && !opened && free_any && !q_resetting[s_queue];
     assign idle       = !open_valid;
 
-    wire [18:0] payload = s_len - {10'd0, s_hdr};
+    wire [18:0] payload = s_len - {4'd0, hdr};
+    wire        unused  = &{1'b0, s_hdr[0]};
     wire [18:0] rest    = opened ? left_reg[s_queue] - {4'd0, seg} : payload;
     wire [14:0] next    = (rest < {5'd0, s_mss}) ? rest[14:0] : {1'b0, s_mss};
     wire        failed  = fail_valid && open_reg[fail_queue] && slot_reg[fail_queue] == fail_slot;

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from bench import engine
 from ringwire.cli import end_cleanly_on_sigterm
 from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.descriptors import SegType
@@ -32,7 +33,7 @@ from scripts.sim import ROOT, fail, number
 from tests.control import completion, errors, fairness, offload_mix, offloads
 from tests.control.bench import same
 from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
-from tests.datapath import mix, timing
+from tests.datapath import mix, pacing, timing
 from tests.datapath.worlds import TWIN, Scenario, place, run
 
 MODULES = (
@@ -63,10 +64,12 @@ class Stage(NamedTuple):
     config: Any
     twin: bool = True
     """The twin says what is right; else the scenario does by itself."""
+    latency_ns: int = 500
+    """Of the host's memory."""
 
     def on(self, rtl: Path | None, limit_s: float = 600) -> Any:
         """What it returns on this RTL, or on the twin; it may raise SimulationFailed or AssertionError."""
-        knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "seed": 1}
+        knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "latency_ns": self.latency_ns, "seed": 1}
         where = place(TWIN if rtl is None else "icarus")
         return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
 
@@ -96,26 +99,33 @@ RULES = [
 LONG = [
     offloads.cutting(SegType.UDP4, 1, 600),
     offloads.cutting(SegType.TCP4, 2, 600),
+    offloads.cutting(SegType.UDP6, 9_000, 21_000),
+    offloads.cutting(SegType.UDP4, 15_000, 31_000),
     offloads.cutting(SegType.TCP6, 16_383, 200_000),
 ]
 STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),
     Stage("rules", offloads.verdicts, RULES),
     Stage("extremes", offloads.posts, offloads.EXTREMES),
-    Stage("a short mix", offload_mix.record, offload_mix.Mix(1, packets=4)),
+    Stage("a short mix", offload_mix.record, offload_mix.Mix(1, packets=2)),
     Stage("failed reads", offloads.unreadable, [(0, 1, 3)] * QUEUES),
     Stage("failed reads of one queue", offloads.unreadable, [(), (), (1, 2), ()]),
-    Stage("header slots", offloads.slots, (QUEUES, 30)),
+    Stage("header slots", offloads.slots, (QUEUES, 30, 10**9)),
+    Stage("header slots, at once", offloads.slots, (QUEUES, 30, 0), latency_ns=1000),
     Stage("packets cut at once", offloads.open_at_once, (QUEUES, 3, DATA_W // 8), twin=False),
     Stage("frames as they are", mix.mix, mix.Mix(60), twin=False),
     Stage("resets", offloads.closing, (QUEUES, 2), twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
     Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
     Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70), twin=False),
+    Stage("no completions", completion.unreported, (QUEUES, False), twin=False),
+    Stage("no completions at fetch", completion.unreported, (QUEUES, True), twin=False),
     Stage("a full ring", completion.full_ring, 2, twin=False),
     Stage("failed descriptors", errors.descriptor_read, 21, twin=False),
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
+    Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
+    Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
     Stage("long packets", offloads.posts, LONG),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
     Stage("around the largest ring", errors.around, 2, twin=False),
@@ -169,7 +179,9 @@ class Bench:
         # Icarus is ten times as slow where a wire's parts have drivers of their own
         made = self._folder / "netlists.sv"
         written = f"write_verilog -noattr -sv {made.relative_to(ROOT)}"
-        yosys(self._folder, f"read_rtlil {BASE.relative_to(ROOT)}", command, "splitnets -driver", written)
+        # what the mutation leaves as it was, such as a bit that is to change when a constant does, is cleaned away
+        clean = ("opt_expr", "opt_clean")
+        yosys(self._folder, f"read_rtlil {BASE.relative_to(ROOT)}", command, *clean, "splitnets -driver", written)
         shutil.rmtree(self.rtl, ignore_errors=True)
         shutil.copytree(ROOT / "rtl", self.rtl)
         made.replace(self.rtl / "netlists.sv")

@@ -46,6 +46,12 @@ def test_queues_that_stand_leave_descriptor_storage_to_others(sim: Place) -> Non
 
 
 @worlds(*FAST, TWIN)
+@pytest.mark.parametrize("at_fetch", [False, True])
+def test_frames_without_a_report_give_their_completion_slots_back(sim: Place, at_fetch: bool) -> None:
+    run(sim, completion.unreported, (4, at_fetch), queues=4)
+
+
+@worlds(*FAST, TWIN)
 def test_events_of_a_queue_use_completion_slots_and_give_them_back(sim: Place) -> None:
     run(sim, completion.events_take_slots, 150 if sim == "verilator" else 40)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ringwire.nic.descriptors import Status
@@ -40,8 +42,10 @@ def test_as_many_packets_are_cut_at_once_as_there_are_header_slots(sim: Place, w
 
 @worlds("verilator", "icarus")
 @WIDTHS
-def test_headers_do_not_meet_in_their_slots(sim: Place, width: int) -> None:
-    got, want = (run(where, offloads.slots, (4, 30), queues=4, data_w=width) for where in (sim, place(TWIN)))
+@pytest.mark.parametrize("rate_bps", [0, 10**9])
+def test_headers_do_not_meet_in_their_slots(sim: Place, width: int, rate_bps: int) -> None:
+    knobs: dict[str, Any] = {"queues": 4, "data_w": width, "latency_ns": 1000}
+    got, want = (run(where, offloads.slots, (4, 30, rate_bps), **knobs) for where in (sim, place(TWIN)))
     same(got, want, "RTL against the twin: ")
 
 

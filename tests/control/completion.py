@@ -252,6 +252,28 @@ async def full_ring(world: World, config: int) -> None:
     same(reports, [((i + 1) % 64, Status.OK, 1) for i in range(len(data))], "completions of the queue that was stalled")
 
 
+async def unreported(world: World, config: tuple[int, bool]) -> None:
+    """Frames that ask for no completion give back the slots that were kept for one, several rings of them.
+
+    ``config``: (queues, whether frames complete once they are in the frame buffer).
+    """
+    count, fetched = config
+    start(world, complete_at_fetch=fetched)
+    queues = [Queue(world, number) for number in range(count)]
+    data = payloads([60])[0]
+    addr = world.memory.map(data)
+    for queue in queues:
+        queue.enable()
+    for lap in range(1, 6):
+        for queue in queues:
+            for number in range(queue.entries // 2):
+                queue.post(addr, len(data), EOP | (REPORT if number == queue.entries // 2 - 1 else 0))
+            queue.doorbell()
+        for queue in queues:
+            await queue.wait(lap, 100_000)
+            queue.consume()
+
+
 async def hoard(world: World, config: int) -> None:
     """Queues that stand with all the descriptors they can hold leave enough of the storage to others.
 

@@ -123,7 +123,7 @@ class Maker:
         """A request that can be: (type, mss, header length, l3, l4, id fixed, csum partial)."""
         random = self.random
         kind = random.choice([kind for kind in SegType if kind is not SegType.NONE])
-        mss = random.choice((1, 7, 8, 100, 536, 1448, random.randint(1, 2000)))
+        mss = random.choice((1, 7, 8, 100, 536, 1448, random.randint(1, 2000), random.randint(1, 12_000)))
         l3 = 14 + 2 * random.choice((0, 0, 2, 4, random.randint(0, 30)))
         six = kind in (SegType.TCP6, SegType.UDP6)
         l4 = l3 + (40 + 4 * random.choice((0, 0, 2, 20)) if six else random.choice((20, 20, 24, 60)))

@@ -135,3 +135,17 @@ ACCEPTED: dict[str, list[bytes]] = {
     "fields that are not asked for": [data(60, 0, 255, 255, 1), data(60, EOP, 255, 255, 1)],
     "one byte behind the header": [offload(), data(55, EOP)],
 }
+
+CSUM_ENDS = [(start, offset) for start in (0, 1, 14, 34, 127, 128, 255) for offset in (0, 6, 16, 63, 125, 255)]
+"""Where a checksum begins, and its field from there: the last byte of each lies in a frame that is long enough."""
+REFUSED |= {
+    f"a field that ends at byte {start + offset + 2} of one byte less": (
+        B.BAD_CSUM,
+        [data(start + offset + 1, CSUM | EOP, start, offset)],
+    )
+    for start, offset in CSUM_ENDS
+}
+ACCEPTED |= {
+    f"a field that ends with the frame, {start} + {offset}": [data(start + offset + 2, CSUM | EOP, start, offset)]
+    for start, offset in CSUM_ENDS
+}

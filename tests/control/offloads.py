@@ -105,13 +105,13 @@ async def verdicts(world: World, packets: list[Packet]) -> tuple[list[Outcome], 
     return outcomes(queue.got), [frame.data for frame in sent(world)]
 
 
-async def slots(world: World, config: tuple[int, int]) -> list[list[bytes]]:
+async def slots(world: World, config: tuple[int, int, int]) -> list[list[bytes]]:
     """More packets to be cut than there are header slots, all posted at once, no two alike.
 
-    ``config``: (queues, packets of each). Returns the frames of each queue.
+    ``config``: (queues, packets of each, line rate in bit/s or 0). Returns the frames of each queue.
     """
-    count, packets = config
-    start(world, GBIT)
+    count, packets, rate_bps = config
+    start(world, rate_bps)
     queues = [Queue(world, number, log2=8) for number in range(count)]
     random = Random(count)
     for queue in queues:

@@ -91,8 +91,8 @@ class Rates:
     """Frames come one by one, at random times about as far apart as they last, instead of all at once."""
 
 
-async def schedule(world: World, config: Rates) -> None:
-    """Frames of random lengths at one rate after the other."""
+async def schedule(world: World, config: Rates) -> list[int]:
+    """Frames of random lengths at one rate after the other. Returns when each begins, ps."""
     random = Random(5)
     period = period_ps(world)
     store = ByteStore(world, 1 << 16)
@@ -125,6 +125,7 @@ async def schedule(world: World, config: Rates) -> None:
             judge_backlogged(frames, rate, period)
         judge_distances(frames, rate, period)
     await judge(world, [lane])
+    return [frame.start_ps for frame in sent(world)]
 
 
 def sustainable(length: int, rate_bps: int, period: int, beat_bytes: int) -> bool:
