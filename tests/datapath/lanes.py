@@ -53,11 +53,26 @@ class Lane(RawQueue):
         self.enable()
         self.put("CPL_ARM", 0)
 
-    def send(self, spans: Sequence[Span], data: bytes, flags: DescFlag = REPORT, maps: Sequence[int] = ()) -> None:
-        """Post a packet of these fragments, which hold ``data``; ``maps`` are unmapped when it is known to be done."""
+    def send(
+        self,
+        spans: Sequence[Span],
+        data: bytes,
+        flags: DescFlag = REPORT,
+        maps: Sequence[int] = (),
+        csum: tuple[int, int] | None = None,
+    ) -> None:
+        """Post a packet of these fragments, which is to leave as ``data``.
+
+        ``maps`` are unmapped when it is known to be done. ``csum``: a checksum is to be completed, from the first
+        number on, into the field at the second one from there.
+        """
         last = len(spans) - 1
         for number, (addr, length) in enumerate(spans):
-            self.post(addr, length, flags | EOP if number == last else flags)
+            each = flags | EOP if number == last else flags
+            if csum is not None and number == 0:
+                self.post(addr, length, each | DescFlag.CSUM, csum_start=csum[0], csum_offset=csum[1])
+            else:
+                self.post(addr, length, each)
         self.free -= len(spans)
         assert self.free >= 0, f"queue {self.queue}: more descriptors posted than the ring has"
         self.unreported = 0 if flags & REPORT else self.unreported + len(spans)
