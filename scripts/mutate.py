@@ -51,7 +51,7 @@ MODULES = (
 DATA_W, QUEUES = 64, 4
 COUNT, WANTED = 200, 0.95
 FOLDER = ROOT / "build" / "mutate"
-BASE, LIST, REPORT = (FOLDER / name for name in ("base.il", "list", "report.json"))
+BASE, REPORT = FOLDER / "base.il", FOLDER / "report.json"
 PATIENCE, LEAST_S = 10, 20
 """A stage hangs if it takes this many times what it takes on RTL that is not broken, and so many seconds."""
 
@@ -118,8 +118,9 @@ STAGES = (
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
     Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
     Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70), twin=False),
-    Stage("no completions", completion.unreported, (QUEUES, False), twin=False),
-    Stage("no completions at fetch", completion.unreported, (QUEUES, True), twin=False),
+    Stage("completion slots", completion.slots_come_back, (QUEUES, False, True), twin=False),
+    Stage("no completions", completion.slots_come_back, (QUEUES, False, False), twin=False),
+    Stage("no completions at fetch", completion.slots_come_back, (QUEUES, True, False), twin=False),
     Stage("a full ring", completion.full_ring, 2, twin=False),
     Stage("failed descriptors", errors.descriptor_read, 21, twin=False),
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
@@ -260,7 +261,14 @@ def main() -> int:
 
 
 def draw(seed: int, count: int) -> list[Mutation]:
-    """Make the netlists, without assertions, and draw mutations of them."""
+    """Make the netlists, without assertions, and draw mutations of them, as many of each mode.
+
+    Those that invert a bit only where another one of the same port is 1, or 0, are left out: that bit is often a
+    constant, or says nothing, and most of them change nothing that can be seen.
+    """
+    modes = ("inv", "const0", "const1")
+    selection = " ".join(f"*{name}*" for name in MODULES)
+    lists = {mode: FOLDER / f"list.{mode}" for mode in modes}
     yosys(
         FOLDER,
         "read_verilog -sv -Irtl rtl/ringwire_tx.sv rtl/rw_*.sv",
@@ -272,9 +280,15 @@ def draw(seed: int, count: int) -> list[Mutation]:
         "opt",
         "delete ringwire_tx",
         f"write_rtlil {BASE.relative_to(ROOT)}",
-        f"mutate -list {count} -seed {seed} -o {LIST.relative_to(ROOT)} {' '.join(f'*{name}*' for name in MODULES)}",
+        *(
+            f"mutate -list {-(-count // len(modes))} -seed {len(modes) * seed + number} -mode {mode}"
+            f" -o {path.relative_to(ROOT)} {selection}"
+            for number, (mode, path) in enumerate(lists.items())
+        ),
     )
-    lines = [line for line in LIST.read_text().splitlines() if line.startswith("mutate ")]
+    # in turns, so that the first so many of them have as many of each
+    turns = zip(*(path.read_text().splitlines() for path in lists.values()), strict=True)
+    lines = [line for turn in turns for line in turn if line.startswith("mutate ")]
     return [Mutation(line, re.findall(r"-module (\S+)", line)[0]) for line in lines]
 
 

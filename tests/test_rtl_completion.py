@@ -47,8 +47,9 @@ def test_queues_that_stand_leave_descriptor_storage_to_others(sim: Place) -> Non
 
 @worlds(*FAST, TWIN)
 @pytest.mark.parametrize("at_fetch", [False, True])
-def test_frames_without_a_report_give_their_completion_slots_back(sim: Place, at_fetch: bool) -> None:
-    run(sim, completion.unreported, (4, at_fetch), queues=4)
+@pytest.mark.parametrize("told", [False, True])
+def test_completion_slots_come_back(sim: Place, at_fetch: bool, told: bool) -> None:
+    run(sim, completion.slots_come_back, (4, at_fetch, told), queues=4)
 
 
 @worlds(*FAST, TWIN)

@@ -252,25 +252,26 @@ async def full_ring(world: World, config: int) -> None:
     same(reports, [((i + 1) % 64, Status.OK, 1) for i in range(len(data))], "completions of the queue that was stalled")
 
 
-async def unreported(world: World, config: tuple[int, bool]) -> None:
-    """Frames that ask for no completion give back the slots that were kept for one, several rings of them.
+async def slots_come_back(world: World, config: tuple[int, bool, bool]) -> None:
+    """Completion slots are free again once consumed, or at the end of a frame that asks for no completion.
 
-    ``config``: (queues, whether frames complete once they are in the frame buffer).
+    ``config``: (queues, whether frames complete once they are in the frame buffer, whether all ask for completions).
     """
-    count, fetched = config
+    count, fetched, told = config
     start(world, complete_at_fetch=fetched)
     queues = [Queue(world, number) for number in range(count)]
     data = payloads([60])[0]
     addr = world.memory.map(data)
+    half = queues[0].entries // 2
     for queue in queues:
         queue.enable()
     for lap in range(1, 6):
         for queue in queues:
-            for number in range(queue.entries // 2):
-                queue.post(addr, len(data), EOP | (REPORT if number == queue.entries // 2 - 1 else 0))
+            for number in range(half):
+                queue.post(addr, len(data), EOP | (REPORT if told or number == half - 1 else 0))
             queue.doorbell()
         for queue in queues:
-            await queue.wait(lap, 100_000)
+            await queue.wait(lap * (half if told else 1), 100_000)
             queue.consume()
 
 

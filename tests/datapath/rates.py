@@ -77,6 +77,8 @@ class Load:
     queues: int = 1
     exact: bool = False
     """The line's schedule must be kept to the clock."""
+    middle: bool = False
+    """Leave out the first frames, while whose time descriptors are fetched ahead, and the last, which need no more."""
 
 
 async def measure(world: World, load: Load) -> list[Rate]:
@@ -117,11 +119,13 @@ def post(lane: Lane, store: ByteStore, shape: Shape, number: int) -> None:
 
 def judged(frames: Sequence[Sent], load: Load, period: int) -> Rate:
     """The rate of frames, which keep their schedule if that is asked for."""
+    if load.exact:
+        judge_backlogged(frames, load.rate_bps, period)
+    if load.middle:
+        frames = frames[len(frames) * 4 // 10 : -len(frames) * 3 // 10]
     between = len(frames) - 1
     cycles = (frames[-1].start_ps - frames[0].start_ps) / period / between
     if not load.rate_bps:
         return Rate(cycles, 0)
-    if load.exact:
-        judge_backlogged(frames, load.rate_bps, period)
     wire_ns = sum(wire_bytes(len(frame.data)) for frame in frames[:-1]) * byte_ns(load.rate_bps)
     return Rate(cycles, float(wire_ns * 1000 / period / between))
