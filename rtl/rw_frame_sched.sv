@@ -201,7 +201,7 @@ module rw_frame_sched #(
     // a record that only ends a packet has no length: nothing was charged for it
     assign m_meta = {sel_reg, 1'b0, first, 1'b0, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
                      at_fetch, last};
-    assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, beats[11:0]};
+    assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, bare ? 12'd0 : beats[11:0]};
 
     // gated by the wire's time or by software, the scheduler has nothing to do
     assign idle = !go && cut_idle && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);

@@ -115,6 +115,7 @@ STAGES = (
     Stage("packets cut at once", offloads.open_at_once, (QUEUES, 3, DATA_W // 8), twin=False),
     Stage("frames as they are", mix.mix, mix.Mix(60), twin=False),
     Stage("resets", offloads.closing, (QUEUES, 2), twin=False),
+    Stage("resets before a segment", offloads.closed_unbegun, 3, twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
     Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
     Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70), twin=False),

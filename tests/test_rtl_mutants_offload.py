@@ -297,6 +297,10 @@ MUTANTS = {
         "rw_egress", "s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];", "s_meta_ready && s_patch[P_EN_ID];",
         Check(offloads.slots, (1, 40, 10**9)),
     ),
+    "a packet closed before its header has come waits for it": Broken(
+        "rw_frame_edit", "s_edit[E_BEATS +: 12] == 12'd0 || ctx_ready;", "ctx_ready;",
+        Check(offloads.closed_unbegun, 3, queues=2),
+    ),
     "a header slot is never free again": Broken(
         "rw_egress", "s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];", "1'b0;",
         Check(offloads.slots, (1, 40, 10**9)),

@@ -61,3 +61,9 @@ def test_sums_carry_the_most_and_the_least(sim: Place, width: int) -> None:
 @pytest.mark.parametrize("mss", [64, 536, 1448])
 def test_a_packet_that_is_cut_is_read_once(sim: Place, width: int, mss: int) -> None:
     run(sim, offloads.read_once, (mss, width // 8), data_w=width)
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
+def test_a_reset_closes_a_packet_that_has_not_begun(sim: Place, width: int) -> None:
+    run(sim, offloads.closed_unbegun, 3, queues=2, data_w=width)

@@ -285,6 +285,36 @@ async def closing(world: World, config: tuple[int, int]) -> None:
         same(outcomes(queue.got)[-1], (queue.tail, Status.OK, segments), f"queue {queue.queue} after the resets")
 
 
+async def closed_unbegun(world: World, config: int) -> None:
+    """A queue is reset whose packet has a header slot but no segment yet, as the wire is taken; then all goes on.
+
+    ``config``: times.
+    """
+    queues = [Queue(world, number) for number in range(2)]
+    other, broken = queues
+    addr = world.memory.map(bytes(1514))
+    other.enable()
+    for lap in range(1, config + 1):
+        start(world, 10**8, bound=1)
+        other.post(addr, 1514, EOP | REPORT)
+        other.doorbell()
+        await world.pause(5_000)
+        broken.enable()
+        broken.post_raw(udp(100))
+        broken.post(addr, 1000, EOP | REPORT)
+        broken.doorbell()
+        await world.pause(5_000)
+        same(await broken.reset(LIMIT_NS), [], f"completions of a packet forgotten, lap {lap}")
+        await other.wait(lap, LIMIT_NS)
+        other.consume()
+    broken.enable()
+    broken.post_raw(udp(100))
+    broken.post(addr, 1000, EOP | REPORT)
+    broken.doorbell()
+    await broken.wait(1, LIMIT_NS)
+    same(outcomes(broken.got), [(2, Status.OK, 10)], "completions after the resets")
+
+
 async def interleaved(world: World, config: tuple[int, int]) -> None:
     """Queues with a packet each take turns, segment by segment. ``config``: (queues, segments)."""
     count, segments = config
