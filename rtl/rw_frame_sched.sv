@@ -104,7 +104,8 @@ module rw_frame_sched #(
     localparam BB    = $clog2(BYTES);
     localparam FW    = $clog2(FRAMES);
 
-    logic [31:0]       commit_reg;                      // wire bytes picked and not yet over
+    // wire bytes picked and not yet over: less than 2^18, all that FRAMES frames, the buffer and their headers can be
+    logic [18:0]       commit_reg;
     logic [BUF_LOG2:0] free_reg;                        // beats free in the frame buffer
     logic [FW:0]       frames_reg;                      // frames in flight
     logic [15:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
@@ -172,7 +173,7 @@ module rw_frame_sched #(
     wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
     wire [15:0] charge = {1'b0, padded} + 16'd24;
     wire [14:0] beats  = (stored + BYTES[14:0] - 15'd1) >> BB;
-    wire commit_ok = commit_bound == 32'd0 || commit_reg < commit_bound;
+    wire commit_ok = commit_bound == 32'd0 || {13'd0, commit_reg} < commit_bound;
     wire buf_ok    = {{(14-BUF_LOG2){1'b0}}, free_reg} >= beats;
     wire room      = frames_reg < FRAMES[FW:0] && (bare || (commit_ok && buf_ok));
     assign go      = sel_valid_reg && may[sel_reg] && known && room && m_job_ready;
@@ -217,8 +218,8 @@ module rw_frame_sched #(
         if (sum_pop) index_reg[sel_reg] <= index_next;
         if (wants_slot) starved_reg[sel_reg] <= 1'b1;
         if (free_any)   starved_reg <= '0;
-        commit_reg <= commit_reg + ((go && !bare) ? {16'd0, charge} : 32'd0)
-                                 - (wire_release ? {16'd0, wire_bytes} : 32'd0);
+        commit_reg <= commit_reg + ((go && !bare) ? {3'd0, charge} : 19'd0)
+                                 - (wire_release ? {3'd0, wire_bytes} : 19'd0);
         free_reg   <= free_reg - ((go && !bare) ? beats[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}})
                                + (buf_release  ? buf_beats               : {(BUF_LOG2+1){1'b0}})
                                + (kill_release ? killed[BUF_LOG2:0]      : {(BUF_LOG2+1){1'b0}});
@@ -251,6 +252,6 @@ module rw_frame_sched #(
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(frame_buffer_is_never_overbooked, free_reg <= {1'b1, {BUF_LOG2{1'b0}}})
         `RW_CHECK(frames_in_flight_stay_bounded, frames_reg <= FRAMES[FW:0])
-        `RW_CHECK(commitment_never_goes_negative, !commit_reg[31])
+        `RW_CHECK(commitment_never_goes_negative, !commit_reg[18])
     end
 endmodule

@@ -13,7 +13,7 @@ module rw_segmenter #(
     input  logic              clk,
     input  logic              rst,
     input  logic [QUEUES-1:0] q_resetting,
-    // the oldest packet of a queue
+    // the oldest packet of a queue that may send: one in reset may not, but for a packet that has begun
     input  logic              s_valid,
     input  logic [QW-1:0]     s_queue,
     input  logic              s_cut,                    // to be cut, and not condemned
@@ -87,7 +87,7 @@ module rw_segmenter #(
     assign q_open       = open_reg;
     assign q_close      = close_reg;
 
-    assign open_valid = s_valid && s_cut && !opened && free_any && !q_resetting[s_queue];
+    assign open_valid = s_valid && s_cut && !opened && free_any;
     assign idle       = !open_valid;
 
     wire [18:0] payload = s_len - {4'd0, hdr};
