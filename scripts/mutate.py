@@ -92,7 +92,7 @@ SHARP = (
     "ipid-tcp4-0104",
 )
 RULES = [
-    *([raw, data(10), LAST] for raw in (*ASKS_WELL, *ASKS_BADLY)),
+    *([raw, data(10), data(1000), LAST] for raw in (*ASKS_WELL, *ASKS_BADLY)),
     *(descriptors for _, descriptors in REFUSED.values()),
     *(descriptors for name, descriptors in ACCEPTED.items() if name != "largest cut packet"),
 ]
@@ -122,7 +122,7 @@ STAGES = (
     Stage("completion slots", completion.slots_come_back, (QUEUES, False, True), twin=False),
     Stage("no completions", completion.slots_come_back, (QUEUES, False, False), twin=False),
     Stage("no completions at fetch", completion.slots_come_back, (QUEUES, True, False), twin=False),
-    Stage("a full ring", completion.full_ring, 2, twin=False),
+    *(Stage(f"full ring {queue}", completion.full_ring, (2, queue), twin=False) for queue in range(QUEUES)),
     Stage("failed descriptors", errors.descriptor_read, 21, twin=False),
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
     Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),

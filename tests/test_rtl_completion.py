@@ -37,7 +37,7 @@ def test_completion_at_fetch_does_not_wait_for_the_wire(sim: Place) -> None:
 
 @worlds(*FAST, TWIN)
 def test_a_queue_whose_completions_are_not_consumed_stops_before_its_ring_overflows(sim: Place) -> None:
-    run(sim, each, (completion.full_ring, [0, 12]), queues=4)
+    run(sim, each, (completion.full_ring, [(0, 0), (12, 0), (3, 1), (0, 2), (1, 3)]), queues=4)
 
 
 @worlds(*FAST, TWIN)

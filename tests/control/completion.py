@@ -193,13 +193,14 @@ async def at_fetch(world: World, config: None) -> None:
     same(queue.take(), [], "more completions")
 
 
-async def full_ring(world: World, config: int) -> None:
+async def full_ring(world: World, config: tuple[int, int]) -> None:
     """A queue whose completions nobody consumes stops before its ring overflows, alone, and goes on afterwards.
 
-    ``config``: how many refused doorbells are reported into the full ring.
+    ``config``: how many refused doorbells are reported into the full ring; the queue.
     """
+    events_wanted, number = config
     start(world, 10 * GIGABIT)
-    stalled, other = Queue(world, 0), Queue(world, 1)
+    stalled, other = Queue(world, number), Queue(world, number ^ 1)
     stalled.enable()
     other.enable()
     data = payloads(range(60, 260))
@@ -211,9 +212,9 @@ async def full_ring(world: World, config: int) -> None:
             posted += 1
         stalled.doorbell()
         await world.pause(10_000)
-    went = len(sent(world, 0))
+    went = len(sent(world, number))
     between(went, stalled.entries - 8, stalled.entries, "frames of the queue that is not consumed")
-    for _ in range(config):
+    for _ in range(events_wanted):
         stalled.put("TAIL", stalled.entries)
         await world.pause(2_000)
     take_faults(world)
@@ -223,8 +224,8 @@ async def full_ring(world: World, config: int) -> None:
     stalled.take()
     same(len(stalled.got), written, "completions in memory")
     events = [(stalled.tail, Status.BAD_DOORBELL, 0)] * (written - went)
-    if config:
-        between(len(events), 1, config, "refused doorbells that were reported")
+    if events_wanted:
+        between(len(events), 1, events_wanted, "refused doorbells that were reported")
     first = [((i + 1) % 64, Status.OK, 1) for i in range(went)]
     same(outcomes(stalled.got), first + events, "completions of the queue that is not consumed")
 
@@ -234,7 +235,7 @@ async def full_ring(world: World, config: int) -> None:
     await other.wait(50)
     await world.pause(20_000)
     same(stalled.image(), full, "completion ring while nothing is consumed")
-    same(len(sent(world, 0)), went, "frames of the queue that is not consumed")
+    same(len(sent(world, number)), went, "frames of the queue that is not consumed")
 
     # as soon as some are consumed, as many more come
     reports: list[Outcome] = []
@@ -248,7 +249,7 @@ async def full_ring(world: World, config: int) -> None:
         stalled.take()
         reports = [entry for entry in outcomes(stalled.got) if entry[1] is Status.OK]
         assert world.timeline.now_ns < 3_000_000, f"only {len(reports)} of {len(data)} packets reported"
-    same([frame.data for frame in sent(world, 0)], data, "frames of the queue that was stalled")
+    same([frame.data for frame in sent(world, number)], data, "frames of the queue that was stalled")
     same(reports, [((i + 1) % 64, Status.OK, 1) for i in range(len(data))], "completions of the queue that was stalled")
 
 
