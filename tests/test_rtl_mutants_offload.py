@@ -275,15 +275,15 @@ MUTANTS = {
     # reads that fail, resets, slots, turns
     "segments behind one that failed are sent": Broken(
         "rw_frame_seq", "dead_reg[queue] <= !last && (dead || failed);", "dead_reg[queue] <= 1'b0;",
-        Check(offloads.unreadable, [(0, 1, 3)]),
+        Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
     "the beats of segments that are not sent stay": Broken(
         "rw_frame_seq", "meta_out[F_DROP] = waits && dead && !news_err;", "meta_out[F_DROP] = 1'b0;",
-        Check(offloads.unreadable, [(0, 1, 3)]),
+        Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
     "a segment that failed counts": Broken(
         "rw_done", "{1'b0, sent_reg[queue]} + {19'd0, good};", "{1'b0, sent_reg[queue]} + 20'd1;",
-        Check(offloads.unreadable, [(0, 1, 3)]),
+        Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
     "a packet that is being cut survives a reset": Broken(
         "rw_segmenter", "|| (open_reg[k] && q_resetting[k])) close_reg", ") close_reg",

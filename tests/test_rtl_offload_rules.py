@@ -67,3 +67,12 @@ def test_a_packet_that_is_cut_is_read_once(sim: Place, width: int, mss: int) -> 
 @WIDTHS
 def test_a_reset_closes_a_packet_that_has_not_begun(sim: Place, width: int) -> None:
     run(sim, offloads.closed_unbegun, 3, queues=2, data_w=width)
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
+@pytest.mark.parametrize("mss", [97, 100])
+def test_what_follows_a_segment_that_could_not_be_read_does_not_leave(sim: Place, width: int, mss: int) -> None:
+    config = (mss, [(0, 1, 3), (), (1, 2), (4, 5)])
+    got, want = (run(where, offloads.unreadable, config, queues=4, data_w=width) for where in (sim, place(TWIN)))
+    same(got, want, "frames of queue, RTL against the twin: ")

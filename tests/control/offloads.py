@@ -217,35 +217,39 @@ async def one_completion_a_packet(world: World, config: tuple[int, int]) -> None
         same(outcomes(queue.got), want, f"completions of queue {queue.queue}")
 
 
-async def unreadable(world: World, config: list[tuple[int, ...]]) -> list[list[bytes]]:
+async def unreadable(world: World, config: tuple[int, list[tuple[int, ...]]]) -> list[list[bytes]]:
     """A read fails in segment k of a packet: k have left, and the packets behind leave whole.
 
-    ``config``: of each queue, each k. Returns the frames of each queue.
+    ``config``: (MSS; of each queue, each k). Returns the frames of each queue.
     """
+    mss, ks = config
     start(world, 10 * GBIT)
-    queues = [Queue(world, number, log2=8) for number in range(len(config))]
-    mss, segments, header, whole_ones = 100, 6, L4 + 32, 3
+    queues = [Queue(world, number, log2=8) for number in range(len(ks))]
+    segments, header, whole_ones = 6, L4 + 32, 3
     request = pack_offload(SegType.TCP4, mss, header, L3, L4)
-    for queue, failing in zip(queues, config, strict=True):
+    for queue, failing in zip(queues, ks, strict=True):
         queue.enable()
         for k in (*failing, *[segments] * whole_ones):
             queue.post_raw(request)
             whole = header + k * mss
             queue.post(world.memory.map(payloads([whole])[0]), whole, EOP | REPORT if k == segments else 0)
             if k < segments:
-                rest = (segments - k) * mss
-                hole = world.memory.map(bytes(rest), 0)
+                hole = world.memory.map(bytes(mss), 0)
                 world.memory.forbid(hole)
-                queue.post(hole, rest, EOP | REPORT)
+                queue.post(hole, mss, EOP | REPORT if k == segments - 1 else 0)
+            if k < segments - 1:
+                # these can be read, and must not leave
+                rest = (segments - 1 - k) * mss
+                queue.post(world.memory.map(bytes(rest)), rest, EOP | REPORT)
     for queue in queues:
         queue.doorbell()
-    for queue, failing in zip(queues, config, strict=True):
+    for queue, failing in zip(queues, ks, strict=True):
         want = [(Status.READ, k) for k in failing] + [(Status.OK, segments)] * whole_ones
         await queue.wait(len(want), LIMIT_NS)
         same([(entry.status, entry.segments) for entry in queue.got], want, f"completions of queue {queue.queue}")
     take_faults(world)
     frames = [[frame.data for frame in sent(world, queue.queue)] for queue in queues]
-    want_frames = [sum(failing) + whole_ones * segments for failing in config]
+    want_frames = [sum(failing) + whole_ones * segments for failing in ks]
     same([len(own) for own in frames], want_frames, "frames of queue ")
     return frames
 
