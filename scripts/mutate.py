@@ -125,6 +125,7 @@ STAGES = (
     *(Stage(f"full ring {queue}", completion.full_ring, (2, queue), twin=False) for queue in range(QUEUES)),
     Stage("failed descriptors", errors.descriptor_read, 21, twin=False),
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
+    Stage("room of failed reads", errors.read_errors_give_room_back, (300, 3000, 0), twin=False),
     Stage("frame buffer", pacing.committed, 0, twin=False),
     Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
