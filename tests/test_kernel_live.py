@@ -47,6 +47,16 @@ OLDEST = (6, 12)
 
 
 @pytest.fixture(scope="module")
+def tunnels(lab: KernelLab) -> bool:
+    """Whether the kernel can be asked about tunnels: UDP's need Linux 6.17, the others BPF."""
+    frame = Frame(payload=bytes(300))
+    try:
+        return all(len(lab.ask(Request(frame, 100, shell=shell))) == 3 for shell in shells(4))
+    except LabError:
+        return False
+
+
+@pytest.fixture(scope="module")
 def lab() -> Iterator[KernelLab]:
     release = platform.release()
     found = re.match(r"(\d+)\.(\d+)", release)
@@ -63,20 +73,23 @@ def lab() -> Iterator[KernelLab]:
         pytest.skip(str(error))
 
 
-def test_random_packets_leave_as_the_kernel_sends_them(lab: KernelLab) -> None:
+def test_random_packets_leave_as_the_kernel_sends_them(lab: KernelLab, tunnels: bool) -> None:
     seed = int(os.environ.get("SEED") or date.today().toordinal())
     print(f"SEED={seed}")
     random = Random(seed)
     cut = wrapped = 0
     for number in range(PACKETS):
-        request = random_request(random)
+        request = random_request(random, tunnels)
         want, have = lab.ask(request), model(request)
         problem = difference(want, have)
         mode = "partial" if request.partial else "full"
         assert not problem, f"SEED={seed}, packet {number} ({mode}): {problem}\n{request.vnet}\n{params(request)}"
         cut += len(want) > 1
         wrapped += len(want) > 1 and request.shell is not None
-    assert cut > PACKETS // 3 and wrapped > PACKETS // 10, "hardly a packet was cut: the kernel refuses what it should"
+    refuses = "hardly a packet was cut: the kernel refuses what it should take"
+    assert cut > PACKETS // 3 and wrapped > (PACKETS // 10 if tunnels else -1), refuses
+    if not tunnels:
+        pytest.skip("all agree; but this kernel could not be asked about tunnels")
 
 
 @worlds("verilator")
@@ -156,7 +169,7 @@ def difference(want: list[Outcome], have: list[Outcome]) -> str:
     return ""
 
 
-def random_request(random: Random) -> Request:
+def random_request(random: Random, tunnels: bool = False) -> Request:
     """A packet that a host may send, of any shape; some have options that make Linux refuse a short one."""
     version, protocol = random.choice((4, 6)), random.choice((TCP, UDP))
     ufo = version == 4 and protocol == UDP and random.random() < 0.4
@@ -195,7 +208,7 @@ def random_request(random: Random) -> Request:
         frame.payload = frame.payload[: 65_000 - len(frame.ip_options)]
     if length > 1 and random.random() < 0.1:
         frame = balanced(frame)
-    shell = None if ufo or is_big or random.random() < 0.7 else random_shell(random, frame)
+    shell = None if not tunnels or ufo or is_big or random.random() < 0.7 else random_shell(random, frame)
     size = random_size(random, len(frame.payload), ufo=ufo, datagrams=protocol == UDP and not ufo)
     # Whoever wraps a packet that need not be cut asks for no segmentation; a virtio_net_hdr has no words for it.
     if shell is not None and size >= len(frame.payload):

@@ -125,9 +125,14 @@ def complete_checksum(skb: Skb) -> None:
     if skb.csum_flags == _CSUM_NONE:
         return
     if skb.data:
-        make = with_crc32c if skb.csum_flags & CsumFlag.NEEDS_CRC32C else completed
-        skb.data = make(skb.data, skb.len, skb.csum_start, skb.csum_offset)
+        skb.data = with_checksum(skb)
     skb.csum_flags = _CSUM_NONE
+
+
+def with_checksum(skb: Skb) -> tuple[bytes | memoryview, ...]:
+    """The fragments of a packet with the checksum that it asks for; it stays as it is. As :func:`complete_checksum`."""
+    make = _with_crc32c if skb.csum_flags & CsumFlag.NEEDS_CRC32C else completed
+    return make(skb.data, skb.len, skb.csum_start, skb.csum_offset)
 
 
 def completed(
@@ -150,7 +155,7 @@ def completed(
     return (b"".join((first[:field], check.to_bytes(2, "big"), first[field + 2 :])), *data[1:])
 
 
-def with_crc32c(
+def _with_crc32c(
     data: tuple[bytes | memoryview, ...], length: int, start: int, offset: int
 ) -> tuple[bytes | memoryview, ...]:
     """The frame in one piece; its field, which holds zero, gets the CRC32c from ``start`` on (RFC 9260, appendix A)."""

@@ -245,7 +245,7 @@ def frames_of(skb: Skb) -> list[Pieces]:
     if not skb.gso_size and not skb.csum_flags and skb.vlan_tci is None:
         return [skb.data]
     if not skb.gso_size and skb.vlan_tci is None:
-        return [gso.completed(skb.data, skb.len, skb.csum_start, skb.csum_offset)]
+        return [gso.with_checksum(skb)]
     made = replace(skb, destructor=None)
     if made.vlan_tci is not None:
         push_vlan(made)
