@@ -145,7 +145,8 @@ module rw_gather #(
     logic sum_idle;
     rw_frame_sum #(.DATA_W(DATA_W)) sum (
         .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_wanted(b_shape_reg[27]), .s_data(b_data_reg),
-        .s_from_fill(from_fill), .s_from_rest(from_rest), .s_over(b_over_reg), .s_number(number), .s_from(b_shape_reg[18 +: 9]), .s_last(b_last_reg), .s_err(bad_now),
+        .s_from_fill(from_fill), .s_from_rest(from_rest), .s_over(b_over_reg), .s_number(number),
+        .s_from(b_shape_reg[18 +: 9]), .s_last(b_last_reg), .s_err(bad_now),
         .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum), .idle(sum_idle)
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;

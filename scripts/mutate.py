@@ -26,10 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import engine
-from ringwire.cli import end_cleanly_on_sigterm
 from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.descriptors import SegType
-from scripts.sim import ROOT, fail, number
+from scripts.sim import ROOT, fail, number, run_script
 from tests.control import completion, errors, fairness, offload_mix, offloads
 from tests.control.bench import same
 from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
@@ -359,8 +358,4 @@ def report(mutations: Sequence[Mutation], known: dict[str, dict[str, Any]], cons
 
 
 if __name__ == "__main__":
-    end_cleanly_on_sigterm()
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        fail("interrupted")
+    run_script(main)

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -115,6 +115,15 @@ def check_expression(text: str) -> None:
         compile(" ".join(word if word in ("and", "or", "not", "(", ")") else "x" for word in words) or "x", "T", "eval")
     except SyntaxError:
         fail(f"T={text}: not an expression; allowed: parts of names with and, or, not and parentheses")
+
+
+def run_script(main: Callable[[], int]) -> NoReturn:
+    """End with what ``main`` returns; one line if it is interrupted."""
+    end_cleanly_on_sigterm()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        fail("interrupted")
 
 
 def fail(text: str) -> NoReturn:

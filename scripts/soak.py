@@ -5,7 +5,6 @@ The settings come from the environment, as make exports them: MINUTES, SEED (the
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,10 +13,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ringwire.cli import end_cleanly_on_sigterm
 from ringwire.cosim.run import SimulationFailed
 from ringwire.replay import ReplayConfig, replay
-from scripts.sim import CAPTURE, fail, number
+from scripts.sim import CAPTURE, number, run_script
 from tests.captures import REAL_MIX_WIRE, flows, wire_frames
 from tests.control import offload_mix
 from tests.control.bench import same
@@ -106,8 +104,4 @@ def random_replay(sim: str, seed: int, random: Random) -> str:
 
 
 if __name__ == "__main__":
-    end_cleanly_on_sigterm()
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        fail("interrupted")
+    run_script(main)
