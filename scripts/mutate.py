@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -195,9 +196,11 @@ class Bench:
             header = source[begin : source.index("\n);\n", begin)]
             module.write_text(f"{header}\n);\n    \\{name} netlist (.*);\nendmodule\n")
 
-    def verdict(self, standards: Sequence[Standard]) -> tuple[str, str]:
-        """(the stage that tells, what it says); empty if none does."""
+    def verdict(self, standards: Sequence[Standard], stop: Event) -> tuple[str, str]:
+        """(the stage that tells, what it says); empty if none does, or once ``stop`` is set."""
         for stage, standard in zip(STAGES, standards, strict=True):
+            if stop.is_set():
+                break
             try:
                 same(stage.on(self.rtl, standard.limit_s), standard.result, "broken against whole: ")
             except (SimulationFailed, AssertionError) as error:
@@ -220,6 +223,7 @@ def main() -> int:
     known = load(digest)
     benches: SimpleQueue[Bench] = SimpleQueue()
     workers = os.cpu_count() or 1
+    stop = Event()
     for each in range(workers):
         benches.put(Bench(each))
 
@@ -233,7 +237,7 @@ def main() -> int:
             if bench.netlist == plain:
                 return None
             begin_s = time.monotonic()
-            stage, why = bench.verdict(standards)
+            stage, why = bench.verdict(standards, stop)
             spent_s = round(time.monotonic() - begin_s, 1)
         finally:
             benches.put(bench)
@@ -255,6 +259,7 @@ def main() -> int:
                 if len(mutations) == count:
                     break
         finally:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
     if len(mutations) < count:
         fail(f"COUNT={count}: only {len(mutations)} of {len(drawn)} mutations change anything; try another SEED")
