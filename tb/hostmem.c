@@ -8,7 +8,7 @@
 #define NEXT(index, array) (((index) + 1) % COUNT(array))
 
 enum { SLVERR = 2, POISON = 0xDB, PS_PER_NS = 1000, MAX_SKIP = 1 << 30 };
-enum { STREAM_READ, STREAM_WRITE = 2 };  // of randomness: the ids of reads, then writes
+enum { STREAM_READ, STREAM_WRITE = 2, STREAM_STALL };  // of randomness: the ids of reads, then writes
 
 typedef struct {
     uint64_t addr, arrive_ps, due_ps;
@@ -55,6 +55,8 @@ static struct {
     fifo arriving;    // on their way to memory, in order
     fifo waiting[2];  // by id: to be answered, in order
     uint64_t last_due_ps[2], issued[2];
+    uint64_t stalls;       // drawn so far
+    uint32_t stall_edges;  // that bring no beat though one is due
     int turn;  // the id that gives way when both have a beat
     write_burst writes[HM_MAX_WRITES];
     uint32_t write_head, data_head, response_head;  // free-running: requests, those with all data, those answered
@@ -166,14 +168,26 @@ static int empty(const fifo *queue) { return queue->head == queue->tail; }
 static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-// The delay of a stream's n-th transaction beyond the base latency: splitmix64 of what names it.
-static uint64_t jitter_ps(uint64_t stream, uint64_t n) {
-    if (!control->jitter_ps) return 0;
+// 64 random bits for a stream's n-th draw: splitmix64 of what names it.
+static uint64_t draw(uint64_t stream, uint64_t n) {
     uint64_t x = control->seed * 0xD1342543DE82EF95u + (stream << 56) + (n + 1) * 0x9E3779B97F4A7C15u;
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    x ^= x >> 31;
-    return (uint64_t)(((unsigned __int128)x * (control->jitter_ps + 1)) >> 64);
+    return x ^ x >> 31;
+}
+
+// The delay of a stream's n-th transaction beyond the base latency.
+static uint64_t jitter_ps(uint64_t stream, uint64_t n) {
+    if (!control->jitter_ps) return 0;
+    return (uint64_t)(((unsigned __int128)draw(stream, n) * (control->jitter_ps + 1)) >> 64);
+}
+
+// The edges that the next read beat is held back: one more with each draw that is below the chance.
+static uint32_t stall_edges(void) {
+    uint32_t edges = 0;
+    if (!control->read_stall) return 0;
+    while (draw(STREAM_STALL, state.stalls++) >> 32 < control->read_stall) edges++;
+    return edges;
 }
 
 static void lose(uint64_t *records) {
@@ -277,6 +291,7 @@ unsigned hm_read_beat(uint32_t *data) {
     uint32_t beat = r->sent++;
     memcpy(data, r->data + beat * state.beat_bytes, state.beat_bytes);
     control->read_beats++;
+    state.stall_edges = stall_edges();
     state.turn = id;
     int last = r->sent == r->beats;
     if (last) {
@@ -346,7 +361,11 @@ unsigned hm_memory(uint64_t now_ps) {
     }
     uint32_t in_flight = HM_MAX_READS - state.free_count;
     uint32_t writes = state.write_head - state.response_head;
-    unsigned flags = read_due(0, now_ps) || read_due(1, now_ps) ? HM_READ_DUE : 0;
+    unsigned flags = 0;
+    if (read_due(0, now_ps) || read_due(1, now_ps)) {
+        if (state.stall_edges) state.stall_edges--;
+        else flags |= HM_READ_DUE;
+    }
     if (response_due_ps() <= now_ps) flags |= HM_RESPONSE_DUE;
     if (in_flight || writes) flags |= HM_BUSY;
     if (in_flight < control->max_reads) flags |= HM_READ_ROOM;

@@ -23,6 +23,7 @@ extern "C" {
     X(reset_edges)   /* clock edges under reset before time 0 */                                                       \
     X(latency_ps)    /* of a read, request to first beat; of a write, last beat to response */                         \
     X(jitter_ps)     /* the most that a transaction is answered later than that */                                     \
+    X(read_stall)    /* chance that an edge brings no beat though one is due, in units of 2^-32 */                     \
     X(max_reads)     /* read bursts in flight, at most HM_MAX_READS */                                                 \
     X(seed)                                                                                                            \
     X(dma_base)      /* device address of the arena's first byte */                                                    \

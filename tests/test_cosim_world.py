@@ -108,7 +108,9 @@ async def many_things(world: FastWorld, seed: int) -> dict[str, Any]:
 @pytest.mark.parametrize("period_ps", [PERIOD_PS, SLOW_PS, 6400])
 def test_runs_are_the_same_on_both_simulators_and_with_the_clock_stopping_or_not(period_ps: int) -> None:
     runs = {
-        (sim, jumps): on_puppet(sim, many_things, 5, jumps=jumps, period_ps=period_ps, jitter_ns=700, seed=9)
+        (sim, jumps): on_puppet(
+            sim, many_things, 5, jumps=jumps, period_ps=period_ps, jitter_ns=700, read_stalls=0.2, seed=9
+        )
         for sim in SIMULATORS
         for jumps in (True, False)
     }
@@ -266,6 +268,23 @@ def test_jitter_is_drawn_from_the_seed_and_bounded() -> None:
     delays = [a - b for a, b in zip(one, still, strict=True)]
     assert one == again != other
     assert min(delays) >= 0 and max(delays) <= 100 and len(set(delays)) > 15
+
+
+async def read_span(world: FastWorld, _config: Any) -> int:
+    """Edges from the first to the last of 256 beats that are asked for at once."""
+    Puppet(world).read(0, beats=64, bursts=4)
+    edges = []
+    while world.count("read_beats") < 256:
+        await world.advance(world.timeline.now_ns + 1)
+        if world.count("read_beats"):
+            edges.append(world.now_ps() // PERIOD_PS)
+    return edges[-1] - edges[0]
+
+
+def test_stalls_hold_beats_back_by_their_chance() -> None:
+    spans = [on_puppet("verilator", read_span, read_stalls=share, latency_ns=2_000) for share in (0.0, 0.3, 0.75)]
+    assert spans[0] == 255
+    assert 0.9 < spans[1] / (255 / 0.7) < 1.1 and 0.9 < spans[2] / (255 / 0.25) < 1.1
 
 
 async def read_while_written(world: FastWorld, write_at_ns: int) -> int:
@@ -537,6 +556,8 @@ def test_a_frame_wakes_a_host_that_asked_for_it(sim: str) -> None:
         ("period_ps", 1),
         ("latency_ns", -1),
         ("jitter_ns", -1),
+        ("read_stalls", -0.1),
+        ("read_stalls", 1.0),
         ("max_reads", 0),
         ("max_reads", 1025),
         ("memory_bytes", 100),

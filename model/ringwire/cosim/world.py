@@ -47,6 +47,8 @@ class WorldSettings:
     """Of host memory: a read's request to its first beat, a write's last beat to its response."""
     jitter_ns: int = 0
     """The most that a transaction is answered later than that."""
+    read_stalls: float = 0.0
+    """Chance that an edge brings no read beat though one is due, 0 to 0.9."""
     max_reads: int = 512
     """Read bursts in flight."""
     seed: int = 1
@@ -66,6 +68,7 @@ class WorldSettings:
             ("period_ps", 2, 10**9),
             ("latency_ns", 0, 10**9),
             ("jitter_ns", 0, 10**9),
+            ("read_stalls", 0.0, 0.9),
             ("max_reads", 1, MAX_READS),
             ("seed", 0, 2**64 - 1),
             ("memory_bytes", LINE, 2**40),
@@ -91,6 +94,7 @@ def control_words(settings: WorldSettings) -> dict[str, int]:
         "reset_edges": settings.reset_edges,
         "latency_ps": settings.latency_ns * PS_PER_NS,
         "jitter_ps": settings.jitter_ns * PS_PER_NS,
+        "read_stall": int(settings.read_stalls * 2**32),
         "max_reads": settings.max_reads,
         "seed": settings.seed,
         "dma_base": settings.dma_base,
