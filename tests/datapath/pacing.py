@@ -14,6 +14,7 @@ from random import Random
 
 from ringwire.cosim.world import SimulatedWorld
 from ringwire.host.world import PS_PER_NS, World
+from ringwire.nic.pacer import MIN_FRAME
 from ringwire.nic.registers import GLOBAL_OFFSETS, Stat, stat_register
 from tests.control.bench import Sent, between, period_ps, same, sent
 from tests.datapath.lanes import ByteStore, Lane, judge
@@ -21,7 +22,8 @@ from tests.raw_queue import read, start
 
 BYTE_TIME_UNIT = Fraction(1, 1 << 40)
 STAMP_UNIT = Fraction(1, 1 << 16)
-OVERHEAD = 8 + 4 + 12
+FCS = 4
+OVERHEAD = 8 + FCS + 12
 """Bytes of the wire that a frame takes beyond its own: preamble, FCS, inter-frame gap."""
 
 
@@ -43,6 +45,20 @@ def edge_from(time_ns: Fraction, period: int) -> int:
 
 def wire_bytes(frame: Sent) -> int:
     return len(frame.data) + OVERHEAD
+
+
+def fastest(lengths: Sequence[int], rate_bps: int, period: int, beat_bytes: int) -> int:
+    """Clock cycles from the first of these frames to the end of the last at best: at the line's rate, or at the bus's.
+
+    A frame whose beats take longer than its bytes do on the wire keeps the next one from starting when it is due.
+    """
+    edge, due = 0, Fraction(0)
+    for length in lengths:
+        if edge - due >= 1:  # the wire was idle
+            due = Fraction(edge)
+        due += (max(length, MIN_FRAME) + OVERHEAD) * byte_ns(rate_bps) * PS_PER_NS / period
+        edge = max(edge + -(-max(length, MIN_FRAME) // beat_bytes), -(-due.numerator // due.denominator))
+    return edge
 
 
 def judge_backlogged(frames: Sequence[Sent], rate_bps: int, period: int) -> None:

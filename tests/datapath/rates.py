@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from random import Random
 
 from ringwire.cosim.world import SimulatedWorld
 from ringwire.gso import completed
-from ringwire.host.world import World
+from ringwire.host.world import PS_PER_NS, World
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES
-from ringwire.nic.pacer import MIN_FRAME, wire_bytes
+from ringwire.nic.pacer import MIN_FRAME
 from tests.control.bench import Sent, period_ps, sent
 from tests.datapath.lanes import NONE, ByteStore, Lane, Span, judge
-from tests.datapath.pacing import byte_ns, judge_backlogged
+from tests.datapath.pacing import fastest, judge_backlogged
 from tests.raw_queue import REPORT, start
 
 LOG2 = 11
@@ -25,7 +26,7 @@ CSUM = (14, 6)
 
 @dataclass(frozen=True)
 class Shape:
-    """Frames that are all alike, posted before the doorbell."""
+    """Frames that are all alike, or of random lengths, posted before the doorbell."""
 
     length: int = 60
     offset: int = 0
@@ -36,6 +37,8 @@ class Shape:
     every: int = 32
     """Every so many ask for a completion."""
     frames: int = 500
+    shortest: int = 0
+    """Lengths are drawn from this one to ``length``; 0: all have that."""
 
     @property
     def descriptors(self) -> int:
@@ -44,27 +47,35 @@ class Shape:
 
     def spans(self, number: int) -> list[Span]:
         """Where the fragments of a frame lie in the store."""
+        length = Random(number).randint(self.shortest, self.length) if self.shortest else self.length
         if not self.header:
             stride = -(-(self.offset + self.length) // 64) * 64
-            return [(number * stride % (STORE // 2) + self.offset, self.length)]
+            return [(number * stride % (STORE // 2) + self.offset, length)]
         page = number % (STORE // PAGE // 8) * 4 * PAGE
-        return [(page + self.offset, self.header), (page + PAGE + self.offset, self.length - self.header)]
+        return [(page + self.offset, self.header), (page + PAGE + self.offset, length - self.header)]
 
-    def cycles(self, beat: int) -> Fraction:
+    def cycles(self, beat: int, number: int = 0) -> Fraction:
         """The least that a frame takes, with beats of so many bytes: what is read, its descriptors with it."""
-        read = sum((at + length - 1) // beat - at // beat + 1 for at, length in self.spans(0))
-        out = -(-max(self.length, MIN_FRAME) // beat)
+        spans = self.spans(number)
+        read = sum((at + length - 1) // beat - at // beat + 1 for at, length in spans)
+        out = -(-max(sum(length for _, length in spans), MIN_FRAME) // beat)
         return max(read + Fraction(self.descriptors * DESCRIPTOR_BYTES, beat), Fraction(out))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What was measured of a shape."""
+    """What was measured of a shape: cycles from one first beat to the next, on average."""
 
     cycles: float
-    """From one first beat to the next, on average."""
+    bus_cycles: float
+    """What the read channel takes at least."""
     wire_cycles: float
-    """What the line's rate allows, the same way; 0 with the pacer open."""
+    """What the line allows, by its rate and by the beats that bring it frames; 0 with the pacer open."""
+
+    @property
+    def share(self) -> float:
+        """Of the rate that bus and line allow."""
+        return min(1.0, max(self.bus_cycles, self.wire_cycles) / self.cycles)
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,9 @@ async def measure(world: World, load: Load) -> list[Rate]:
             await lane.drain()
         frames = sent(world)[begin:]
         begin += len(frames)
-        rates.append(judged(frames, load, period_ps(world)))
+        if load.exact:
+            judge_backlogged(frames, load.rate_bps, period_ps(world))
+        rates.append(rate(frames, shape, load, world))
     await judge(world, lanes)
     return rates
 
@@ -117,15 +130,50 @@ def post(lane: Lane, store: ByteStore, shape: Shape, number: int) -> None:
         lane.send(spans, data, flags)
 
 
-def judged(frames: Sequence[Sent], load: Load, period: int) -> Rate:
-    """The rate of frames, which keep their schedule if that is asked for."""
-    if load.exact:
-        judge_backlogged(frames, load.rate_bps, period)
+@dataclass(frozen=True)
+class Refill:
+    """Frames that are posted as completions make room for them, by software that takes no time."""
+
+    log2: int
+    """Of the ring's descriptors."""
+    frames: int = 6_000
+    every: int = 1
+    length: int = 60
+
+
+async def refilled(world: World, refill: Refill) -> tuple[int, float]:
+    """Cycles from a lone frame's doorbell to its interrupt, and cycles a frame while the ring is kept full."""
+    assert isinstance(world, SimulatedWorld)
+    store = ByteStore(world, STORE)
+    lane = Lane(world, log2=refill.log2)
+    start(world)
+    lane.go()
+    shape = Shape(refill.length, every=refill.every, frames=refill.frames)
+    await world.pause(1_000)
+    begin_ps = world.now_ps()
+    post(lane, store, Shape(refill.length, every=1), 0)
+    await lane.drain()
+    trip = (lane.interrupts[-1] * PS_PER_NS - begin_ps) // period_ps(world)
+    for number in range(refill.frames):
+        await lane.room(1)
+        post(lane, store, shape, number)
+    await lane.drain()
+    await judge(world, [lane])
+    starts = [frame.start_ps for frame in sent(world)]
+    starts = starts[len(starts) // 4 : -len(starts) // 4]
+    return trip, (starts[-1] - starts[0]) / period_ps(world) / (len(starts) - 1)
+
+
+def rate(frames: Sequence[Sent], shape: Shape, load: Load, world: SimulatedWorld) -> Rate:
+    """The rate of these frames."""
+    first, last = 0, len(frames) - 1
     if load.middle:
-        frames = frames[len(frames) * 4 // 10 : -len(frames) * 3 // 10]
-    between = len(frames) - 1
-    cycles = (frames[-1].start_ps - frames[0].start_ps) / period / between
-    if not load.rate_bps:
-        return Rate(cycles, 0)
-    wire_ns = sum(wire_bytes(len(frame.data)) for frame in frames[:-1]) * byte_ns(load.rate_bps)
-    return Rate(cycles, float(wire_ns * 1000 / period / between))
+        first, last = len(frames) * 4 // 10, len(frames) * 7 // 10
+    between, period = last - first, period_ps(world)
+    cycles = (frames[last].start_ps - frames[first].start_ps) / period / between
+    bus = sum(shape.cycles(world.beat_bytes, number // load.queues) for number in range(first, last))
+    wire = 0
+    if load.rate_bps:
+        lengths = [len(frame.data) for frame in frames[first:last]]
+        wire = fastest(lengths, load.rate_bps, period, world.beat_bytes)
+    return Rate(cycles, float(bus / between), wire / between)

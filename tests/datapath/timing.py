@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ringwire.cosim.world import SimulatedWorld
-from ringwire.host.world import World
+from ringwire.host.world import PS_PER_NS, World
+from ringwire.nic.pacer import MIN_FRAME
 from tests.control.bench import period_ps, same
 from tests.datapath.lanes import NONE, ByteStore, Lane, judge
-from tests.datapath.pacing import set_rate
+from tests.datapath.pacing import FCS, byte_ns, edge_from, set_rate
 from tests.raw_queue import REPORT, start
 
 
@@ -62,6 +64,40 @@ async def doorbell_to_wire(world: World, length: int) -> int:
         await lane.drain()
         # the host writes after the edge at `begin`: the port sees it at the next
         cycles.add((world.capture.frames[-1].start_ps - begin) // period_ps(world) - 1)
+    await judge(world, [lane])
+    same(len(cycles), 1, f"different latencies of equal frames: {sorted(cycles)}; their number")
+    return cycles.pop()
+
+
+@dataclass(frozen=True)
+class Single:
+    """A frame that is alone in the device."""
+
+    length: int = 60
+    rate_bps: int = 0
+
+
+async def wire_to_interrupt(world: World, single: Single) -> int:
+    """Clock cycles from a frame's last beat, or on a paced wire the end of its FCS, to the interrupt.
+
+    The answer to the completion's write is part of them: the memory's latency.
+    """
+    assert isinstance(world, SimulatedWorld)
+    store = ByteStore(world, 1 << 14)
+    lane = Lane(world)
+    start(world, single.rate_bps)
+    lane.go()
+    cycles = set()
+    for _ in range(4):
+        await world.pause(1_000)
+        lane.send(*store.cut([(0, single.length)]))
+        await lane.drain()
+        frame = world.capture.frames[-1]
+        over_ps = frame.end_ps
+        if single.rate_bps:
+            fcs_ns = (max(single.length, MIN_FRAME) + FCS) * byte_ns(single.rate_bps)
+            over_ps = edge_from(Fraction(frame.start_ps, PS_PER_NS) + fcs_ns, period_ps(world))
+        cycles.add((lane.interrupts[-1] * PS_PER_NS - over_ps) // period_ps(world))
     await judge(world, [lane])
     same(len(cycles), 1, f"different latencies of equal frames: {sorted(cycles)}; their number")
     return cycles.pop()
