@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import engine, simulation, stack
+from bench import engine, limits, simulation, stack
 from bench.row import Row, figure, table, write_json
 
-MEASUREMENTS = (engine.rows, simulation.rows, stack.rows)
+MEASUREMENTS = (engine.rows, limits.rows, simulation.rows, stack.rows)
 TABLE_WIDTH = 130
 DEFAULT_FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 

@@ -23,7 +23,7 @@ LATENCIES_NS = (0, 250, 1000)
 FRAMES = 4_000
 DESCRIPTOR_BITS = 128
 CORUNDUM = "Corundum"
-CYCLE_GOALS = {(512, 60): 2.5, (512, 1514): 26.0}
+CYCLE_GOALS = {(512, 60): 1.5, (512, 1514): 24.5}
 CYCLE_PEERS = {(512, 60, 0): 8.0, (512, 60, 1000): 18.75, (512, 1514, 0): 26.0}
 LATENCY_GOAL, LATENCY_PEER = 40, 116
 EDGE_GOALS = {512: 100, 64: 450}
@@ -73,8 +73,9 @@ def rows() -> Iterator[Row]:
         for length in (60, 1514):
             yield cycles(512, length, 1, latency_ns)
     for queues in QUEUE_COUNTS[1:]:
-        for length in (60, 1514):
-            yield cycles(512, length, queues, 0)
+        for latency_ns in LATENCIES_NS:
+            yield cycles(512, 60, queues, latency_ns)
+        yield cycles(512, 1514, queues, 0)
     for width in DATA_WIDTHS:
         value = run(VERILATOR, doorbell_to_wire, 60, data_w=width, latency_ns=0)
         goal, peer = (LATENCY_GOAL, (CORUNDUM, LATENCY_PEER)) if width == 512 else (None, None)

@@ -103,7 +103,8 @@ module ringwire_tx #(
     localparam SLOT_W   = `RW_SLOT_W;
     localparam ROW_W    = SLOT_W + 8 - BB;
     localparam RESERVE  = (MAX_DESC + 7) / 8 + 1;       // chunks of a packet, however it lies in the ring
-    localparam CHUNKS   = (QUEUES > 1) ? 64 + RESERVE * QUEUES : 64;
+    localparam AHEAD    = (DATA_W > 128) ? DATA_W / 8 : 16; // chunks that a busy queue may hold
+    localparam CHUNKS   = (QUEUES > 1) ? AHEAD + RESERVE * QUEUES : AHEAD;
     localparam CW       = $clog2(CHUNKS);
     localparam LANES    = (DATA_W >= 128) ? DATA_W / 128 : 1;
 
@@ -195,7 +196,7 @@ module ringwire_tx #(
         .stat_fetched(stat_fetched), .idle(fetch_idle)
     );
 
-    rw_desc_pool #(.DATA_W(DATA_W), .QUEUES(QUEUES), .RESERVE(RESERVE), .CHUNKS(CHUNKS)) pool (
+    rw_desc_pool #(.DATA_W(DATA_W), .QUEUES(QUEUES), .RESERVE(RESERVE), .AHEAD(AHEAD), .CHUNKS(CHUNKS)) pool (
         .clk(clk), .rst(rst), .can_take(can_take), .take_valid(take_valid), .take_queue(take_queue),
         .take_group(take_group), .take_chunk(take_chunk), .give_valid(give_valid), .give_queue(give_queue),
         .flush(flush), .flushed(flushed), .last_queue(last_queue), .last_group(last_group), .last_chunk(last_chunk),

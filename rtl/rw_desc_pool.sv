@@ -1,6 +1,7 @@
 // Storage of prefetched descriptors: a pool of chunks that all queues share. A chunk holds one aligned group of 8 ring
 // slots. A table maps a queue's group to its chunk; a queue always has RESERVE chunks to itself, enough for a packet of
-// 64 descriptors at any alignment, so that half-posted packets of other queues can never block it.
+// 64 descriptors at any alignment, so that half-posted packets of other queues can never block it. How far ahead a queue
+// is fetched is bounded: what is read before it is needed keeps payload off a narrow bus.
 // Rate: one row written, two descriptors read, one chunk taken and one given back each cycle. Latency: reads 1 cycle.
 `include "rw_check.svh"
 module rw_desc_pool #(
@@ -8,7 +9,8 @@ module rw_desc_pool #(
     parameter QUEUES  = 1,                              // transmit queues
     parameter QW      = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter RESERVE = 9,                              // chunks each queue can count on
-    parameter CHUNKS  = (QUEUES > 1) ? 64 + RESERVE * QUEUES : 64, // chunks in the pool
+    parameter AHEAD   = 64,                             // chunks a queue may hold, at most 64
+    parameter CHUNKS  = (QUEUES > 1) ? AHEAD + RESERVE * QUEUES : AHEAD, // chunks in the pool
     parameter CW      = $clog2(CHUNKS),                 // bits of a chunk number; derived
     parameter LANES   = (DATA_W >= 128) ? DATA_W / 128 : 1 // descriptors in a row
 ) (
@@ -96,7 +98,7 @@ module rw_desc_pool #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_can_take
-            assign can_take[q] = !used_reg[q][6] && free_reg != '0
+            assign can_take[q] = used_reg[q] < AHEAD[6:0] && free_reg != '0
                               && (used_reg[q] < RESERVE[6:0] || free_reg > owed_reg);
             assign flushed[q]  = used_reg[q] == 7'd0;
         end

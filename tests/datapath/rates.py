@@ -72,10 +72,9 @@ class Rate:
     wire_cycles: float
     """What the line allows, by its rate and by the beats that bring it frames; 0 with the pacer open."""
 
-    @property
-    def share(self) -> float:
-        """Of the rate that bus and line allow."""
-        return min(1.0, max(self.bus_cycles, self.wire_cycles) / self.cycles)
+    def share(self, stalls: float = 0.0) -> float:
+        """Of the rate that bus and line allow, at most 1; ``stalls``: the bus brings nothing for this share of time."""
+        return min(1.0, max(self.bus_cycles / (1 - stalls), self.wire_cycles) / self.cycles)
 
 
 @dataclass(frozen=True)
