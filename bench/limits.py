@@ -9,13 +9,13 @@ from typing import Any
 
 from bench.row import Row
 from tests.datapath import rates
-from tests.datapath.rates import Load, Refill, Shape
+from tests.datapath.rates import FEW, MANY, Load, Refill, Shape
 from tests.datapath.timing import Single, wire_to_interrupt
 from tests.datapath.worlds import place, run
 
 VERILATOR = place("verilator")
-SHORT, LONG = 1_600, 150
-"""Frames: more than the device fetches descriptors ahead, where the bus is the limit; enough where it is the line."""
+BUS_BOUND = 200
+"""The line is the limit of all frames that are longer."""
 LINE_BPS = {512: 10**11, 64: 10**10}
 FULL_LINE_NS = 500
 IRQ_GOAL = 20
@@ -38,7 +38,7 @@ class Limit:
 
 def aligned(lengths: Sequence[int]) -> list[Shape]:
     """Frames of each length, from the beginning of a line."""
-    return [Shape(length, frames=SHORT if length < 600 else LONG) for length in lengths]
+    return [Shape(length, frames=MANY if length < BUS_BOUND else FEW) for length in lengths]
 
 
 def lengths() -> list[int]:
@@ -49,25 +49,27 @@ def lengths() -> list[int]:
 
 def limits() -> Iterator[Limit]:
     """All of them."""
-    small = [Shape(offset=offset) for offset in range(64)]
+    small = [Shape(offset=offset, frames=MANY) for offset in range(64)]
     yield Limit("512b/60B/offsets", small, 95)
-    split = [Shape(60, offset, header) for offset in (0, 2, 31, 63) for header in (1, 14, 34, 59)]
-    yield Limit("512b/60B/two-fragments", [*split, *(Shape(1514, offset, 66) for offset in range(0, 64, 7))], 95)
-    mixes = [Shape(most, shortest=60, frames=2_000) for most in (200, 1514, 9000)]
+    split = [Shape(60, offset, header, frames=MANY) for offset in (0, 2, 31, 63) for header in (1, 14, 34, 59)]
+    yield Limit(
+        "512b/60B/two-fragments", [*split, *(Shape(1514, offset, 66, frames=MANY) for offset in range(0, 64, 13))], 95
+    )
+    mixes = [Shape(most, shortest=60, frames=MANY) for most in (200, 1514, 9000)]
     for clock, period_ps in (("250MHz", 4000), ("322MHz", 3103)):
         for latency_ns in (0, 1000):
             knobs = {"period_ps": period_ps, "latency_ns": latency_ns}
             name = f"512b/{clock}/{latency_ns}ns"
             yield Limit(f"{name}/60-9000B", aligned(lengths()), 99.9, LINE_BPS[512], knobs=knobs)
             yield Limit(f"{name}/mix", mixes, 99.9, LINE_BPS[512], knobs=knobs)
-    both = [Shape(length, csum=True, every=1, frames=800) for length in (60, 128, 200, 1514)]
+    both = [Shape(length, csum=True, every=1, frames=MANY) for length in (60, 128, 200, 1514)]
     yield Limit("512b/checksums-completions", both, 99.9, LINE_BPS[512])
     ten = {"data_w": 64, "period_ps": 6400, "latency_ns": FULL_LINE_NS}
     yield Limit("64b/156MHz/60-9000B", aligned(lengths()), 99.5, LINE_BPS[64], knobs=ten)
-    anywhere = [Shape(length, offset, 14, frames=800) for length in (60, 65, 90, 300) for offset in range(8)]
-    anywhere += [Shape(1514, offset, 66, frames=800) for offset in range(8)]
+    anywhere = [Shape(length, offset, 14, frames=MANY) for length in (60, 65, 90, 300) for offset in range(8)]
+    anywhere += [Shape(1514, offset, 66, frames=FEW) for offset in range(8)]
     yield Limit("64b/200MHz/two-fragments", anywhere, 100, LINE_BPS[64], knobs={**ten, "period_ps": 5000})
-    uneven = [Shape(length, frames=800) for length in (60, 64, 200, 1514)]
+    uneven = [Shape(length, frames=MANY) for length in (60, 64, 200, 1514)]
     for name, stalls, knobs in (
         ("200-2000ns", 0.0, {"latency_ns": 200, "jitter_ns": 1800}),
         ("stalls", 0.3, {"latency_ns": FULL_LINE_NS}),

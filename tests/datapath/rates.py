@@ -17,7 +17,11 @@ from tests.datapath.lanes import NONE, ByteStore, Lane, Span, judge
 from tests.datapath.pacing import fastest, judge_backlogged
 from tests.raw_queue import REPORT, start
 
-LOG2 = 11
+LOG2 = 12
+AHEAD = 1_050
+"""Frames, more than the device holds and has descriptors of."""
+MANY, FEW = 2_000, 150
+"""Frames for a rate where the bus is the limit, and for one where it is the line."""
 PAGE = 4096
 STORE = 1 << 20
 CSUM = (14, 6)
@@ -88,7 +92,7 @@ class Load:
     exact: bool = False
     """The line's schedule must be kept to the clock."""
     middle: bool = False
-    """Leave out the first frames, while whose time descriptors are fetched ahead, and the last, which need no more."""
+    """Leave out the first frames, in whose time descriptors are fetched ahead, and the last, which need no more."""
 
 
 async def measure(world: World, load: Load) -> list[Rate]:
@@ -163,11 +167,16 @@ async def refilled(world: World, refill: Refill) -> tuple[int, float]:
     return trip, (starts[-1] - starts[0]) / period_ps(world) / (len(starts) - 1)
 
 
+def steady(count: int) -> tuple[int, int]:
+    """The first and the last of so many frames that are sent while descriptors come as fast as they are used."""
+    return count * 3 // 10, count - AHEAD if count >= MANY else count * 9 // 10
+
+
 def rate(frames: Sequence[Sent], shape: Shape, load: Load, world: SimulatedWorld) -> Rate:
     """The rate of these frames."""
     first, last = 0, len(frames) - 1
     if load.middle:
-        first, last = len(frames) * 4 // 10, len(frames) * 7 // 10
+        first, last = steady(len(frames))
     between, period = last - first, period_ps(world)
     cycles = (frames[last].start_ps - frames[first].start_ps) / period / between
     bus = sum(shape.cycles(world.beat_bytes, number // load.queues) for number in range(first, last))
