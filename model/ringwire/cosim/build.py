@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 from cocotb_tools.runner import get_runner
 
@@ -28,6 +29,8 @@ SIMULATORS = ("verilator", "icarus")
 TOP = "ringwire_tb"
 CACHE_VARIABLE = "RINGWIRE_CACHE"
 """Environment variable: folder for builds and runs instead of ``build/sim`` or the user's cache."""
+COVERAGE_VARIABLE = "RINGWIRE_COVERAGE"
+"""Environment variable: folder in which each run of ringwire's RTL on Verilator leaves what it reached of it."""
 C_SOURCES = ("hostmem.c", "traffic.c")
 VPI_LIBRARY = "hostmem"
 HARNESS = "harness"
@@ -80,10 +83,18 @@ class Design:
     def folder_name(self) -> str:
         parts = [self.sim, f"{self.data_w}b", f"{self.queues}q"]
         parts += [f"{name}{value}" for name, value in sorted(self.parameters.items())]
+        parts += ["coverage"] * (self.coverage is not None)
         parts += ["bus"] * self.bus_models + ["loose"] * (not self.strict) + ["waves"] * self.waves
         if self.rtl is not None:
             parts.append(hashlib.sha256(str(self.rtl.resolve()).encode()).hexdigest()[:8])
         return "-".join(parts)
+
+
+    @property
+    def coverage(self) -> Path | None:
+        """Where a run leaves what it reached of the RTL; None if nobody asked."""
+        folder = os.environ.get(COVERAGE_VARIABLE)
+        return Path(folder) if folder and self.sim == "verilator" and self.rtl is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,10 @@ class Built:
 
     def plusargs(self, seed: int) -> list[str]:
         """What the simulator takes after its arguments."""
-        return random_reset(self.design, seed)
+        args = random_reset(self.design, seed)
+        if self.design.coverage is not None:
+            args.append(f"+verilator+coverage+file+{self.design.coverage.resolve() / uuid4().hex}.dat")
+        return args
 
 
 def random_reset(design: Design, seed: int) -> list[str]:
@@ -204,6 +218,8 @@ class _Recipe:
         args += ["--x-assign", x, "--x-initial", x]
         args += ["-CFLAGS", f"-O3 -march=native -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
         args += ["-LDFLAGS", "-rdynamic"]
+        if self.design.coverage is not None:
+            args += ["--coverage-line", "--coverage-expr"]
         if self.design.waves and _can_write_fst():
             args.append("--trace-fst")
         return args
