@@ -44,6 +44,7 @@ GSO_SIZE_MAX = 65534
 """65535 means something else to Linux (GSO_BY_FRAGS) and is refused."""
 
 _NEEDS_CSUM = CsumFlag.NEEDS_CSUM
+_NEEDS_CRC32C = CsumFlag.NEEDS_CRC32C
 _CSUM_NONE = CsumFlag.NONE
 
 _TCP_CWR = 0x80
@@ -131,7 +132,7 @@ def complete_checksum(skb: Skb) -> None:
 
 def with_checksum(skb: Skb) -> tuple[bytes | memoryview, ...]:
     """The fragments of a packet with the checksum that it asks for; it stays as it is. As :func:`complete_checksum`."""
-    make = _with_crc32c if skb.csum_flags & CsumFlag.NEEDS_CRC32C else completed
+    make = _with_crc32c if skb.csum_flags is _NEEDS_CRC32C else completed
     return make(skb.data, skb.len, skb.csum_start, skb.csum_offset)
 
 
@@ -207,7 +208,7 @@ def _check_request(skb: Skb, headers: Headers, outer: Outer | None) -> None:
         raise GsoError(f"gso_type {kind.name} on IP version {headers.version}, protocol {headers.protocol}")
     if headers.fragment:
         raise GsoError("segmentation of an IP fragment")
-    if skb.csum_flags & CsumFlag.NEEDS_CRC32C:
+    if skb.csum_flags is _NEEDS_CRC32C:
         raise GsoError(f"gso_type {kind.name} with a CRC32c")
     if skb.csum_flags == _CSUM_NONE:
         if kind == GsoType.UDP_L4 or outer is not None:

@@ -228,8 +228,12 @@ def checksum(data: bytes | bytearray | memoryview) -> int:
 def pseudo_header_sum(frame: bytes | bytearray | memoryview, headers: Headers, length: int) -> int:
     """Sum modulo 65535 of the pseudo-header of a TCP or UDP packet of ``length`` bytes (header and payload)."""
     size = 4 if headers.version == 4 else 16
-    addresses = (headers.source, headers.destination)
-    return (sum(sum16(frame[at : at + size]) for at in addresses) + headers.protocol + length) % 0xFFFF
+    source, destination = headers.source, headers.destination
+    if source + size == destination:
+        addresses = sum16(frame[source : destination + size])
+    else:  # behind a routing header
+        addresses = sum16(frame[source : source + size]) + sum16(frame[destination : destination + size])
+    return (addresses + headers.protocol + length) % 0xFFFF
 
 
 def tos_to_priority(tos: int) -> int:

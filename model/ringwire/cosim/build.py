@@ -89,7 +89,6 @@ class Design:
             parts.append(hashlib.sha256(str(self.rtl.resolve()).encode()).hexdigest()[:8])
         return "-".join(parts)
 
-
     @property
     def coverage(self) -> Path | None:
         """Where a run leaves what it reached of the RTL; None if nobody asked."""

@@ -25,6 +25,7 @@ Pieces = tuple[bytes | memoryview, ...]
 MAX_OFFSET = 255
 """Largest offset that a descriptor can name."""
 _GSO = int(GSO_FEATURES)
+_NEEDS_CRC32C = CsumFlag.NEEDS_CRC32C
 _CSUM, _VLAN = int(DescFlag.CSUM), int(DescFlag.VLAN)
 _KINDS = {
     (GsoType.TCPV4, 4, IPPROTO_TCP): SegType.TCP4,
@@ -99,7 +100,7 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
 def can_complete(skb: Skb) -> bool:
     """Whether a descriptor can say where the packet's checksum is."""
     start, offset = skb.csum_start, skb.csum_offset
-    if skb.csum_flags & CsumFlag.NEEDS_CRC32C:
+    if skb.csum_flags is _NEEDS_CRC32C:
         return False
     return start <= MAX_OFFSET and offset <= MAX_OFFSET and start + offset + 2 <= skb.len
 
