@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.control import completion
+from tests.control import completion, offloads
 from tests.control.bench import each
 from tests.datapath.worlds import FAST, HOSTILE, TWIN, Place, run, worlds
 
@@ -33,6 +33,11 @@ def test_a_completion_comes_after_the_fcs_has_ended_on_the_wire(sim: Place) -> N
 @worlds(*FAST, TWIN)
 def test_completion_at_fetch_does_not_wait_for_the_wire(sim: Place) -> None:
     run(sim, completion.at_fetch)
+
+
+@worlds(*FAST, TWIN)
+def test_a_packet_that_is_cut_has_one_completion_with_its_segments(sim: Place) -> None:
+    run(sim, each, (offloads.one_completion_a_packet, [(4, 130, False), (4, 130, True)]), queues=4)
 
 
 @worlds(*FAST, TWIN)

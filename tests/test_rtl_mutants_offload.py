@@ -310,7 +310,7 @@ MUTANTS = {
     ),
     "each segment takes a slot for a completion": Broken(
         "rw_frame_sched", "fly && first && sel_reg == k[QW-1:0]", "fly && sel_reg == k[QW-1:0]",
-        Check(offloads.one_completion_a_packet, (1, 70)),
+        Check(offloads.one_completion_a_packet, (1, 70, False)),
     ),
     "a packet is cut in one go": Broken(
         "rw_frame_sched", "= go ? if_it_goes : if_not;",

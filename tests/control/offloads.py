@@ -198,10 +198,13 @@ async def read_once(world: World, config: tuple[int, int]) -> None:
     same(world.count("read_beats") - before, want, "beats read")
 
 
-async def one_completion_a_packet(world: World, config: tuple[int, int]) -> None:
-    """Two packets of more segments than the ring has slots for completions. ``config``: (queues, segments)."""
-    count, segments = config
-    start(world)
+async def one_completion_a_packet(world: World, config: tuple[int, int, bool]) -> None:
+    """Two packets of more segments than the ring has slots for completions.
+
+    ``config``: (queues, segments, whether packets complete once they are in the frame buffer).
+    """
+    count, segments, fetched = config
+    start(world, complete_at_fetch=fetched)
     queues = [Queue(world, number) for number in range(count)]
     length = L4 + 8 + segments
     addr = world.memory.map(bytes(length))
