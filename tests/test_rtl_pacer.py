@@ -51,7 +51,10 @@ def test_with_the_pacer_open_frames_follow_each_other_without_a_gap(sim: Place, 
 
 
 @worlds(*FAST, TWIN)
-@pytest.mark.parametrize(("bound", "ahead"), [(0, 43), (1, 1), (1538, 1), (1539, 2), (10_000, 7)])
-def test_no_more_is_committed_ahead_of_the_wire_than_its_bound(sim: Place, bound: int, ahead: int) -> None:
-    reads = run(sim, pacing.committed, bound)
+@pytest.mark.parametrize(
+    ("bound", "length", "ahead"),
+    [(0, 1514, 43), (0, 4096, 16), (1, 1514, 1), (1538, 1514, 1), (1539, 1514, 2), (10_000, 1514, 7)],
+)
+def test_no_more_is_committed_ahead_of_the_wire_than_its_bound(sim: Place, bound: int, length: int, ahead: int) -> None:
+    reads = run(sim, pacing.committed, (bound, length))
     same(reads, [min(ahead + number, 60) for number in range(len(reads))], "frames read during frame ")

@@ -176,9 +176,12 @@ async def opened(world: World, length: int) -> list[tuple[int, int]]:
     return [(frame.start_ps, frame.end_ps) for frame in world.capture.frames[1:]]
 
 
-async def committed(world: World, bound: int) -> list[int]:
-    """Frames that have been read while each frame has the wire, of a backlog of 60 at 1 Gb/s."""
-    length, count = 1514, 60
+async def committed(world: World, config: tuple[int, int]) -> list[int]:
+    """Frames that have been read while each frame has the wire, of a backlog of 60 at 1 Gb/s.
+
+    ``config``: (COMMIT_BOUND, bytes of a frame).
+    """
+    (bound, length), count = config, 60
     store = ByteStore(world, 1 << 16)
     lane = Lane(world, log2=7, mod_frames=60, mod_ns=1_000)
     start(world, 10**9, bound=bound)
@@ -190,7 +193,7 @@ async def committed(world: World, bound: int) -> list[int]:
     for number in range(count):
         while len(sent(world)) <= number:
             await world.pause(500)
-        await world.pause(2_000)
+        await world.pause(2_000)  # shorter than any frame
         reads.append(await read(world, stat_register(Stat.READ_REQUESTS)))
     await lane.drain()
     await judge(world, [lane])
