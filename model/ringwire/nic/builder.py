@@ -97,6 +97,14 @@ class Packet:
             return self.length + tag
         return request.header_len + min(request.mss, self._unpicked(request)) + tag
 
+    def next_stored(self, width: int) -> int:
+        """Bytes of the frame buffer, whole beats of ``width``, that it takes; headers of segments lie elsewhere."""
+        request = self.request
+        bare = self.length
+        if request is not None:
+            bare = request.header_len % width + min(request.mss, self._unpicked(request))
+        return -(-bare // width) * width
+
     def _unpicked(self, request: Request) -> int:
         return self.length - request.header_len - self.picked * request.mss
 
@@ -134,7 +142,7 @@ class Packet:
 class Segment:
     """A wire frame of a packet: the whole of it, or one of those that it is cut into."""
 
-    __slots__ = ("arrived", "buffers", "data", "dead", "index", "length", "packet", "ready_ps")
+    __slots__ = ("arrived", "buffers", "data", "dead", "index", "length", "packet", "ready_ps", "stored")
 
     def __init__(self, packet: Packet, index: int) -> None:
         self.packet = packet
@@ -143,6 +151,8 @@ class Segment:
         """(address, bytes) of what is read for it."""
         self.length = 0
         """On the wire, without padding."""
+        self.stored = 0
+        """Of the frame buffer, bytes."""
         self.data = b""
         self.dead = packet.status is not Status.OK
         """It will not leave; its turn passes without bytes."""

@@ -219,8 +219,8 @@ class Twin:
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
             if packet.status is Status.OK:
-                space = self.config.buffer_bytes - self._buffered
-                if (bound and self._committed >= bound) or packet.next_length > space:
+                stored = packet.next_stored(self._width)
+                if (bound and self._committed >= bound) or stored > self.config.buffer_bytes - self._buffered:
                     return
                 if self._issue_free_ps > self.now_ps:
                     self._issue_waits = True
@@ -229,6 +229,7 @@ class Twin:
             self._last_served = packet.queue
             segment = queue.pick()
             if not segment.dead:
+                segment.stored = stored
                 self._read_payload(segment)
             # one that is killed follows without bytes, so that its completion comes in its turn
             self._pipe.append(segment)
@@ -259,7 +260,7 @@ class Twin:
         self._issue_free_ps = self.now_ps + bursts * period
         self._data_free_ps = max(self.now_ps + self.read_latency_ps, self._data_free_ps) + beats * period
         self._committed += wire_bytes(segment.length)
-        self._buffered += segment.length
+        self._buffered += segment.stored
 
     def _arrived(self, segment: Segment) -> None:
         """A frame's bytes have come, or a killed one's turn has."""
@@ -288,7 +289,7 @@ class Twin:
             if segment.packet is packet and segment.index >= first and not segment.dead:
                 segment.dead = True
                 self._committed -= wire_bytes(segment.length)
-                self._buffered -= segment.length
+                self._buffered -= segment.stored
 
     def abort(self, queue: int) -> None:
         """Kill a queue's frames that have not begun to leave."""
@@ -327,6 +328,7 @@ class Twin:
         packet.left += 1
         if packet.left == 1:
             packet.stamp = self.stamp()
+        self._buffered -= segment.stored  # its beats leave as fast as the bus takes them, whatever the wire's rate
         frame = segment.data.ljust(MIN_FRAME, b"\0")
         self._wire_end_ps, next_ps = self._pacer.begin(self.now_ps, segment.length)
         self.at(self._wire_end_ps, self._ended, segment)
@@ -336,7 +338,6 @@ class Twin:
 
     def _ended(self, segment: Segment) -> None:
         """A frame's FCS has left."""
-        self._buffered -= segment.length
         self.stats[Stat.TX_FRAMES] += 1
         self.stats[Stat.TX_BYTES] += max(segment.length, MIN_FRAME)
         self._passed(segment.packet, segment.packet.stamp)
