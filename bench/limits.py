@@ -8,6 +8,8 @@ from random import Random
 from typing import Any
 
 from bench.row import Row
+from ringwire.nic.pacer import wire_bytes
+from tests.control.fairness import Wait, waits
 from tests.datapath import rates
 from tests.datapath.rates import FEW, MANY, Load, Refill, Shape
 from tests.datapath.timing import Single, wire_to_interrupt
@@ -19,6 +21,8 @@ BUS_BOUND = 200
 LINE_BPS = {512: 10**11, 64: 10**10}
 FULL_LINE_NS = 500
 IRQ_GOAL = 20
+BOUND_BYTES = 2 * wire_bytes(1514)
+"""COMMIT_BOUND of a slow wire: two frames."""
 RING_LOG2, ROUND_TRIP_NS = 8, 1_000
 
 
@@ -89,6 +93,9 @@ def rows() -> Iterator[Row]:
     bound = trip / (2**RING_LOG2 - 1)
     name = f"limits/512b/60B/ring-{2**RING_LOG2}/{ROUND_TRIP_NS}ns/cycles"
     yield Row(name, spent, "cycles/packet", "lower", bound=bound, goal=1.05 * bound)
+    wait = Wait(BOUND_BYTES, range(100), 12, bulk=3, priority=1)
+    waited = run(VERILATOR, waits, wait, queues=4)
+    yield Row("limits/512b/1G/strict-priority/waits-for", waited, "bulk frames", "lower", goal=2)
     for width in LINE_BPS:
         for single in (Single(60), Single(1514, 10**9)):
             value = run(VERILATOR, wire_to_interrupt, single, data_w=width, latency_ns=0)

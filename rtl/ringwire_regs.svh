@@ -43,6 +43,7 @@ localparam [15:0] REG_Q_MOD_FRAMES = 16'h34;
 localparam [15:0] REG_Q_MOD_NS = 16'h38;
 localparam [15:0] REG_Q_CPL_THRESHOLD = 16'h3c;
 localparam [15:0] REG_Q_CPL_TIMER_NS = 16'h40;
+localparam [15:0] REG_Q_PRIORITY = 16'h50;
 localparam [15:0] REG_Q_HEAD = 16'h44;
 localparam [15:0] REG_Q_FETCHED = 16'h48;
 localparam [15:0] REG_Q_CPL_WRITTEN = 16'h4c;

@@ -132,6 +132,7 @@ module ringwire_tx #(
     logic [QUEUES*4-1:0]  ring_log2;
     logic [QUEUES*16-1:0] mod_frames, arrived, asked, tail, issued, visible, head;
     logic [QUEUES*32-1:0] mod_ns, cpl_timer_ns;
+    logic [QUEUES*3-1:0]  priorities;
     logic [QUEUES*5-1:0]  cpl_threshold;
     logic                 db_valid, con_valid, con_arm, con_ok;
     logic [QW-1:0]        db_queue, con_queue;
@@ -157,6 +158,7 @@ module ringwire_tx #(
         .commit_bound(commit_bound), .q_enable(q_enable), .q_resetting(q_resetting), .ring_base(ring_base),
         .ring_log2(ring_log2), .cpl_base(cpl_base), .head_addr(head_addr), .irq_mask(irq_mask),
         .mod_frames(mod_frames), .mod_ns(mod_ns), .cpl_threshold(cpl_threshold), .cpl_timer_ns(cpl_timer_ns),
+        .priorities(priorities),
         .db_valid(db_valid), .db_queue(db_queue), .db_tail(db_tail), .con_valid(con_valid), .con_queue(con_queue),
         .con_index(con_index), .con_arm(con_arm), .con_ok(con_ok), .bad_doorbell(bad_doorbell),
         .q_idle(q_idle), .q_error(q_error), .q_clear(q_clear), .q_head(head), .q_asked(asked), .q_visible(visible),
@@ -250,7 +252,8 @@ module ringwire_tx #(
 
     rw_frame_sched #(.DATA_W(DATA_W), .QUEUES(QUEUES), .FRAMES(FRAMES), .BUF_LOG2(BUF_LOG2)) sched (
         .clk(clk), .rst(rst), .enable(enable), .at_fetch(at_fetch), .commit_bound(commit_bound), .q_run(q_run),
-        .q_resetting(q_resetting), .q_clear(q_clear), .ring_log2(ring_log2), .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue),
+        .q_resetting(q_resetting), .q_clear(q_clear), .ring_log2(ring_log2), .priorities(priorities),
+        .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue),
         .sum_len(sum_len), .sum_number(sum_number), .sum_status(sum_status), .sum_report(sum_report),
         .sum_tstamp(sum_tstamp), .sum_silent(sum_silent), .sum_skip(sum_skip), .sum_type(sum_type),
         .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(sum_mss), .sum_hdr(sum_hdr), .sum_at(sum_at),

@@ -45,6 +45,7 @@ module rw_csr #(
     output logic [QUEUES*32-1:0] mod_ns,
     output logic [QUEUES*5-1:0]  cpl_threshold,
     output logic [QUEUES*32-1:0] cpl_timer_ns,
+    output logic [QUEUES*3-1:0]  priorities,
     // doorbells: pulses, checked against the ring
     output logic                 db_valid,
     output logic [QW-1:0]        db_queue,
@@ -103,6 +104,7 @@ module rw_csr #(
                 REG_Q_MOD_FRAMES:   w_ok = w_data_reg[31:15] == '0;
                 REG_Q_MOD_NS,
                 REG_Q_CPL_TIMER_NS: w_ok = !w_data_reg[31];
+                REG_Q_PRIORITY:     w_ok = w_data_reg[31:3] == '0;
                 REG_Q_CPL_THRESHOLD: w_ok = w_data_reg != '0 && w_data_reg <= MAX_CPL_THRESHOLD;
                 default:            w_ok = 1'b0;
             endcase
@@ -164,6 +166,7 @@ module rw_csr #(
                 REG_Q_MOD_NS:        mod_ns[wq*32 +: 32]         <= w_data_reg;
                 REG_Q_CPL_THRESHOLD: cpl_threshold[wq*5 +: 5]    <= w_data_reg[4:0];
                 REG_Q_CPL_TIMER_NS:  cpl_timer_ns[wq*32 +: 32]   <= w_data_reg;
+                REG_Q_PRIORITY:      priorities[wq*3 +: 3]       <= w_data_reg[2:0];
                 default: ;
             endcase
         if (w_go && !w_queue_space)
@@ -206,6 +209,7 @@ module rw_csr #(
             mod_ns           <= '0;
             cpl_threshold    <= {QUEUES{5'd1}};
             cpl_timer_ns     <= '0;
+            priorities       <= '0;
         end
     end
 
@@ -246,6 +250,7 @@ module rw_csr #(
                 REG_Q_MOD_NS:        r_value = mod_ns[rq*32 +: 32];
                 REG_Q_CPL_THRESHOLD: r_value = {27'd0, cpl_threshold[rq*5 +: 5]};
                 REG_Q_CPL_TIMER_NS:  r_value = cpl_timer_ns[rq*32 +: 32];
+                REG_Q_PRIORITY:      r_value = {29'd0, priorities[rq*3 +: 3]};
                 REG_Q_HEAD:          r_value = {16'd0, q_head[rq*16 +: 16]};
                 REG_Q_FETCHED:       r_value = {16'd0, q_asked[rq*16 +: 16] & ring_mask};
                 REG_Q_CPL_WRITTEN:   r_value = {16'd0, q_visible[rq*16 +: 16]};

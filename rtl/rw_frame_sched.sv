@@ -1,5 +1,5 @@
-// Frame scheduler: round robin over queues, one wire frame at a time, a segment of a packet that is cut as well as a
-// packet that is not. A frame is picked only if everything behind has room for it: space in the frame buffer, a
+// Frame scheduler: strict priority, and round robin over queues of one priority, one wire frame at a time, a segment of
+// a packet that is cut as well as a packet that is not. A frame is picked only if everything behind has room for it: space in the frame buffer, a
 // completion slot, and - so that the frame buffer is no hidden queue - less than COMMIT_BOUND wire bytes ahead of it.
 // Rate: a frame a cycle. Latency: 2 cycles from summary to job.
 `include "rw_check.svh"
@@ -24,6 +24,7 @@ module rw_frame_sched #(
     input  logic [QUEUES-1:0]    q_resetting,
     input  logic [QUEUES-1:0]    q_clear,
     input  logic [QUEUES*4-1:0]  ring_log2,
+    input  logic [QUEUES*3-1:0]  priorities,
     // summaries
     input  logic [QUEUES-1:0]    sum_some,
     input  logic [QUEUES-1:0]    sum_more,
@@ -135,6 +136,20 @@ module rw_frame_sched #(
             assign none_in_flight[q] = flying_reg[q] == '0 && !q_open[q] && !(sel_valid_reg && sel_reg == q);
         end
     endgenerate
+    // who is above whom
+    logic [QUEUES-1:0] above_reg [0:QUEUES-1];
+    integer a, b;
+    always_ff @(posedge clk)
+        for (a = 0; a < QUEUES; a = a + 1)
+            for (b = 0; b < QUEUES; b = b + 1)
+                above_reg[a][b] <= priorities[b*3 +: 3] > priorities[a*3 +: 3];
+    logic [QUEUES-1:0] top_eligible, top_waiting;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_top
+            assign top_eligible[q] = eligible[q] && (eligible & above_reg[q]) == '0;
+            assign top_waiting[q]  = waiting[q] && (waiting & above_reg[q]) == '0;
+        end
+    endgenerate
     // the first after the queue served last; a chosen queue that has to wait may lose its place to one that came later
     // but has its turn before, so both cases are worked out: the chosen one goes now, or it does not
     function automatic [QW:0] next_after(input [QUEUES-1:0] request, input [QW-1:0] served);
@@ -146,8 +161,8 @@ module rw_frame_sched #(
             if (behind != '0 ? behind[n] : request[n]) next_after[QW-1:0] = n[QW-1:0];
     endfunction
     logic [QW-1:0] last_reg;                            // served last
-    wire [QW:0] if_it_goes = next_after(eligible, sel_reg);
-    wire [QW:0] if_not     = next_after(waiting, last_reg);
+    wire [QW:0] if_it_goes = next_after(top_eligible, sel_reg);
+    wire [QW:0] if_not     = next_after(top_waiting, last_reg);
     wire        go;
     assign {grant_valid, grant} = go ? if_it_goes : if_not;
 

@@ -42,3 +42,15 @@ def test_with_a_commit_bound_a_frame_waits_for_two_of_a_backlogged_queue_at_most
 @worlds("verilator", TWIN)
 def test_without_a_commit_bound_a_frame_waits_for_a_whole_frame_buffer(sim: Place) -> None:
     run(sim, fairness.waits, Wait(0, range(40, 46), 6), queues=4)
+
+
+@worlds(*FAST, TWIN)
+def test_a_frame_of_a_higher_priority_waits_for_two_frames_of_any_number_of_queues(sim: Place) -> None:
+    turns = 3 if sim == "icarus" else 12
+    run(sim, fairness.waits, Wait(2 * 1538, range(1, 3), turns, bulk=3, priority=1), queues=4)
+
+
+@worlds(*FAST, TWIN)
+@pytest.mark.parametrize("priorities", [(0, 1, 0, 7), (5, 2, 2, 2), (0, 0, 0, 0), (3, 2, 1, 0)], ids=str)
+def test_queues_are_served_by_priority_and_equals_in_turns(sim: Place, priorities: tuple[int, ...]) -> None:
+    run(sim, fairness.strict, priorities, queues=4)

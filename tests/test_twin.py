@@ -32,7 +32,6 @@ from ringwire.nic.registers import (
     stat_register,
 )
 from ringwire.nic.twin import TwinConfig
-from ringwire.nic.twin_queue import PREFETCH
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from tests.raw_queue import EOP, REPORT, TSTAMP, RawQueue, payloads, read, start
 
@@ -974,7 +973,7 @@ def test_no_more_is_fetched_ahead_than_there_is_room_to_keep(fragments: int) -> 
         q.enable()
         await w.run(lambda: len(w.wire) == 3, 10**10, "three frames")
         taken = 5 * fragments
-        assert PREFETCH <= await q.get("FETCHED") <= PREFETCH + taken
+        assert w.device.prefetch <= await q.get("FETCHED") <= w.device.prefetch + taken
 
     run(test())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringwire.host.world import World
+from ringwire.nic.registers import GLOBAL_OFFSETS
 from tests.control.bench import Queue, between, latency_ns, same, sent, until, wire
 from tests.raw_queue import EOP, payloads, start
 
@@ -76,7 +77,7 @@ async def shares(world: World, config: Shares) -> None:
 
 @dataclass(frozen=True)
 class Wait:
-    """One queue is backlogged at 1 Gb/s; another posts a frame now and then."""
+    """Queues are backlogged at 1 Gb/s; another posts a frame now and then."""
 
     bound: int
     """COMMIT_BOUND."""
@@ -86,21 +87,31 @@ class Wait:
     """Frames that the other queue posts."""
     size: int = 1514
     """Of the backlog's frames."""
+    bulk: int = 1
+    """Queues that are backlogged."""
+    priority: int = 0
+    """Of the other queue; theirs is 0."""
 
 
-async def waits(world: World, config: Wait) -> None:
-    """Of the backlog, as many frames as allowed end on the wire between another queue's doorbell and its frame."""
+async def waits(world: World, config: Wait) -> int:
+    """Of the backlog, as many frames as allowed end on the wire between another queue's doorbell and its frame.
+
+    Returns the most that did.
+    """
     rate = 1_000_000_000
     start(world, rate, bound=config.bound)
-    backlog, other = Queue(world, 0, log2=10), Queue(world, 1)
+    backlogs, other = [Queue(world, number, log2=10) for number in range(config.bulk)], Queue(world, config.bulk)
     frame_ns = (config.size + OVERHEAD) * 8
     addr = world.memory.map(payloads([config.size])[0])
-    backlog.enable()
+    other.put("PRIORITY", config.priority)
     other.enable()
-    for _ in range(backlog.entries - 1):
-        backlog.post(addr, config.size, EOP)
-    backlog.doorbell()
+    for backlog in backlogs:
+        backlog.enable()
+        for _ in range(backlog.entries - 1):
+            backlog.post(addr, config.size, EOP)
+        backlog.doorbell()
     await world.pause(60 * frame_ns)
+    most = 0
     mine = world.memory.map(payloads([60])[0])
     for turn in range(config.turns):
         # at another part of a frame's time each
@@ -108,8 +119,36 @@ async def waits(world: World, config: Wait) -> None:
         rung_ps = world.timeline.now_ns * 1000
         other.post(mine, 60, EOP)
         other.doorbell()
-        await until(world, lambda n=turn: len(sent(world, 1)) > n, "the frame", 100 * frame_ns, 1_000)  # type: ignore[misc]
-        own = sent(world, 1)[-1].start_ps
-        ends = [frame.start_ps + frame_ns * 1000 for frame in sent(world, 0)]
+        await until(world, lambda n=turn: len(sent(world, other.queue)) > n, "the frame", 100 * frame_ns, 1_000)  # type: ignore[misc]
+        own = sent(world, other.queue)[-1].start_ps
+        ends = [frame.start_ps + frame_ns * 1000 for frame in sent(world) if frame.queue != other.queue]
         ahead = sum(rung_ps < end <= own + 8_000 for end in ends)
         between(ahead, config.ahead.start, config.ahead.stop - 1, f"frames ahead of frame {turn} of the other queue")
+        most = max(most, ahead)
+    return most
+
+
+async def strict(world: World, priorities: tuple[int, ...]) -> None:
+    """Backlogs leave in the order of their queues' priorities, those of one priority in turns."""
+    start(world, 10_000_000_000)
+    port, count = world.port(), 40
+    queues = [Queue(world, number) for number in range(len(priorities))]
+    port.write(GLOBAL_OFFSETS["CTRL"], 0)
+    for queue, priority in zip(queues, priorities, strict=True):
+        queue.put("PRIORITY", priority)
+        queue.enable()
+        for number in range(count):
+            queue.packet(bytes([number]) * 300)
+        queue.doorbell()
+    await world.pause(10_000 + 4 * latency_ns(world))  # until all are fetched
+    start(world, 10_000_000_000)
+    for queue in queues:
+        await queue.wait(count)
+    order = [frame.queue for frame in sent(world)]
+    want: list[int] = []
+    for level in sorted(set(priorities), reverse=True):
+        # the first after the one that was served last
+        last = want[-1] if want else order[0] - 1
+        members = [number for number, priority in enumerate(priorities) if priority == level]
+        want += sorted(members, key=lambda number, last=last: (number - last - 1) % len(priorities)) * count  # type: ignore[misc]
+    same(order, want, "queue of frame ")

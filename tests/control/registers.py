@@ -44,6 +44,7 @@ LEGAL = {
     "Q_MOD_FRAMES": 0x7FFF,
     "Q_MOD_NS": 0x7FFFFFFF,
     "Q_CPL_TIMER_NS": 0x7FFFFFFF,
+    "Q_PRIORITY": 7,
 }
 """Bits that a register has, where those are not all 32."""
 RANGES = {

@@ -90,6 +90,7 @@ class Twin:
         self.wake_on_frame = False
         """Every frame wakes the host, for software that waits for what was sent."""
         self._width = config.data_bits // 8
+        self.prefetch = max(128, config.data_bits)
         self._grid = ClockGrid(config.clock_ps, config.clock_phase_ps)
         self._pacer = Pacer(self._grid, self._width)
         self._values = {register.name: register.reset for register in GLOBAL_REGISTERS}
@@ -240,13 +241,13 @@ class Twin:
         self.schedule()
 
     def _next_queue(self) -> TwinQueue | None:
-        """The next after the one served last that has a packet."""
-        count = len(self.queues)
+        """Of those of the highest priority that have a packet, the next after the one served last."""
+        count, best = len(self.queues), None
         for step in range(1, count + 1):
             queue = self.queues[(self._last_served + step) % count]
-            if queue.can_send():
-                return queue
-        return None
+            if (best is None or queue.priority > best.priority) and queue.can_send():
+                best = queue
+        return best
 
     def _read_payload(self, segment: Segment) -> None:
         """Ask for a frame's bytes: a request a cycle, then a beat a cycle, in order behind the frames before."""

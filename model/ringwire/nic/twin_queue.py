@@ -21,8 +21,6 @@ from ringwire.nic.registers import (
     Stat,
 )
 
-PREFETCH = 512
-"""Descriptors a queue may hold that are fetched and not on their way yet."""
 EVENT_SLOTS = 4
 """Slots of the completion ring that packets leave free for events of the queue itself; these leave one."""
 _DESCRIPTOR = struct.Struct("<QHHBBH")
@@ -35,6 +33,7 @@ _LEGAL = {
     "Q_MOD_FRAMES": 0x7FFF,
     "Q_MOD_NS": 0x7FFFFFFF,
     "Q_CPL_TIMER_NS": 0x7FFFFFFF,
+    "Q_PRIORITY": 7,
 }
 """Bits that may be set in a register, where not all may."""
 
@@ -43,6 +42,8 @@ class QueueHost(Surroundings, Protocol):
     """What a queue needs of its device."""
 
     read_latency_ps: int
+    prefetch: int
+    """Descriptors a queue may hold that are fetched and not on their way yet."""
 
     def stamp(self) -> int:
         """The time input: 48.16 fixed point ns."""
@@ -80,6 +81,7 @@ class TwinQueue:
         "head",
         "in_flight",
         "mask",
+        "priority",
         "ready",
         "resetting",
         "tail",
@@ -92,6 +94,7 @@ class TwinQueue:
         self._values = {register.name: register.reset for register in QUEUE_REGISTERS}
         self._epoch = 0
         self.enabled = False
+        self.priority = 0
         self.mask = (1 << MIN_RING_LOG2) - 1
         self.ready: deque[Packet] = deque()
         self.completer = Completer(device, index, self._write_failed, self._try_finish_reset)
@@ -135,7 +138,7 @@ class TwinQueue:
         """Ask for posted descriptors, as far as there is room to keep them."""
         if not self.enabled or self.error:
             return
-        room = PREFETCH - self._held - self._builder.held - self._fetching
+        room = self._device.prefetch - self._held - self._builder.held - self._fetching
         count = min(room, (self.tail - self._fetched) & self.mask)
         if count > 0:
             first = self._fetched
@@ -322,6 +325,7 @@ class TwinQueue:
         completer.mod_ns = values["Q_MOD_NS"]
         completer.threshold = values["Q_CPL_THRESHOLD"]
         completer.timer_ns = values["Q_CPL_TIMER_NS"]
+        self.priority = values["Q_PRIORITY"]
         completer.set_mask(bool(values["Q_IRQ_MASK"] & 1))
 
     def _control(self, value: int) -> bool:
