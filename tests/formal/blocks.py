@@ -1,0 +1,108 @@
+"""The blocks that are proved, and the bugs planted in them; docs/formal.md says what is proved of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """A text of a module of the RTL, which has it just once, and what stands in its place."""
+
+    module: str
+    line: str
+    instead: str
+
+
+class Block(NamedTuple):
+    """A block, under a top of ``tests/formal/`` that says what it may rely on and what holds."""
+
+    name: str
+    top: str
+    modules: tuple[str, ...]
+    """Of ``rtl/``."""
+    bugs: tuple[Change, ...]
+    """Each breaks a property that the base case looks at."""
+    depth: int = 2
+    """Clock cycles that the induction looks back."""
+    steps: int = 12
+    """Clock cycles from the reset on in which the bugs show."""
+    reach: int = 12
+    """Clock cycles from the reset on in which the covers are reached."""
+    settings: Mapping[str, int] = {}
+    """Parameters of the top."""
+    small: tuple[Change, ...] = ()
+    """What is made smaller than it is."""
+
+
+BLOCKS = (
+    Block(
+        "fifo",
+        "fifo",
+        ("rw_fifo",),
+        (
+            Change("rw_fifo", "assign s_ready = !count[AW];", "assign s_ready = 1'b1;"),
+            Change("rw_fifo", "rd_reg <= rd_reg + 1'b1", "rd_reg <= rd_reg + 1'b1 + (count == 3 && s_valid)"),
+        ),
+    ),
+    Block(
+        "fifo_ram",
+        "fifo_ram",
+        ("rw_fifo_ram",),
+        (
+            Change("rw_fifo_ram", "s_valid && s_ready && ram_empty && advance", "s_valid && s_ready && advance"),
+            Change("rw_fifo_ram", "use_bypass_reg <= ram_empty;", "use_bypass_reg <= ram_empty || s_valid;"),
+            Change("rw_fifo_ram", "assign s_ready = !used[AW];", "assign s_ready = !used[AW] || m_ready;"),
+        ),
+    ),
+    *(
+        Block(
+            f"arbiter {number}",
+            "arbiter",
+            ("rw_arbiter",),
+            (
+                Change("rw_arbiter", "(first != '0) ? first : request", "request"),
+                Change("rw_arbiter", "accept && grant_valid)", "accept)"),
+                Change("rw_arbiter", "<= k > ", "<= k >= "),
+            ),
+            reach=number + 8,
+            settings={"N": number},
+        )
+        for number in (4, 8)
+    ),
+    *(
+        Block(
+            f"read_engine {width}",
+            "read_engine",
+            ("rw_read_engine",),
+            (
+                Change("rw_read_engine", "WB = (DATA_W == 64) ? 11 : 12;", "WB = 12;")
+                if width == 64
+                else Change("rw_read_engine", "left <= {2'd0, window};", "left <= 15'd4096;"),
+                Change("rw_read_engine", "<= addr + {51'd0, len};", "<= {addr[63:32], addr[31:0] + {19'd0, len}};"),
+                Change("rw_read_engine", "s_frag_first && !busy_reg;", "s_frag_first;"),
+                Change(
+                    "rw_read_engine", "assign s_req_ready    = ar_free;", "assign s_req_ready = !m_axi_arvalid || go;"
+                ),
+                Change("rw_read_engine", "if (ar_free && s_req_valid) begin", "if (s_req_valid) begin"),
+            ),
+            steps=6,
+            settings={"DATA_W": width},
+        )
+        for width in (64, 512)
+    ),
+    Block(
+        "pacer",
+        "pacer",
+        ("rw_pacer",),
+        (
+            Change("rw_pacer", "(was_due_reg ? now : due_reg)", "due_reg"),
+            Change("rw_pacer", "(was_due_reg ? now : due_reg)", "now"),
+            Change("rw_pacer", "<= due && !(start && !open);", "<= due;"),
+            Change("rw_pacer", "advance && (open || due);", "advance && (open || due) && !was_due_reg;"),
+            Change("rw_pacer", "else if (over) ahead_reg <= 16'd0;", "else if (over) ahead_reg <= {15'd0, leaves};"),
+            Change("rw_pacer", "if (valid_reg && m_axis_tready && first_reg) start_reg", "if (start) start_reg"),
+        ),
+        steps=6,
+    ),
+)
