@@ -105,4 +105,48 @@ BLOCKS = (
         ),
         steps=6,
     ),
+    Block(
+        "timers",
+        "timers",
+        ("rw_timers",),
+        (
+            Change("rw_timers", "{47'd0, tod[15:0] != 16'd0}", "48'd0"),
+            Change("rw_timers", "now >= expiry_reg[q]", "now > expiry_reg[q]"),
+            Change("rw_timers", "if (running[k] && !expired[k]) begin", "if (running[k]) begin"),
+        ),
+        steps=6,
+    ),
+    Block(
+        "queue_reset",
+        "queue_reset",
+        ("rw_queue_reset",),
+        (
+            Change("rw_queue_reset", "resetting & quiet & settled_reg", "resetting & quiet"),
+            Change("rw_queue_reset", ") | flush) & ~clear", ")) & ~clear"),
+            Change("rw_queue_reset", "flush & flushed", "flush"),
+        ),
+    ),
+    Block(
+        "interrupt",
+        "interrupt",
+        ("rw_interrupt", "rw_timers"),
+        (
+            Change("rw_interrupt", "<= ahead_of(visible[k*16 +: 16], con_index);", "<= 1'b0;"),
+            Change("rw_interrupt", "<= some[k] && !fire[k];", "<= some[k];"),
+            Change("rw_interrupt", "if (urgent_seen[k]) urgent_reg", "if (urgent_seen[k] && !fire[k]) urgent_reg"),
+            Change("rw_interrupt", "con_number <= there", "con_number < there"),
+            Change("rw_interrupt", "unseen >= frames", "unseen > frames"),
+        ),
+        steps=7,
+    ),
+    Block(
+        "done",
+        "done",
+        ("rw_done", "rw_fifo"),
+        (
+            Change("rw_done", "(!wanted || m_cpl_ready);", "1'b1;"),
+            Change("rw_done", "here && !wanted;", "!wanted;"),
+            Change("rw_done", "done_last ? 19'd0", "meta[F_FIRST] ? 19'd0"),
+        ),
+    ),
 )
