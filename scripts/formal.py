@@ -29,7 +29,7 @@ FOLDER = ROOT / "build" / "formal"
 BIN = Path(sys.executable).parent
 YOSYS_S, SOLVER_S = 300, 240
 """How long a tool may take. The first call on a machine translates yosys itself, which takes minutes."""
-NAMED_WORDS = 64
+NAMED_WORDS = 128
 """A memory of so many words becomes registers, which a top can name; a larger one stays an array."""
 
 
@@ -71,7 +71,7 @@ class Netlist:
             "opt -full",
             "async2sync",
             "dffunmap",
-            "opt_clean",
+            "opt_clean -purge",
             "check -assert",
             f"write_smt2 -wires {model.relative_to(ROOT)}",
         )

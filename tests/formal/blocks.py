@@ -149,4 +149,30 @@ BLOCKS = (
             Change("rw_done", "done_last ? 19'd0", "meta[F_FIRST] ? 19'd0"),
         ),
     ),
+    Block(
+        "reservations",
+        "reservations",
+        ("rw_frame_sched", "rw_segmenter"),
+        (
+            Change("rw_frame_sched", "free_reg} >= beats;", "free_reg} + 15'd1 >= beats;"),
+            Change("rw_frame_sched", "wire buf_ok    =", "wire buf_ok = stored < 15'd16 ||"),
+            Change("rw_frame_sched", "+ (kill_release ? ", "+ (kill_release && !buf_release ? "),
+            Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && first}"),
+            Change("rw_frame_sched", "commit_reg} < commit_bound", "commit_reg} <= commit_bound"),
+            Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
+            Change("rw_segmenter", "if (open_valid) free_reg[open_slot] <= 1'b0;", ""),
+        ),
+        steps=8,
+    ),
+    Block(
+        "desc_pool",
+        "desc_pool",
+        ("rw_desc_pool", "rw_fifo"),
+        (
+            Change("rw_desc_pool", "|| free_reg > owed_reg", "|| free_reg >= owed_reg"),
+            Change("rw_desc_pool", "used_reg[back_queue] <= RESERVE", "used_reg[back_queue] < RESERVE"),
+            Change("rw_desc_pool", "take_valid && !fresh_left)", "take_valid && !fresh_left && !back_valid)"),
+            Change("rw_desc_pool", "wire [QW-1:0]  back_queue = give_valid ?", "wire [QW-1:0]  back_queue = !flush_any ?"),
+        ),
+    ),
 )
