@@ -4,9 +4,9 @@
 // a queue that is flushed does neither.
 `include "rw_check.svh"
 module desc_pool #(
-    parameter RESERVE = 2,
-    parameter CHUNKS  = 6,
-    parameter CW      = 3
+    parameter RESERVE = 1,
+    parameter CHUNKS  = 4,
+    parameter CW      = 2
 ) (
     input logic         clk,
     input logic         rst,
@@ -42,9 +42,7 @@ module desc_pool #(
     (* hierconn *) wire [6:0]    \dut.used_reg[0] , \dut.used_reg[1] ;
     (* hierconn *) wire [5:0]    \dut.oldest_reg[0] , \dut.oldest_reg[1] ;
     (* hierconn *) wire [CW-1:0] \dut.free_fifo.mem[0] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[3] ;
-    (* hierconn *) wire [CW-1:0] \dut.free_fifo.mem[4] , \dut.free_fifo.mem[5] , \dut.free_fifo.mem[6] , \dut.free_fifo.mem[7] ;
-    wire [8*CW-1:0] list = {\dut.free_fifo.mem[7] , \dut.free_fifo.mem[6] , \dut.free_fifo.mem[5] , \dut.free_fifo.mem[4] ,
-                            \dut.free_fifo.mem[3] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[0] };
+    wire [CHUNKS*CW-1:0] list = {\dut.free_fifo.mem[3] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[0] };
     wire [CW:0] put_at = \dut.free_fifo.wr_reg , get_at = \dut.free_fifo.rd_reg ;
     wire [CW:0] length = put_at - get_at;
     wire        back = \dut.back_valid , back_queue = \dut.back_queue ;
@@ -81,10 +79,10 @@ module desc_pool #(
             if (state[n] == 3 || (state[n] == FRESH) != (n[CW:0] >= \dut.fresh_reg )) chunks_ok = 1'b0;
             if (state[n] == LISTED && (at >= length || list[place[n][CW-1:0]*CW +: CW] != n[CW-1:0])) chunks_ok = 1'b0;
         end
-        for (i = 0; i < 8; i = i + 1) begin
+        for (i = 0; i < CHUNKS; i = i + 1) begin
             from  = i[CW-1:0] - get_at[CW-1:0];
             chunk = list[i*CW +: CW];
-            if ({1'b0, from} < length && !(chunk < CHUNKS && state[chunk] == LISTED && place[chunk][CW-1:0] == i[CW-1:0]))
+            if ({1'b0, from} < length && !(state[chunk] == LISTED && place[chunk][CW-1:0] == i[CW-1:0]))
                 list_ok = 1'b0;
         end
     end
@@ -107,7 +105,7 @@ module desc_pool #(
         used1 <= used1 + {6'd0, take_valid && take_queue} - {6'd0, back && back_queue};
         oldest0 <= (flush[0] && used0 == 0) ? 6'd0 : oldest0 + {5'd0, back && !back_queue};
         oldest1 <= (flush[1] && used1 == 0) ? 6'd0 : oldest1 + {5'd0, back && back_queue};
-        known <= !back || (back_chunk < CHUNKS && state[back_chunk] == HELD
+        known <= !back || (state[back_chunk] == HELD
                            && holder[back_chunk] == {back_queue, back_group});
         flushing <= flush & ~flushed;
         if (rst) begin
@@ -125,12 +123,14 @@ module desc_pool #(
             // what is proved of any group (the_chunk_of_a_group) held for the one whose chunk came back
             assume (known);
 
-            `RW_CHECK(a_chunk_is_taken_while_free, !take_valid || (take_chunk < CHUNKS && state[take_chunk] != HELD))
-            `RW_CHECK(the_chunk_of_a_group, !holds || (last_chunk < CHUNKS && state[last_chunk] == HELD
+            `RW_CHECK(a_chunk_is_taken_while_free, !take_valid || (state[take_chunk] != HELD))
+            `RW_CHECK(the_chunk_of_a_group, !holds || (state[last_chunk] == HELD
                 && holder[last_chunk] == {last_queue, last_group}))
             `RW_CHECK(reserve_is_always_there, {can_take[1] || used1 >= RESERVE, can_take[0] || used0 >= RESERVE} == 2'b11)
             `RW_CHECK(none_is_lost, used0 + used1 <= CHUNKS && \dut.free_reg == free && free >= short0 + short1)
             `RW_CHECK(others_reserve_is_left, !(take_valid && !take_queue && used0 >= RESERVE) || free > short1)
+            `RW_CHECK(what_is_given_back_comes_back, give_valid ? back && back_queue == give_queue
+                : !back || (flush[back_queue] && !flushed[back_queue]))
             `RW_CHECK(flushed_is_true, flushed == {used1 == 0, used0 == 0})
             `RW_CHECK(a_flush_goes_on, !(flush[0] && used0 != 0) || give_valid || back)
             `RW_CHECK(asleep_only_with_nothing_to_flush, !idle || (flush & ~flushed) == 0)
@@ -139,7 +139,7 @@ module desc_pool #(
                 == {used1, used0, oldest1, oldest0, short0 + short1} && \dut.fresh_reg <= CHUNKS)
             `RW_CHECK(every_chunk_is_somewhere, chunks_ok)
             `RW_CHECK(list_of_free_ones, list_ok)
-            `RW_CHECK(length_of_the_list, length == free + \dut.fresh_reg - CHUNKS && length <= 8)
+            `RW_CHECK(length_of_the_list, length == free + \dut.fresh_reg - CHUNKS && length <= CHUNKS)
 
             one_takes_all_but_the_reserve: cover (used0 == CHUNKS - RESERVE && !can_take[0] && used1 == 0);
             taken_again: cover (take_valid && state[take_chunk] == LISTED && back);
