@@ -64,7 +64,8 @@ class Netlist:
             "proc",
             "opt_expr",
             "opt_clean",
-            "memory -nomap",
+            # an address register stays one, that it may be compared with what a top knows
+            "memory -nordff -nomap",
             f"memory_map r:SIZE<={NAMED_WORDS}",
             # joins what a top names inside of the block with what it names
             "flatten",

@@ -175,4 +175,17 @@ BLOCKS = (
             Change("rw_desc_pool", "wire [QW-1:0]  back_queue = give_valid ?", "wire [QW-1:0]  back_queue = !flush_any ?"),
         ),
     ),
+    Block(
+        "completion",
+        "completion",
+        ("rw_completion", "rw_timers", "rw_arbiter", "rw_fifo_ram"),
+        (
+            Change("rw_completion", "left_reg   <= count_reg[grant];", "left_reg   <= count_reg[grant] + put;"),
+            Change("rw_completion", "aw_free && w_free && ack_ready", "aw_free && ack_ready"),
+            Change("rw_completion", "(last || line_full || head_mode)", "(last || line_full)"),
+            Change("rw_completion", "step && queue_reg == k[QW-1:0]", "emit && queue_reg == k[QW-1:0]"),
+        ),
+        steps=8,
+        small=(Change("rw_completion", ".DEPTH(512)", ".DEPTH(4)"),),
+    ),
 )
