@@ -1,0 +1,191 @@
+"""The blocks that are proved, and the bugs planted in them; docs/formal.md says what is proved of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """A text of a module of the RTL, which has it just once, and what stands in its place."""
+
+    module: str
+    line: str
+    instead: str
+
+
+class Block(NamedTuple):
+    """A block, under a top of ``tests/formal/`` that says what it may rely on and what holds."""
+
+    name: str
+    top: str
+    modules: tuple[str, ...]
+    """Of ``rtl/``."""
+    bugs: tuple[Change, ...]
+    """Each breaks a property that the base case looks at."""
+    depth: int = 2
+    """Clock cycles that the induction looks back."""
+    steps: int = 12
+    """Clock cycles from the reset on in which the bugs show."""
+    reach: int = 12
+    """Clock cycles from the reset on in which the covers are reached."""
+    settings: Mapping[str, int] = {}
+    """Parameters of the top."""
+    small: tuple[Change, ...] = ()
+    """What is made smaller than it is."""
+
+
+BLOCKS = (
+    Block(
+        "fifo",
+        "fifo",
+        ("rw_fifo",),
+        (
+            Change("rw_fifo", "assign s_ready = !count[AW];", "assign s_ready = 1'b1;"),
+            Change("rw_fifo", "rd_reg <= rd_reg + 1'b1", "rd_reg <= rd_reg + 1'b1 + (count == 3 && s_valid)"),
+        ),
+    ),
+    Block(
+        "fifo_ram",
+        "fifo_ram",
+        ("rw_fifo_ram",),
+        (
+            Change("rw_fifo_ram", "s_valid && s_ready && ram_empty && advance", "s_valid && s_ready && advance"),
+            Change("rw_fifo_ram", "use_bypass_reg <= ram_empty;", "use_bypass_reg <= ram_empty || s_valid;"),
+            Change("rw_fifo_ram", "assign s_ready = !used[AW];", "assign s_ready = !used[AW] || m_ready;"),
+        ),
+    ),
+    *(
+        Block(
+            f"arbiter {number}",
+            "arbiter",
+            ("rw_arbiter",),
+            (
+                Change("rw_arbiter", "(first != '0) ? first : request", "request"),
+                Change("rw_arbiter", "accept && grant_valid)", "accept)"),
+                Change("rw_arbiter", "<= k > ", "<= k >= "),
+            ),
+            reach=number + 8,
+            settings={"N": number},
+        )
+        for number in (4, 8)
+    ),
+    *(
+        Block(
+            f"read_engine {width}",
+            "read_engine",
+            ("rw_read_engine",),
+            (
+                Change("rw_read_engine", "WB = (DATA_W == 64) ? 11 : 12;", "WB = 12;")
+                if width == 64
+                else Change("rw_read_engine", "left <= {2'd0, window};", "left <= 15'd4096;"),
+                Change("rw_read_engine", "<= addr + {51'd0, len};", "<= {addr[63:32], addr[31:0] + {19'd0, len}};"),
+                Change("rw_read_engine", "s_frag_first && !busy_reg;", "s_frag_first;"),
+                Change(
+                    "rw_read_engine", "assign s_req_ready    = ar_free;", "assign s_req_ready = !m_axi_arvalid || go;"
+                ),
+                Change("rw_read_engine", "if (ar_free && s_req_valid) begin", "if (s_req_valid) begin"),
+            ),
+            steps=6,
+            settings={"DATA_W": width},
+        )
+        for width in (64, 512)
+    ),
+    Block(
+        "pacer",
+        "pacer",
+        ("rw_pacer",),
+        (
+            Change("rw_pacer", "(was_due_reg ? now : due_reg)", "due_reg"),
+            Change("rw_pacer", "(was_due_reg ? now : due_reg)", "now"),
+            Change("rw_pacer", "<= due && !(start && !open);", "<= due;"),
+            Change("rw_pacer", "advance && (open || due);", "advance && (open || due) && !was_due_reg;"),
+            Change("rw_pacer", "else if (over) ahead_reg <= 16'd0;", "else if (over) ahead_reg <= {15'd0, leaves};"),
+            Change("rw_pacer", "if (valid_reg && m_axis_tready && first_reg) start_reg", "if (start) start_reg"),
+        ),
+        steps=6,
+    ),
+    Block(
+        "timers",
+        "timers",
+        ("rw_timers",),
+        (
+            Change("rw_timers", "{47'd0, tod[15:0] != 16'd0}", "48'd0"),
+            Change("rw_timers", "now >= expiry_reg[q]", "now > expiry_reg[q]"),
+            Change("rw_timers", "if (running[k] && !expired[k]) begin", "if (running[k]) begin"),
+        ),
+        steps=6,
+    ),
+    Block(
+        "queue_reset",
+        "queue_reset",
+        ("rw_queue_reset",),
+        (
+            Change("rw_queue_reset", "resetting & quiet & settled_reg", "resetting & quiet"),
+            Change("rw_queue_reset", ") | flush) & ~clear", ")) & ~clear"),
+            Change("rw_queue_reset", "flush & flushed", "flush"),
+        ),
+    ),
+    Block(
+        "interrupt",
+        "interrupt",
+        ("rw_interrupt", "rw_timers"),
+        (
+            Change("rw_interrupt", "<= ahead_of(visible[k*16 +: 16], con_index);", "<= 1'b0;"),
+            Change("rw_interrupt", "<= some[k] && !fire[k];", "<= some[k];"),
+            Change("rw_interrupt", "if (urgent_seen[k]) urgent_reg", "if (urgent_seen[k] && !fire[k]) urgent_reg"),
+            Change("rw_interrupt", "con_number <= there", "con_number < there"),
+            Change("rw_interrupt", "unseen >= frames", "unseen > frames"),
+        ),
+        steps=7,
+    ),
+    Block(
+        "done",
+        "done",
+        ("rw_done", "rw_fifo"),
+        (
+            Change("rw_done", "(!wanted || m_cpl_ready);", "1'b1;"),
+            Change("rw_done", "here && !wanted;", "!wanted;"),
+            Change("rw_done", "done_last ? 19'd0", "meta[F_FIRST] ? 19'd0"),
+        ),
+    ),
+    Block(
+        "reservations",
+        "reservations",
+        ("rw_frame_sched", "rw_segmenter"),
+        (
+            Change("rw_frame_sched", "free_reg} >= beats;", "free_reg} + 15'd1 >= beats;"),
+            Change("rw_frame_sched", "wire buf_ok    =", "wire buf_ok = stored < 15'd16 ||"),
+            Change("rw_frame_sched", "+ (kill_release ? ", "+ (kill_release && !buf_release ? "),
+            Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && first}"),
+            Change("rw_frame_sched", "commit_reg} < commit_bound", "commit_reg} <= commit_bound"),
+            Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
+            Change("rw_segmenter", "if (open_valid) free_reg[open_slot] <= 1'b0;", ""),
+        ),
+        steps=8,
+    ),
+    Block(
+        "desc_pool",
+        "desc_pool",
+        ("rw_desc_pool", "rw_fifo"),
+        (
+            Change("rw_desc_pool", "|| free_reg > owed_reg", "|| free_reg >= owed_reg"),
+            Change("rw_desc_pool", "used_reg[back_queue] <= RESERVE", "used_reg[back_queue] < RESERVE"),
+            Change("rw_desc_pool", "take_valid && !fresh_left)", "take_valid && !fresh_left && !back_valid)"),
+            Change("rw_desc_pool", "wire [QW-1:0]  back_queue = give_valid ?", "wire [QW-1:0]  back_queue = !flush_any ?"),
+        ),
+    ),
+    Block(
+        "completion",
+        "completion",
+        ("rw_completion", "rw_timers", "rw_arbiter", "rw_fifo_ram"),
+        (
+            Change("rw_completion", "left_reg   <= count_reg[grant];", "left_reg   <= count_reg[grant] + put;"),
+            Change("rw_completion", "aw_free && w_free && ack_ready", "aw_free && ack_ready"),
+            Change("rw_completion", "(last || line_full || head_mode)", "(last || line_full)"),
+            Change("rw_completion", "step && queue_reg == k[QW-1:0]", "emit && queue_reg == k[QW-1:0]"),
+        ),
+        steps=8,
+        small=(Change("rw_completion", ".DEPTH(512)", ".DEPTH(4)"),),
+    ),
+)
