@@ -1,9 +1,10 @@
 """``make area``: what the engine costs in an FPGA, whole and by module, and how fast it would run.
 
-yosys maps it to Xilinx 7 and to ECP5, nextpnr places and routes the 64-bit one on an ECP5-85k. The tables of README and
-docs/area.md are written anew; ``build/area/area.json`` has all of it. What is known of files that have not changed is
-not worked out again. Ends with 1 if anything is beyond its limit, and names it. ``T=name`` does modules whose name has
-that in it, and writes no table.
+yosys maps the 512-bit engine to Xilinx 7 and the 64-bit one to ECP5, module by module, and each of them whole to both;
+nextpnr places and routes the 64-bit one and its modules on an ECP5-85k. The tables of README and docs/area.md are
+written anew; ``build/area/area.json`` has all of it. What is known of files that have not changed is not worked out
+again. Ends with 1 if anything is beyond its limit, and names it. ``T=name`` does modules whose name has that in it, and
+writes no table.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +32,15 @@ from scripts.sim import ROOT, choice, fail, run_script
 
 FOLDER = ROOT / "build" / "area"
 TOP = "ringwire_tx"
-PLACED_W, WIDTHS = 64, (512, 64)
+BY_MODULE = {512: "xilinx", 64: "ecp5"}
+"""The widths that are looked at, and what each is likely to be built on."""
+PLACED_W = 64
 SEEDS = (1, 2, 3)
 TIME_LIMIT_S = 1800
 """For each call of a tool. The first one on a machine translates the tool itself, which takes minutes."""
 MAX_LEVELS, MAX_LUTS, MIN_FMAX_MHZ = 14, 25_000, 125
 LIMITS_W = 512
+"""Limits of levels and LUTs are those of this width."""
 MAX_BITS_IN_FFS = 256
 ARRAYS = {("rw_stats", "count_reg"): "each counter may count in any cycle"}
 """Arrays with more bits than that which are registers on purpose."""
@@ -224,6 +229,8 @@ def mapped(engine: Engine, module: str, family: Family) -> dict[str, Any]:
     netlist = FOLDER / f"{name}.json"
     commands = (
         *engine.read,
+        # only a simulator's clock stops
+        *(f"delete -output {TOP}/w:{name}" for name in ("quiet", "deadline", "deadline_valid") if module == engine.top),
         f"hierarchy -top {module}",
         *(() if module == engine.top else (f"rename {module} {base(module)}",)),
         "proc",
@@ -316,12 +323,29 @@ def longest_path(module: dict[str, Any], family: Family) -> tuple[int, list[str]
             stack.pop()
     if not best:
         return 0, []
-    at = max(best, key=lambda bit: best[bit][0])
+    # not what leads nowhere
+    ending = ends_of(module, family)
+    at = max((bit for bit in best if bit in ending), key=lambda bit: best[bit][0], default=next(iter(best)))
     levels, path = best[at][0], [at]
     while at in best and best[at][1]:
         at = best[at][1]
         path.append(at)
-    return levels, [names.get(bit, str(bit)) for bit in reversed(path)]
+    return levels, [*(names.get(bit, str(bit)) for bit in reversed(path)), ending.get(path[0], "")]
+
+
+def ends_of(module: dict[str, Any], family: Family) -> dict[int, str]:
+    """Bits that a register, a memory or a port takes, and its name."""
+    result: dict[int, str] = {}
+    for name, cell in module["cells"].items():
+        kind = family.cells.get(cell["type"], Kind())
+        within = "" if registered(cell) else kind.through
+        for port, bits in cell["connections"].items():
+            if cell["port_directions"][port] == "input" and not (within and re.fullmatch(within, port)):
+                result.update((bit, name) for bit in bits if isinstance(bit, int))
+    for name, port in module["ports"].items():
+        if port["direction"] == "output":
+            result.update((bit, name) for bit in port["bits"] if isinstance(bit, int))
+    return result
 
 
 def registered(cell: dict[str, Any]) -> bool:
@@ -415,27 +439,30 @@ class Job(NamedTuple):
     """One call of a tool."""
 
     label: str
-    row: tuple[int, str]
-    """Width and module."""
-    kind: str
+    row: tuple[int, str, str]
+    """Width, family and module."""
+    seed: int
+    """Of a placement; 0: it is mapped."""
     work: Callable[[], dict[str, Any]]
 
 
-def jobs(engine: Engine, modules: Sequence[str]) -> list[Job]:
-    """Mapping first: what is placed must have been mapped."""
+def jobs(engine: Engine, wanted: str) -> list[Job]:
+    """All that is to be done for one width. Mapping first: what is placed must have been mapped."""
     result = []
-    for module in modules:
-        row = engine.width, base(module)
+    for module in (*engine.children, engine.top):
+        if wanted not in base(module):
+            continue
         for family in FAMILIES:
-            label = f"{row[1]}, {engine.width} bits, {family.name}"
-            result.append(Job(label, row, family.name, lambda m=module, f=family: mapped(engine, m, f)))  # type: ignore[misc]
-    if engine.width == PLACED_W:
-        for module in modules:
-            for seed in SEEDS:
-                label = f"{base(module)}, {engine.width} bits, nextpnr, seed {seed}"
-                row = engine.width, base(module)
-                result.append(Job(label, row, f"seed{seed}", lambda m=module, s=seed: placed(engine, m, s)))  # type: ignore[misc]
-    return result
+            if module == engine.top or family.name == BY_MODULE[engine.width]:
+                row = engine.width, family.name, base(module)
+                label = f"{row[2]}, {engine.width} bits, {family.name}"
+                result.append(Job(label, row, 0, partial(mapped, engine, module, family)))
+                if engine.width == PLACED_W and family.name == "ecp5":
+                    result += [
+                        Job(f"{label}, placed, seed {seed}", row, seed, partial(placed, engine, module, seed))
+                        for seed in SEEDS
+                    ]
+    return sorted(result, key=lambda job: job.seed > 0)
 
 
 def main() -> int:
@@ -451,20 +478,18 @@ def main() -> int:
 
 def survey(queues: int, wanted: str, console: Console) -> int:
     """Measure, show, write and judge."""
-    engines = [Engine(width, queues) for width in WIDTHS]
-    found: dict[tuple[int, str], dict[str, Any]] = defaultdict(dict)
+    engines = [Engine(width, queues) for width in BY_MODULE]
+    found: dict[tuple[int, str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
     for engine in engines:
-        modules = [module for module in (*engine.children, engine.top) if wanted in base(module)]
-        if not modules:
+        todo = jobs(engine, wanted)
+        if not todo:
             fail(
                 f"T={wanted}: no module has that in its name; there are {', '.join(map(base, engine.children))}, {TOP}"
             )
-        todo = jobs(engine, modules)
-        for kinds in (("xilinx", "ecp5"), tuple(f"seed{seed}" for seed in SEEDS)):
-            batch = [job for job in todo if job.kind in kinds]
+        for batch in ([job for job in todo if not job.seed], [job for job in todo if job.seed]):
             for number, (job, spent_s, result) in enumerate(in_turn(batch), 1):
-                found[job.row][job.kind] = result
-                told = f"{result['fmax']:.1f} MHz" if "fmax" in result else f"{result['luts']:,.0f} LUTs"
+                found[job.row][job.seed] = result
+                told = f"{result['fmax']:.1f} MHz" if job.seed else f"{result['luts']:,.0f} LUTs"
                 console.print(f"{number}/{len(batch)} {job.label}: {told}, {spent_s:.0f} s", soft_wrap=True)
     rows = [Row(*name, results) for name, results in found.items()]
     (FOLDER / "area.json").write_text(json.dumps([row.document() for row in rows], indent=1) + "\n")
@@ -500,16 +525,14 @@ def in_turn(batch: Sequence[Job]) -> Iterator[tuple[Job, float, dict[str, Any]]]
 
 
 class Row:
-    """What is known of a module of one width."""
+    """What is known of a module of one width in one family."""
 
-    def __init__(self, width: int, name: str, results: dict[str, dict[str, Any]]) -> None:
-        self.width, self.name, self.results = width, name, results
-        self.xilinx, self.ecp5 = results["xilinx"], results["ecp5"]
-        runs = sorted(
-            (results[f"seed{seed}"] for seed in SEEDS if f"seed{seed}" in results), key=lambda run: run["fmax"]
-        )
-        self.fmax = statistics.median(run["fmax"] for run in runs) if runs else None
-        self.slowest = runs[len(runs) // 2]["path"] if runs else []
+    def __init__(self, width: int, family: str, name: str, results: dict[int, dict[str, Any]]) -> None:
+        self.width, self.family, self.name = width, family, name
+        self.cost = results[0]
+        self.runs = sorted((run for seed, run in results.items() if seed), key=lambda run: run["fmax"])
+        self.fmax = statistics.median(run["fmax"] for run in self.runs) if self.runs else None
+        self.slowest = self.runs[len(self.runs) // 2]["path"] if self.runs else []
 
     @property
     def whole(self) -> bool:
@@ -517,31 +540,30 @@ class Row:
 
     def cells(self) -> list[str]:
         """The table's columns."""
-        cells = [str(self.width), self.name]
-        for found in (self.xilinx, self.ecp5):
-            cells += [
-                f"{found['luts']:,.0f}",
-                f"{found['ffs']:,.0f}",
-                f"{found['ram_luts']:,.0f}",
-                f"{found['brams']:g}",
-                f"{found['dsps']:.0f}",
-                str(found["levels"]),
-            ]
-        return [*cells, *((f"{self.fmax:.0f}", f"{self.fmax * self.width / 1000:.1f}") if self.fmax else ("", ""))]
+        speed = (f"{self.fmax:.0f}", f"{self.fmax * self.width / 1000:.1f}") if self.fmax else ("", "")
+        counts = (f"{self.cost[what]:,g}" for what in ("luts", "ram_luts", "ffs", "brams", "dsps", "levels"))
+        return [str(self.width), self.family, self.name, *counts, *speed]
 
     def document(self) -> dict[str, Any]:
-        return {"width": self.width, "module": self.name, "fmax_mhz": self.fmax, **self.results}
+        return {
+            "width": self.width,
+            "family": self.family,
+            "module": self.name,
+            "fmax_mhz": self.fmax,
+            **self.cost,
+            "placed": self.runs,
+        }
 
     def faults(self) -> Iterator[str]:
         """Limits that are broken."""
-        here = f"{self.width} bits: {self.name}"
-        for family, found in (("Xilinx", self.xilinx), ("ECP5", self.ecp5)):
-            for memory, bits in found["in_ffs"].items():
-                yield f"{here}: {memory}: {bits:,} bits of memory became flip-flops ({family})"
-        if self.width == LIMITS_W and not self.whole and self.xilinx["levels"] > MAX_LEVELS:
-            yield f"{here}: {self.xilinx['levels']} LUT levels, at most {MAX_LEVELS}: {ends(self.xilinx['path'])}"
-        if self.width == LIMITS_W and self.whole and self.xilinx["luts"] > MAX_LUTS:
-            yield f"{here}: {self.xilinx['luts']:,.0f} LUTs, at most {MAX_LUTS:,}"
+        here = f"{self.name}, {self.width} bits, {self.family}"
+        for memory, bits in self.cost["in_ffs"].items():
+            yield f"{here}: {memory}: {bits:,} bits of memory became flip-flops"
+        if self.width == LIMITS_W and self.family == "xilinx":
+            if not self.whole and self.cost["levels"] > MAX_LEVELS:
+                yield f"{here}: {self.cost['levels']} LUT levels, at most {MAX_LEVELS}: {ends(self.cost['path'])}"
+            if self.whole and self.cost["luts"] > MAX_LUTS:
+                yield f"{here}: {self.cost['luts']:,.0f} LUTs, at most {MAX_LUTS:,}"
         if self.whole and self.fmax is not None and self.fmax < MIN_FMAX_MHZ:
             yield f"{here}: {self.fmax:.1f} MHz, at least {MIN_FMAX_MHZ}: {ends(self.slowest)}"
 
@@ -556,17 +578,7 @@ def ends(path: Sequence[str]) -> str:
     return " > ".join(f"`{name}`" for name in (shown[0], shown[-1])) if shown else ""
 
 
-HEAD = (
-    "bits",
-    "module",
-    *(
-        f"{family} {what}"
-        for family in ("Xilinx", "ECP5")
-        for what in ("LUT", "FF", "LUT RAM", "block RAM", "DSP", "levels")
-    ),
-    "MHz",
-    "Gb/s",
-)
+HEAD = ("bits", "device", "module", "LUT", "of them RAM", "FF", "block RAM", "DSP", "levels", "MHz", "Gb/s")
 
 
 def show(rows: Sequence[Row]) -> Table:
@@ -583,7 +595,7 @@ def markdown(rows: Sequence[Row], paths: bool) -> str:
     for row in rows:
         cells = row.cells()
         if paths:
-            cells += [ends(row.xilinx["path"]), ends(row.slowest)]
+            cells += [ends(row.cost["path"]), ends(row.slowest)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
