@@ -11,7 +11,7 @@ $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN)),$(error $v=:
 BIN   := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup sim test lint bench soak mutate coverage formal clean lock
+.PHONY: help setup sim test lint bench soak mutate coverage formal area clean lock
 
 help:
 	@echo 'make sim            replay the bundled capture through stack, driver and RTL, then run the testbenches'
@@ -28,6 +28,7 @@ help:
 	@echo 'make mutate         break netlists of the offload engine in COUNT=n places (200), drawn with SEED; who tells?'
 	@echo 'make coverage       which lines and branches of the RTL the testbenches reach'
 	@echo 'make formal         prove the small blocks of the RTL by induction, and refute bugs planted in them'
+	@echo 'make area           LUTs, levels and Fmax by module, an hour; tables into README and docs/area.md; T= picks modules'
 	@echo 'make setup          Debian packages and .venv; the targets above do it by themselves'
 	@echo 'make clean          remove build/ (not .venv)'
 	@echo 'make lock           renew requirements.lock from pyproject.toml'
@@ -61,6 +62,9 @@ coverage: $(READY)
 
 formal: $(READY)
 	@$(BIN)/python -m scripts.formal
+
+area: $(READY)
+	@$(BIN)/python -m scripts.area
 
 lock:
 	@scripts/lock.sh

@@ -1,5 +1,6 @@
-// Deep first-in first-out buffer in block RAM, first-word fall-through, with a bypass round the RAM when it is empty.
-// Rate: one word in and one out each cycle. Latency: 1 cycle when empty. Capacity: DEPTH + 1 words.
+// Deep first-in first-out buffer in block RAM, first-word fall-through. Two registers behind the RAM hold the oldest words,
+// so that no RAM's access time is in front of what follows; words go round the RAM while there is room in them.
+// Rate: one word in and one out each cycle. Latency: 1 cycle when empty. Capacity: DEPTH + 2 words at least.
 `include "rw_check.svh"
 module rw_fifo_ram #(
     parameter W     = 32,              // width of a word, bits
@@ -16,42 +17,50 @@ module rw_fifo_ram #(
 );
     localparam AW = $clog2(DEPTH);
 
-    logic [W-1:0] mem [0:DEPTH-1];
+    (* no_rw_check *) logic [W-1:0] mem [0:DEPTH-1]; // never read where it is written
     logic [AW:0]  wr_reg, rd_reg;
-    logic [W-1:0] ram_reg, bypass_reg;         // the RAM's own output register, and the word that went round it
-    logic         valid_reg, use_bypass_reg;
+    logic [W-1:0] ram_reg;                     // the RAM's own output register
+    logic         ram_valid_reg;               // it has a word, which goes on in this cycle
+    logic [W-1:0] out_reg, next_reg;           // the oldest words
+    logic [1:0]   out_count_reg;
 
-    wire ram_empty = wr_reg == rd_reg;
-    wire advance   = !valid_reg || m_ready;
-    wire bypass    = s_valid && s_ready && ram_empty && advance;
-    wire [AW:0] used = wr_reg - rd_reg;
+    wire [AW:0] used      = wr_reg - rd_reg;
+    wire        ram_empty = wr_reg == rd_reg;
+    wire        take      = m_valid && m_ready;
+    wire        put       = s_valid && s_ready;
+    wire        stays     = take ? out_count_reg[1] : out_count_reg != 2'd0;   // a word in out_reg, as seen after `take`
+    wire        both_stay = !take && out_count_reg[1];
+    wire        room      = !both_stay && !(stays && ram_valid_reg);
+    wire        direct    = put && ram_empty && room;
+    wire        fetch     = !ram_empty && room;
 
     assign s_ready = !used[AW];
-    assign m_valid = valid_reg;
-    assign m_data  = use_bypass_reg ? bypass_reg : ram_reg;
+    assign m_valid = out_count_reg != 2'd0;
+    assign m_data  = out_reg;
 
     always_ff @(posedge clk) begin
-        if (s_valid && s_ready && !bypass) begin
+        if (put && !direct) begin
             mem[wr_reg[AW-1:0]] <= s_data;
             wr_reg <= wr_reg + 1'b1;
         end
-        if (advance) begin
-            valid_reg      <= bypass || !ram_empty;
-            use_bypass_reg <= ram_empty;
-            if (!ram_empty) begin
-                ram_reg <= mem[rd_reg[AW-1:0]];
-                rd_reg  <= rd_reg + 1'b1;
-            end
+        if (fetch) begin
+            ram_reg <= mem[rd_reg[AW-1:0]];
+            rd_reg  <= rd_reg + 1'b1;
         end
-        if (bypass) bypass_reg <= s_data;
+        ram_valid_reg <= fetch;
+        if (take || !stays) out_reg <= stays ? next_reg : ram_valid_reg ? ram_reg : s_data;
+        if (!both_stay)     next_reg <= (stays && ram_valid_reg) ? ram_reg : s_data;
+        out_count_reg <= both_stay ? 2'd2 : {1'b0, stays} + {1'b0, ram_valid_reg} + {1'b0, direct};
         if (rst) begin
-            wr_reg    <= '0;
-            rd_reg    <= '0;
-            valid_reg <= 1'b0;
+            wr_reg        <= '0;
+            rd_reg        <= '0;
+            ram_valid_reg <= 1'b0;
+            out_count_reg <= '0;
         end
     end
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(fifo_never_holds_more_than_depth, used <= DEPTH[AW:0])
+        `RW_CHECK(what_comes_out_of_the_ram_finds_room, !ram_valid_reg || !both_stay)
     end
 endmodule

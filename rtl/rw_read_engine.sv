@@ -48,11 +48,12 @@ module rw_read_engine #(
 
     wire [63:0] addr = busy_reg ? addr_reg : s_frag_addr;
     wire [14:0] left = busy_reg ? len_reg  : s_frag_len;
-    wire [12:0] window = WINDOW - {{(13-WB){1'b0}}, addr[WB-1:0]};
-    wire        fits = left <= {2'd0, window};
-    wire [12:0] len  = fits ? left[12:0] : window;
-    wire [12:0] span = {{(13-BB){1'b0}}, addr[BB-1:0]} + len - 13'd1;
-    wire [12:0] beats = span >> BB;                     // - 1
+    // all from the two in parallel: where the bytes end, seen from the window's start and from the first beat's
+    wire [15:0] window_end = {1'b0, left} + {{(16-WB){1'b0}}, addr[WB-1:0]};
+    wire [14:0] beat_end   = left + {{(15-BB){1'b0}}, addr[BB-1:0]} - 15'd1;
+    wire        fits = window_end <= {3'd0, WINDOW};
+    wire [12:0] len  = fits ? left[12:0] : WINDOW - {{(13-WB){1'b0}}, addr[WB-1:0]};
+    wire [12:0] beats = fits ? 13'(beat_end >> BB) : {{(13-WB+BB){1'b0}}, ~addr[WB-1:BB]}; // - 1
 
     wire ar_free = !m_axi_arvalid || m_axi_arready;
     wire go      = s_frag_valid && ar_free && !s_req_valid && m_burst_ready;
@@ -80,8 +81,9 @@ module rw_read_engine #(
             m_axi_araddr  <= {addr[63:BB], {BB{1'b0}}};
             m_axi_arlen   <= beats[7:0];
             busy_reg      <= !fits;
-            addr_reg      <= addr + {51'd0, len};
-            len_reg       <= left - {2'd0, len};
+            // used only if it goes on, which it does where the next window begins
+            addr_reg      <= {addr[63:WB] + 1'b1, {WB{1'b0}}};
+            len_reg       <= 15'(window_end - {3'd0, WINDOW});
         end
         if (rst) begin
             m_axi_arvalid <= 1'b0;

@@ -145,8 +145,8 @@ MUTANTS = {
     ),
     "addresses stop at 4 GiB": Mutant(
         "rw_read_engine",
-        "addr_reg      <= addr + {51'd0, len};",
-        "addr_reg      <= {addr[63:32], addr[31:0] + {19'd0, len}};",
+        "addr_reg      <= {addr[63:WB] + 1'b1, {WB{1'b0}}};",
+        "addr_reg      <= {addr[63:32], addr[31:WB] + 1'b1, {WB{1'b0}}};",
         crossing,
     ),
     "the schedule is carried on from the edge of a start": Mutant(
