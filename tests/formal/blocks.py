@@ -188,4 +188,17 @@ BLOCKS = (
         steps=8,
         small=(Change("rw_completion", ".DEPTH(512)", ".DEPTH(4)"),),
     ),
+    Block(
+        "desc_fetch",
+        "desc_fetch",
+        ("rw_desc_fetch", "rw_arbiter", "rw_fifo"),
+        (
+            Change("rw_desc_fetch", "(posted < {12'd0, to_group_end}) ? posted[3:0] : to_group_end", "to_group_end"),
+            Change("rw_desc_fetch", "(db_tail - tail_reg[db_queue]) & db_mask", "db_tail - tail_reg[db_queue]"),
+            Change("rw_desc_fetch", "if (r_err) failed_reg", "if (r_err && r_last) failed_reg"),
+            Change("rw_desc_fetch", "new_group ? take_chunk : last_chunk,", "take_chunk,"),
+        ),
+        reach=18,
+        small=(Change("rw_desc_fetch", ".DEPTH(64)", ".DEPTH(2)"),),
+    ),
 )
