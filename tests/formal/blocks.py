@@ -201,4 +201,26 @@ BLOCKS = (
         reach=18,
         small=(Change("rw_desc_fetch", ".DEPTH(64)", ".DEPTH(2)"),),
     ),
+    Block(
+        "csr",
+        "csr",
+        ("rw_csr",),
+        (
+            Change("rw_csr", "w_data_reg < (32'd1", "w_data_reg <= (32'd1"),
+            Change("rw_csr", "!q_enable[wq] && !q_resetting[wq] && q_idle[wq]", "!q_enable[wq] && q_idle[wq]"),
+            Change("rw_csr", "wire w_go = w_valid_reg && w_ok;", "wire w_go = w_valid_reg;"),
+            Change("rw_csr", "&& !w_valid_reg && (!s_axil_bvalid", "&& (!s_axil_bvalid"),
+        ),
+        steps=8,
+    ),
+    Block(
+        "frame_buffer",
+        "frame_buffer",
+        ("rw_frame_buffer",),
+        (
+            Change("rw_frame_buffer", "a_odd ? wr_a_data", "a_odd && !wr_b_en ? wr_a_data"),
+            Change("rw_frame_buffer", "if (rd_en) is_odd_reg <=", "is_odd_reg <="),
+        ),
+        steps=6,
+    ),
 )
