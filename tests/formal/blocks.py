@@ -172,7 +172,9 @@ BLOCKS = (
             Change("rw_desc_pool", "|| free_reg > owed_reg", "|| free_reg >= owed_reg"),
             Change("rw_desc_pool", "used_reg[back_queue] <= RESERVE", "used_reg[back_queue] < RESERVE"),
             Change("rw_desc_pool", "take_valid && !fresh_left)", "take_valid && !fresh_left && !back_valid)"),
-            Change("rw_desc_pool", "wire [QW-1:0]  back_queue = give_valid ?", "wire [QW-1:0]  back_queue = !flush_any ?"),
+            Change(
+                "rw_desc_pool", "wire [QW-1:0]  back_queue = give_valid ?", "wire [QW-1:0]  back_queue = !flush_any ?"
+            ),
         ),
     ),
     Block(

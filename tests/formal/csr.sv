@@ -65,7 +65,8 @@ module csr #(
     wire [88:0]  global_set = {enable, at_fetch, pacer_open, byte_time, commit_bound};
     wire         mine = addr[15:9] == 7'b0001000 && addr[8] == queue;
     wire         tail = writes && whole && mine && addr[7:0] == REG_Q_TAIL[7:0];
-    wire         con  = writes && whole && mine && (addr[7:0] == REG_Q_CPL_CONSUMED[7:0] || addr[7:0] == REG_Q_CPL_ARM[7:0]);
+    wire         con  = writes && whole && mine && (addr[7:0] == REG_Q_CPL_CONSUMED[7:0] || addr[7:0]
+        == REG_Q_CPL_ARM[7:0]);
     wire         in_ring = data < (32'd1 << log2);
     logic [195:0] ring_was;
     logic [87:0]  other_was;
@@ -107,7 +108,8 @@ module csr #(
             assume ((q_clear & ~q_resetting) == 0);
 
             // ---- channels
-            `RW_CHECK(address_and_data_are_taken_together, s_axil_awready == s_axil_wready && (!s_axil_awready || s_axil_wvalid))
+            `RW_CHECK(address_and_data_are_taken_together,
+                      s_axil_awready == s_axil_wready && (!s_axil_awready || s_axil_wvalid))
             `RW_CHECK(one_write_at_a_time, !(w_take && owed) || (s_axil_bvalid && s_axil_bready))
             `RW_CHECK(an_answer_for_each_write, s_axil_bvalid == (owed && !writes))
             `RW_CHECK(an_answer_waits, !held || (s_axil_bvalid && s_axil_bresp == resp))
@@ -118,17 +120,23 @@ module csr #(
             // ---- configuration
             `RW_CHECK(refused_writes_change_nothing, !told || (wrote && !s_axil_bresp[1])
                 || (ring == ring_was && global_set == global_was && (clears || other == other_was)))
-            `RW_CHECK(each_queue_has_registers_of_its_own, !told || (wrote && mine_was) || (ring == ring_was && (clears || other == other_was)))
+            `RW_CHECK(each_queue_has_registers_of_its_own,
+                      !told || (wrote && mine_was) || (ring == ring_was && (clears || other == other_was)))
             `RW_CHECK(a_queue_at_work_keeps_its_ring, !told || !at_work || ring == ring_was)
             `RW_CHECK(a_cleared_queue_stands, !told || !clears || !(q_enable[queue] || q_resetting[queue]))
             `RW_CHECK(a_reset_stands_until_it_is_done, !told || !other_was[0] || clears || q_resetting[queue])
-            `RW_CHECK(bounds_of_a_ring, log2 >= MIN_RING_LOG2 && log2 <= MAX_RING_LOG2 && ring[134:128] == 0 && ring[70:64] == 0)
-            `RW_CHECK(bounds_of_moderation, !mod_ns[queue*32+31] && !mod_frames[queue*16+15] && !cpl_timer_ns[queue*32+31])
-            `RW_CHECK(bounds_of_a_threshold, cpl_threshold[queue*5 +: 5] != 0 && cpl_threshold[queue*5 +: 5] <= MAX_CPL_THRESHOLD)
+            `RW_CHECK(bounds_of_a_ring,
+                      log2 >= MIN_RING_LOG2 && log2 <= MAX_RING_LOG2 && ring[134:128] == 0 && ring[70:64] == 0)
+            `RW_CHECK(bounds_of_moderation,
+                      !mod_ns[queue*32+31] && !mod_frames[queue*16+15] && !cpl_timer_ns[queue*32+31])
+            `RW_CHECK(bounds_of_a_threshold,
+                      cpl_threshold[queue*5 +: 5] != 0 && cpl_threshold[queue*5 +: 5] <= MAX_CPL_THRESHOLD)
             // ---- doorbells
-            `RW_CHECK(a_doorbell_in_the_ring_is_passed_on, (db_valid && db_queue == queue) == (tail && in_ring && !q_resetting[queue]))
+            `RW_CHECK(a_doorbell_in_the_ring_is_passed_on,
+                      (db_valid && db_queue == queue) == (tail && in_ring && !q_resetting[queue]))
             `RW_CHECK(its_tail, !(db_valid && db_queue == queue) || {16'd0, db_tail} == data)
-            `RW_CHECK(any_other_is_a_bad_one, bad_doorbell[queue] == ((tail && !in_ring && !q_resetting[queue]) || (con && !con_ok)))
+            `RW_CHECK(any_other_is_a_bad_one,
+                      bad_doorbell[queue] == ((tail && !in_ring && !q_resetting[queue]) || (con && !con_ok)))
             `RW_CHECK(consumption_is_passed_on, (con_valid && con_queue == queue) == (con && data[31:16] == 0))
             `RW_CHECK(as_it_is, !con_valid || (con_index == data[15:0] && con_arm == (addr[7:0] == REG_Q_CPL_ARM[7:0])))
             // ---- what the block knows

@@ -1,8 +1,9 @@
 // rw_desc_fetch: of any queue, each posted slot is asked for once, in ring order, none beyond the tail and none twice,
-// also where the ring wraps; a burst stays in its aligned group of 8, so in 4 KiB; each descriptor goes to the chunk of its
-// group, to its own place, once; the tail is where the doorbell said.
-// Relies on: doorbells are checked and post no more than a ring (rw_csr, software); memory answers in order, with as many
-// beats as were asked for; the pool keeps what a group was given; a queue is cleared when nothing of it is in flight.
+// also where the ring wraps; a burst stays in its aligned group of 8, so in 4 KiB; each descriptor goes to the chunk of
+// its group, to its own place, once; the tail is where the doorbell said.
+// Relies on: doorbells are checked and post no more than a ring (rw_csr, software); memory answers in order, with as
+// many beats as were asked for; the pool keeps what a group was given; a queue is cleared when nothing of it is in
+// flight.
 `include "rw_check.svh"
 module desc_fetch #(
     parameter DATA_W = 256,
@@ -62,7 +63,7 @@ module desc_fetch #(
     wire [3:0]  count  = {3'd0, lanes[0]} + {3'd0, lanes[1]};
     wire        keeps  = r_valid && !r_err && !fetch_failed[burst[FW-1]];
     logic       req;                                   // a request waits
-    logic [2:0] out;                                   // bursts that memory has been asked for and has not answered whole
+    logic [2:0] out;                                   // bursts that memory is to answer
     logic       legal;
     logic [FW-1:0] one;
     integer k;
@@ -194,7 +195,8 @@ module desc_fetch_queue #(
             if (n < flights && each[FW-1] == q) begin
                 mine_flying = mine_flying + 4'd1;
                 if (n == 0 && inside) place_of = {place_of[15:3], at[2:0]};
-                if (place_of != upto || places[entry*16 +: 3] != each[6:4] || behind - here > next - here) line_up = 1'b0;
+                if (place_of != upto || places[entry*16 +: 3] != each[6:4]) line_up = 1'b0;
+                if (behind - here > next - here) line_up = 1'b0;
                 upto = behind;
             end
         end
