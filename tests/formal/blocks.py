@@ -157,7 +157,7 @@ BLOCKS = (
             Change("rw_frame_sched", "free_reg} >= beats;", "free_reg} + 15'd1 >= beats;"),
             Change("rw_frame_sched", "wire buf_ok    =", "wire buf_ok = stored < 15'd16 ||"),
             Change("rw_frame_sched", "+ (kill_release ? ", "+ (kill_release && !buf_release ? "),
-            Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && first}"),
+            Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && !done_valid}"),
             Change("rw_frame_sched", "commit_reg} < commit_bound", "commit_reg} <= commit_bound"),
             Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
             Change("rw_segmenter", "if (open_valid) free_reg[open_slot] <= 1'b0;", ""),
