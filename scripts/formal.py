@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from rich.console import Console
@@ -31,6 +32,10 @@ YOSYS_S, SOLVER_S = 300, 240
 """How long a tool may take. The first call on a machine translates yosys itself, which takes minutes."""
 NAMED_WORDS = 128
 """A memory of so many words becomes registers, which a top can name; a larger one stays an array."""
+
+
+_running: set[subprocess.Popen[str]] = set()
+_stopped = Event()
 
 
 class ProofFailed(Exception):
@@ -141,14 +146,23 @@ class Netlist:
             text=True,
             start_new_session=True,
         ) as process:
+            _running.add(process)
             try:
+                if _stopped.is_set():
+                    raise ProofFailed(f"{self.title}: stopped")
                 said, _ = process.communicate(timeout=limit_s)
             except subprocess.TimeoutExpired:
                 raise ProofFailed(f"{self.title}: {tool} {' '.join(options)} is stuck: over {limit_s:g} s") from None
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                _running.discard(process)
+                end(process)
         return process.returncode, said.strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a tool and the solver under it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def prove(block: Block) -> Netlist:
@@ -204,6 +218,9 @@ def main() -> int:
                 console.print(f"{count}/{len(chosen)} {block.name}: {told}", soft_wrap=True, markup=False)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            _stopped.set()
+            for process in tuple(_running):
+                end(process)
     table = Table("block", "properties", "covers", "depth", "planted bugs refuted", "seconds")
     for block in chosen:
         if block.name in done:

@@ -1,5 +1,6 @@
-// rw_completion: of any queue, each completion that is taken is written once, in order, with the phase of its pass, into
-// a slot that software has consumed; writes stay on their channels until taken; what is visible has been acknowledged.
+// rw_completion: of any queue, each completion that is taken is written once, in order, with the phase of its pass,
+// into a slot that software has consumed; writes stay on their channels until taken; what is visible has been
+// acknowledged.
 // Relies on: a queue has no more completions than its ring has slots (proved of rw_frame_sched); a response follows its
 // write; the configuration of a queue at work stays; a queue is cleared when nothing of it is pending.
 `include "rw_check.svh"
@@ -67,7 +68,8 @@ module completion #(
     (* hierconn *) wire [EW-1:0] \dut.mem[4] , \dut.mem[5] , \dut.mem[6] , \dut.mem[7] ;
     (* hierconn *) wire [2:0]    \dut.acks.wr_reg , \dut.acks.rd_reg ;
     (* hierconn *) wire          \dut.acks.m_valid ;
-    (* hierconn *) wire [AW-1:0] \dut.acks.m_data , \dut.acks.mem[0] , \dut.acks.mem[1] , \dut.acks.mem[2] , \dut.acks.mem[3] ;
+    (* hierconn *) wire [AW-1:0] \dut.acks.m_data , \dut.acks.mem[0] , \dut.acks.mem[1] , \dut.acks.mem[2] ,
+        \dut.acks.mem[3] ;
 
     // ---- any queue: what it was given and has not written, the oldest lowest
     (* anyconst *) logic queue;
@@ -161,7 +163,8 @@ module completion #(
     initial assume (rst);
     integer k;
     always @(posedge clk) begin
-        for (k = 0; k < DEPTH; k = k + 1) words[k*(VW-1) +: VW-1] <= (put && after == k) ? view : moved[k*(VW-1) +: VW-1];
+        for (k = 0; k < DEPTH; k = k + 1) words[k*(VW-1) +: VW-1] <= (put && after == k) ? view
+            : moved[k*(VW-1) +: VW-1];
         number   <= after + {2'd0, put};
         given    <= given + {15'd0, put};
         written  <= now_written;
@@ -212,7 +215,8 @@ module completion #(
             assume (!q_clear[queue] || (none_pending[queue] && !put));
             assume (threshold[4:0] != 0 && threshold[9:5] != 0);
 
-            `RW_CHECK(one_at_a_time, {1'b0, s_a_valid && s_a_ready} + {1'b0, s_b_valid && s_b_ready} + {1'b0, event_valid} <= 1)
+            `RW_CHECK(one_at_a_time,
+                      {1'b0, s_a_valid && s_a_ready} + {1'b0, s_b_valid && s_b_ready} + {1'b0, event_valid} <= 1)
             `RW_CHECK(never_more_than_fit, !put || number < DEPTH)
             `RW_CHECK(none_is_lost, given - written == {13'd0, number} && number <= DEPTH)
             `RW_CHECK(none_is_written_twice, !step || number != 0)
@@ -239,11 +243,14 @@ module completion #(
             `RW_CHECK(no_more_than_slots, given - consumed <= (16'd1 << LOG2) && written - consumed <= given - consumed)
             `RW_CHECK(ring_of_entries, number == (queue ? \dut.count_reg[1] : \dut.count_reg[0] )
                 && out + number[1:0] == (queue ? \dut.in_reg[1] : \dut.in_reg[0] ))
-            `RW_CHECK(batch, !(\dut.busy_reg && \dut.queue_reg == queue) || (\dut.left_reg <= number && \dut.head_reg == head[0]
+            `RW_CHECK(batch, !(\dut.busy_reg && \dut.queue_reg == queue) || (\dut.left_reg <= number
+                && \dut.head_reg == head[0]
                 && (\dut.left_reg != 0 || \dut.head_reg )))
             `RW_CHECK(line, !(\dut.busy_reg && \dut.queue_reg == queue) || (\dut.strobe_reg == {16'd0, {16{kept}}}
-                && \dut.line_reg [255:128] == 0 && (kept ? seen_of(\dut.line_reg [127:0]) == kept_record : \dut.line_reg == 0) && (!kept || (slot[0] && !head[0]))))
-            `RW_CHECK(index_of_the_last, !(\dut.busy_reg && \dut.queue_reg == queue && \dut.left_reg == 0) || \dut.head_index_reg == last_index)
+                && \dut.line_reg [255:128] == 0 && (kept ? seen_of(\dut.line_reg [127:0]) == kept_record
+                : \dut.line_reg == 0) && (!kept || (slot[0] && !head[0]))))
+            `RW_CHECK(index_of_the_last, !(\dut.busy_reg && \dut.queue_reg == queue && \dut.left_reg == 0)
+                || \dut.head_index_reg == last_index)
             `RW_CHECK(responses, waiting == in_ram + {2'd0, \dut.acks.m_valid } && (in_ram == 0 || \dut.acks.m_valid )
                 && in_ram <= 4 && (!\dut.acks.m_valid || \dut.acks.m_data == acks[AW-1:0]) && acks_same)
 

@@ -1,5 +1,5 @@
-// rw_desc_pool: a chunk is handed out only while it is free, and comes back once; what a queue's group is said to be in is
-// the chunk it took; a queue below its reserve always finds a chunk, whatever the others do.
+// rw_desc_pool: a chunk is handed out only while it is free, and comes back once; what a queue's group is said to be in
+// is the chunk it took; a queue below its reserve always finds a chunk, whatever the others do.
 // Relies on: a queue takes chunks only while it may, for one group after the other, and gives back only what it holds;
 // a queue that is flushed does neither.
 `include "rw_check.svh"
@@ -38,11 +38,14 @@ module desc_pool #(
 
     (* hierconn *) wire          \dut.back_valid , \dut.back_queue ;
     (* hierconn *) wire [CW-1:0] \dut.back_chunk ;
-    (* hierconn *) wire [CW:0]   \dut.fresh_reg , \dut.free_reg , \dut.owed_reg , \dut.free_fifo.wr_reg , \dut.free_fifo.rd_reg ;
+    (* hierconn *) wire [CW:0]   \dut.fresh_reg , \dut.free_reg , \dut.owed_reg , \dut.free_fifo.wr_reg ,
+        \dut.free_fifo.rd_reg ;
     (* hierconn *) wire [6:0]    \dut.used_reg[0] , \dut.used_reg[1] ;
     (* hierconn *) wire [5:0]    \dut.oldest_reg[0] , \dut.oldest_reg[1] ;
-    (* hierconn *) wire [CW-1:0] \dut.free_fifo.mem[0] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[3] ;
-    wire [CHUNKS*CW-1:0] list = {\dut.free_fifo.mem[3] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[0] };
+    (* hierconn *) wire [CW-1:0] \dut.free_fifo.mem[0] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[2] ,
+        \dut.free_fifo.mem[3] ;
+    wire [CHUNKS*CW-1:0] list = {\dut.free_fifo.mem[3] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[1] ,
+        \dut.free_fifo.mem[0] };
     wire [CW:0] put_at = \dut.free_fifo.wr_reg , get_at = \dut.free_fifo.rd_reg ;
     wire [CW:0] length = put_at - get_at;
     wire        back = \dut.back_valid , back_queue = \dut.back_queue ;
@@ -126,7 +129,8 @@ module desc_pool #(
             `RW_CHECK(a_chunk_is_taken_while_free, !take_valid || (state[take_chunk] != HELD))
             `RW_CHECK(the_chunk_of_a_group, !holds || (state[last_chunk] == HELD
                 && holder[last_chunk] == {last_queue, last_group}))
-            `RW_CHECK(reserve_is_always_there, {can_take[1] || used1 >= RESERVE, can_take[0] || used0 >= RESERVE} == 2'b11)
+            `RW_CHECK(reserve_is_always_there,
+                      {can_take[1] || used1 >= RESERVE, can_take[0] || used0 >= RESERVE} == 2'b11)
             `RW_CHECK(none_is_lost, used0 + used1 <= CHUNKS && \dut.free_reg == free && free >= short0 + short1)
             `RW_CHECK(others_reserve_is_left, !(take_valid && !take_queue && used0 >= RESERVE) || free > short1)
             `RW_CHECK(what_is_given_back_comes_back, give_valid ? back && back_queue == give_queue
@@ -135,7 +139,8 @@ module desc_pool #(
             `RW_CHECK(a_flush_goes_on, !(flush[0] && used0 != 0) || give_valid || back)
             `RW_CHECK(asleep_only_with_nothing_to_flush, !idle || (flush & ~flushed) == 0)
             // what the pool knows
-            `RW_CHECK(state_is_known, {\dut.used_reg[1] , \dut.used_reg[0] , \dut.oldest_reg[1] , \dut.oldest_reg[0] , \dut.owed_reg }
+            `RW_CHECK(state_is_known,
+                      {\dut.used_reg[1] , \dut.used_reg[0] , \dut.oldest_reg[1] , \dut.oldest_reg[0] , \dut.owed_reg }
                 == {used1, used0, oldest1, oldest0, short0 + short1} && \dut.fresh_reg <= CHUNKS)
             `RW_CHECK(every_chunk_is_somewhere, chunks_ok)
             `RW_CHECK(list_of_free_ones, list_ok)

@@ -1,4 +1,5 @@
-// Any words through rw_fifo_ram: they come out in order, each once; it is full with DEPTH words in the RAM, and only then.
+// Any words through rw_fifo_ram: they come out in order, each once; it is full with DEPTH words in the RAM, and only
+// then.
 `include "rw_check.svh"
 module fifo_ram #(
     parameter W = 2

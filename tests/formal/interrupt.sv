@@ -1,5 +1,5 @@
-// rw_interrupt, any moderation, any doorbells: an interrupt only of an armed queue, once; and none is lost: while a queue
-// is armed, not masked, and more is visible than software has consumed, it fires as soon as moderation lets it.
+// rw_interrupt, any moderation, any doorbells: an interrupt only of an armed queue, once; and none is lost: while a
+// queue is armed, not masked, and more is visible than software has consumed, it fires as soon as moderation lets it.
 // Relies on: time goes on and stays below 2^63; periods are below 2^31 ns, frames below 2^15, as rw_csr has them.
 `include "rw_check.svh"
 module interrupt #(
@@ -83,8 +83,10 @@ module interrupt #(
             `RW_CHECK(never_fires_unarmed, !fire || (armed && !mask[queue] && some))
             `RW_CHECK(fires_at_once_if_more_was_there, !(armed && !mask[queue] && some && at_once) || fire)
             `RW_CHECK(fires_at_once_for_an_error, !(armed && !mask[queue] && some && urgent) || fire)
-            `RW_CHECK(fires_when_enough_have_gathered, !(armed && !mask[queue] && some && frames > 1 && unseen >= frames) || fire)
-            `RW_CHECK(fires_at_once_without_moderation, !(armed && !mask[queue] && some && frames <= 1 && ns == 0) || fire)
+            `RW_CHECK(fires_when_enough_have_gathered,
+                      !(armed && !mask[queue] && some && frames > 1 && unseen >= frames) || fire)
+            `RW_CHECK(fires_at_once_without_moderation,
+                      !(armed && !mask[queue] && some && frames <= 1 && ns == 0) || fire)
             `RW_CHECK(fires_when_held_long_enough, !(armed && !mask[queue] && some && ns != 0 && waits
                 && tod >= since + {16'd0, hold, 16'd0} + 64'h10000) || fire)
             `RW_CHECK(held_back_as_long_as_it_may, !fire || at_once || urgent || (frames > 1 && unseen >= frames)
@@ -98,7 +100,8 @@ module interrupt #(
                       !(con_valid && mine && con_index - consumed <= all - consumed) || con_ok)
             `RW_CHECK(asleep_only_with_nothing_to_do, !idle || !(fire || irq[queue] || (some && !waits)))
             // what the block knows
-            `RW_CHECK(state, {\dut.armed_reg [queue], \dut.at_once_reg [queue], \dut.urgent_reg [queue], \dut.timing_reg [queue]}
+            `RW_CHECK(state, {\dut.armed_reg [queue], \dut.at_once_reg [queue], \dut.urgent_reg [queue],
+                \dut.timing_reg [queue]}
                 == {armed, at_once, urgent, waits})
             `RW_CHECK(count, (queue ? \dut.consumed_reg[1] : \dut.consumed_reg[0] ) == consumed)
             `RW_CHECK(expiry, !waits || ((queue ? \dut.timers.expiry_reg[1] : \dut.timers.expiry_reg[0] )

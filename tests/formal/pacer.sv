@@ -1,7 +1,8 @@
-// Any frames to rw_pacer, at any line rate, paced or open, also changing: never above the rate, never idle with the wire
-// free and a frame waiting; beats are contiguous; each record leaves once, in order; wire bytes are released once a frame.
-// Relies on: time goes on, a frame takes the wire a clock period at least; what is offered stays until it is taken; once
-// a frame has started its beats are there.
+// Any frames to rw_pacer, at any line rate, paced or open, also changing: never above the rate, never idle with the
+// wire free and a frame waiting; beats are contiguous; each record leaves once, in order; wire bytes are released once
+// a frame.
+// Relies on: time goes on, a frame takes the wire a clock period at least; what is offered stays until it is taken;
+// once a frame has started its beats are there.
 `include "rw_check.svh"
 `include "rw_widths.svh"
 module pacer #(
@@ -140,7 +141,8 @@ module pacer #(
             `RW_CHECK(asleep_only_with_nothing_to_do,
                       !idle || !(m_axis_tvalid || s_info_ready || s_beat_ready || wire_release))
             // ---- beats
-            `RW_CHECK(beats_are_offered_in_order, m_axis_tvalid == on && (!on || {m_axis_tdata, m_axis_tlast} == {data, last}))
+            `RW_CHECK(beats_are_offered_in_order,
+                      m_axis_tvalid == on && (!on || {m_axis_tdata, m_axis_tlast} == {data, last}))
             `RW_CHECK(bytes_of_a_beat, !on || ({1'b0, m_axis_tkeep} + 1'b1) == (9'd2 << last_byte))
             `RW_CHECK(a_beat_waits_until_it_is_taken,
                       !last_out || (m_axis_tvalid && out == {m_axis_tdata, m_axis_tkeep, m_axis_tlast, m_axis_tuser}))
@@ -160,12 +162,14 @@ module pacer #(
             `RW_CHECK(bytes_are_released_before_the_next, !start || ahead == 0 || over)
             `RW_CHECK(bytes_are_released_in_time, !(ahead != 0 && !open && now >= free_at) || over)
             `RW_CHECK(bytes_of_a_failed_frame_come_back, !pass || (wire_release
-                == (len != 0 && (status == STATUS_READ || status == STATUS_ABORTED)) && (!wire_release || wire_bytes == charge)))
+                == (len != 0 && (status == STATUS_READ || status == STATUS_ABORTED)) && (!wire_release
+                || wire_bytes == charge)))
             // ---- what the pacer knows
             `RW_CHECK(due, \dut.due_reg == free_at && \dut.was_due_reg == !waited)
             `RW_CHECK(due_in_a_frame_at_most, free_at <= before + (88'd1 << 70))
             `RW_CHECK(sum_is_behind, !looks || free_at > sum)
-            `RW_CHECK(inside, \dut.mid_reg == mid && (!on || mid == !last) && flying == (on || mid) && (!on || \dut.first_reg == first))
+            `RW_CHECK(inside, \dut.mid_reg == mid && (!on || mid == !last) && flying == (on || mid) && (!on
+                || \dut.first_reg == first))
             `RW_CHECK(record, !flying || (\dut.meta_reg == meta && \dut.length_reg == takes))
             `RW_CHECK(began_is_known, !on || first || \dut.start_reg == began)
             `RW_CHECK(bytes_ahead, \dut.ahead_reg == ahead && (ahead == 0 || ahead >= 84))

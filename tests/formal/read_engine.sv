@@ -1,6 +1,6 @@
-// Any fragments and descriptor reads to rw_read_engine: bursts stay in a 4 KiB page and in 256 beats, bring each byte of
-// a fragment once and in order, and the gatherer is told of just those bytes. Both kinds of request reach the address
-// channel unharmed, in the order in which they were taken, and stay there until they are accepted.
+// Any fragments and descriptor reads to rw_read_engine: bursts stay in a 4 KiB page and in 256 beats, bring each byte
+// of a fragment once and in order, and the gatherer is told of just those bytes. Both kinds of request reach the
+// address channel unharmed, in the order in which they were taken, and stay there until they are accepted.
 // Relies on: what is offered stays until it is taken; a fragment has a byte at least.
 `include "rw_check.svh"
 module read_engine #(

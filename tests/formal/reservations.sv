@@ -1,6 +1,6 @@
 // Any packets through rw_frame_sched (with rw_segmenter): a frame is picked only if all behind has room for it, so that
-// never more is in flight than there is: beats of the frame buffer, frames, slots of a completion ring, wire bytes below
-// the bound. What it books for a frame is what rw_gather will write.
+// never more is in flight than there is: beats of the frame buffer, frames, slots of a completion ring, wire bytes
+// below the bound. What it books for a frame is what rw_gather will write.
 // Relies on: only what was booked is released; a ring is as large as registers allow; a packet's summary stands until
 // it is popped; a queue is cleared when nothing of it is in flight.
 `include "rw_check.svh"
@@ -22,6 +22,7 @@ module reservations #(
     input logic [1:0]        q_resetting,
     input logic [1:0]        q_clear,
     input logic [7:0]        ring_log2,
+    input logic [5:0]        priorities,
     input logic [1:0]        sum_some,
     input logic [1:0]        sum_more,
     input logic [18:0]       sum_len,
@@ -155,7 +156,8 @@ module reservations #(
             // ---- frame buffer
             `RW_CHECK(buffer_is_never_overbooked, booked <= ALL)
             `RW_CHECK(what_is_booked_is_what_is_written, !m_shape_valid || {3'd0, beats} == (stored + 15'd7) >> 3)
-            `RW_CHECK(only_frames_with_bytes_book, m_shape_valid == (m_job_valid && m_job_read) && (m_shape_valid || !m_meta_valid || beats == 0))
+            `RW_CHECK(only_frames_with_bytes_book,
+                      m_shape_valid == (m_job_valid && m_job_read) && (m_shape_valid || !m_meta_valid || beats == 0))
             `RW_CHECK(free_beats, \dut.free_reg == ALL - booked)
             // ---- frames
             `RW_CHECK(frames_are_bounded, flying0 + flying1 <= FRAMES)
@@ -164,7 +166,8 @@ module reservations #(
             `RW_CHECK(none_in_flight_is_true, !none_in_flight[queue] || (queue ? flying1 : flying0) == 0)
             // ---- wire bytes
             `RW_CHECK(picked_below_the_bound_only, !m_shape_valid || commit_bound == 0 || wire_ahead < commit_bound)
-            `RW_CHECK(commitment, \dut.commit_reg == wire_ahead && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
+            `RW_CHECK(commitment,
+                      \dut.commit_reg == wire_ahead && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
             // ---- completion slots
             `RW_CHECK(no_slot_is_promised_twice, promised <= ring)
             `RW_CHECK(some_are_kept_for_events, !taken_f || begun || promised < ring - 4)
