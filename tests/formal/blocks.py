@@ -50,10 +50,11 @@ BLOCKS = (
         "fifo_ram",
         ("rw_fifo_ram",),
         (
-            Change("rw_fifo_ram", "s_valid && s_ready && ram_empty && advance", "s_valid && s_ready && advance"),
-            Change("rw_fifo_ram", "use_bypass_reg <= ram_empty;", "use_bypass_reg <= ram_empty || s_valid;"),
+            Change("rw_fifo_ram", "put && ram_empty && room", "put && room"),
+            Change("rw_fifo_ram", "!both_stay && !(stays && ram_valid_reg)", "!both_stay"),
             Change("rw_fifo_ram", "assign s_ready = !used[AW];", "assign s_ready = !used[AW] || m_ready;"),
         ),
+        reach=20,
     ),
     *(
         Block(
@@ -78,8 +79,12 @@ BLOCKS = (
             (
                 Change("rw_read_engine", "WB = (DATA_W == 64) ? 11 : 12;", "WB = 12;")
                 if width == 64
-                else Change("rw_read_engine", "left <= {2'd0, window};", "left <= 15'd4096;"),
-                Change("rw_read_engine", "<= addr + {51'd0, len};", "<= {addr[63:32], addr[31:0] + {19'd0, len}};"),
+                else Change("rw_read_engine", "window_end <= {3'd0, WINDOW};", "left <= 15'd4096;"),
+                Change(
+                    "rw_read_engine",
+                    "{addr[63:WB] + 1'b1, {WB{1'b0}}}",
+                    "{addr[63:32], addr[31:WB] + 1'b1, {WB{1'b0}}}",
+                ),
                 Change("rw_read_engine", "s_frag_first && !busy_reg;", "s_frag_first;"),
                 Change(
                     "rw_read_engine", "assign s_req_ready    = ar_free;", "assign s_req_ready = !m_axi_arvalid || go;"
@@ -160,7 +165,7 @@ BLOCKS = (
             Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && !done_valid}"),
             Change("rw_frame_sched", "commit_reg} < commit_bound", "commit_reg} <= commit_bound"),
             Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
-            Change("rw_segmenter", "if (open_valid) free_reg[open_slot] <= 1'b0;", ""),
+            Change("rw_segmenter", "(free_reg & ~({SLOTS{open_valid}} & lowest))", "free_reg"),
         ),
         steps=8,
     ),

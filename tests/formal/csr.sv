@@ -61,8 +61,9 @@ module csr #(
     (* anyconst *) logic queue;
     wire [3:0]   log2 = ring_log2[queue*4 +: 4];
     wire [195:0] ring = {log2, ring_base[queue*64 +: 64], cpl_base[queue*64 +: 64], head_addr[queue*64 +: 64]};
-    wire [87:0]  other = {q_enable[queue], irq_mask[queue], mod_frames[queue*16 +: 16], mod_ns[queue*32 +: 32],
-                          cpl_threshold[queue*5 +: 5], cpl_timer_ns[queue*32 +: 32], q_resetting[queue]};
+    wire [90:0]  other = {q_enable[queue], irq_mask[queue], mod_frames[queue*16 +: 16], mod_ns[queue*32 +: 32],
+                          cpl_threshold[queue*5 +: 5], cpl_timer_ns[queue*32 +: 32], priorities[queue*3 +: 3],
+                          q_resetting[queue]};
     wire [88:0]  global_set = {enable, at_fetch, pacer_open, byte_time, commit_bound};
     wire         mine = addr[15:9] == 7'b0001000 && addr[8] == queue;
     wire         tail = writes && whole && mine && addr[7:0] == REG_Q_TAIL[7:0];
@@ -70,7 +71,7 @@ module csr #(
         == REG_Q_CPL_ARM[7:0]);
     wire         in_ring = data < (32'd1 << log2);
     logic [195:0] ring_was;
-    logic [87:0]  other_was;
+    logic [90:0]  other_was;
     logic [88:0]  global_was;
     logic         wrote, at_work, clears, mine_was, runs;
 

@@ -62,7 +62,6 @@ module desc_fetch #(
     wire [1:0]  lanes  = {row + 4'd1 < end_at, !now_at[0]};
     wire [3:0]  count  = {3'd0, lanes[0]} + {3'd0, lanes[1]};
     wire        keeps  = r_valid && !r_err && !fetch_failed[burst[FW-1]];
-    logic       req;                                   // a request waits
     logic [2:0] out;                                   // bursts that memory is to answer
     logic       legal;
     logic [FW-1:0] one;
@@ -81,12 +80,9 @@ module desc_fetch #(
             inside <= !r_last;
             at     <= row + 4'd2;
         end
-        if (m_req_ready) req <= 1'b0;
-        if (\dut.go ) req <= 1'b1;
-        out <= out + {2'd0, m_req_valid && m_req_ready} - {2'd0, r_valid && r_last};
+        out <= out + {2'd0, \dut.go } - {2'd0, r_valid && r_last};
         if (rst) begin
             inside <= 1'b0;
-            req    <= 1'b0;
             out    <= '0;
         end
         if (!rst) begin
@@ -95,14 +91,13 @@ module desc_fetch #(
             assume (!r_valid || (out != 0 && r_last == (row + 4'd2 >= end_at)));
             assume ((q_clear & ~none_in_flight) == 0 && (q_clear & q_run) == 0);
 
-            `RW_CHECK(requests_are_not_overwritten, !\dut.go || !req || m_req_ready)
-            `RW_CHECK(a_request_for_each, m_req_valid == req)
+            `RW_CHECK(asked_for_when_it_is_taken, \dut.go == (m_req_valid && m_req_ready))
             `RW_CHECK(asleep_only_with_nothing_to_do, !idle || !(\dut.go || m_req_valid || r_valid))
             `RW_CHECK(written_into_its_chunk,
                       wr_lanes == 0 || (wr_chunk == burst[7 +: CW] && wr_slot == row[2:0] && wr_data == r_data))
             `RW_CHECK(written_once, wr_lanes == (keeps ? lanes : 2'd0) && stat_fetched == (keeps ? count : 4'd0))
             // what the block knows
-            `RW_CHECK(bursts, {1'b0, flights} == out + {2'd0, req} && flights <= 2 && out <= 2 && legal)
+            `RW_CHECK(bursts, {1'b0, flights} == out && flights <= 2 && legal)
             `RW_CHECK(beats, \dut.inside_reg == inside && (!inside
                 || (\dut.row_reg == at && !at[0] && at > from && at < end_at && out != 0)))
             two_in_flight: cover (flights == 2 && inside && list[FW-1] != list[2*FW-1]);
@@ -144,7 +139,6 @@ module desc_fetch_queue #(
     input logic            last_queue,
     input logic [5:0]      last_group,
     input logic [CW-1:0]   last_chunk,
-    input logic            req,
     input logic [63:0]     m_req_addr,
     input logic [7:0]      m_req_len,
     input logic [FW-1:0]   fly_in,
@@ -203,9 +197,6 @@ module desc_fetch_queue #(
         if (upto != next) line_up = 1'b0;
     end
     wire         entry_in = first_flight ^ flights[0];
-    logic        own_req;                          // the request that waits is its own
-    logic [63:0] req_addr;
-    logic [7:0]  req_len;
     wire [63:0]  from_addr = base + {44'd0, place, 4'd0};
     wire         mine = r_valid && burst[FW-1] == q;
 
@@ -215,11 +206,6 @@ module desc_fetch_queue #(
         if (go) places[entry_in*16 +: 16] <= next;
         if (mine && r_err) failed <= 1'b1;
         if (mine && keeps) here <= here + {12'd0, count};
-        if (asks) begin
-            own_req  <= go;
-            req_addr <= {from_addr[63:5], 5'd0};
-            req_len  <= {6'd0, last_slot[2:1]} - {6'd0, next[2:1]};
-        end
         if (rst || q_clear[q]) begin
             posted <= '0;
             next   <= '0;
@@ -244,7 +230,8 @@ module desc_fetch_queue #(
             `RW_CHECK(not_when_stopped, !go || (q_run[q] && !failed))
             `RW_CHECK(each_burst_is_remembered, !go
                 || fly_in == {q, (next[2:0] == 0) ? take_chunk : last_chunk, next[2:0], number})
-            `RW_CHECK(its_request, !(req && own_req) || {m_req_addr, m_req_len} == {req_addr, req_len})
+            `RW_CHECK(its_request, !go || (m_req_addr == {from_addr[63:5], 5'd0}
+                && m_req_len == {6'd0, last_slot[2:1]} - {6'd0, next[2:1]}))
             // ---- arrival
             `RW_CHECK(in_ring_order, failed || !(mine && keeps) || now_at[2:0] == here[2:0])
             `RW_CHECK(arrived_is_true, arrived[q*16 +: 16] == here && fetch_failed[q] == failed)
