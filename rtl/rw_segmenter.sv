@@ -61,6 +61,7 @@ module rw_segmenter #(
     logic [SLOTS-1:0]  free_reg;
 
     wire [SLOTS-1:0] lowest = free_reg & (~free_reg + 1'b1);    // the first that is free, alone
+    wire [SLOTS-1:0] back   = free_valid ? {{(SLOTS-1){1'b0}}, 1'b1} << free_slot : '0;
     integer f;
     always_comb begin
         open_slot = '0;
@@ -106,7 +107,7 @@ module rw_segmenter #(
             number_reg[s_queue] <= opened ? number_reg[s_queue] + 16'd1 : 16'd0;
         end
         if (open_valid) slot_reg[s_queue] <= open_slot;
-        free_reg <= (free_reg & ~({SLOTS{open_valid}} & lowest)) | ({{(SLOTS-1){1'b0}}, free_valid} << free_slot);
+        free_reg <= (free_reg & ~({SLOTS{open_valid}} & lowest)) | back;
         for (k = 0; k < QUEUES; k = k + 1) begin
             if (open_valid && s_queue == k[QW-1:0]) open_reg[k] <= 1'b1;
             if ((failed && fail_queue == k[QW-1:0]) || (open_reg[k] && q_resetting[k])) close_reg[k] <= 1'b1;
