@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,12 +19,12 @@ SUMS = ("S0", "S1", "CO", "COUT")
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this test's files go: yosys sees the project's folder only."""
-    path = ROOT / "build" / "area" / tmp_path_factory.mktemp("area").name
-    path.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr(area, "FOLDER", path)
-    return path
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where this test's files go, an empty one: yosys sees the project's folder only."""
+    area.FOLDER.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="test-", dir=area.FOLDER) as path:
+        monkeypatch.setattr(area, "FOLDER", Path(path))
+        yield Path(path)
 
 
 def module(cells: dict[str, tuple[str, Any]], outputs: Sequence[int]) -> dict[str, Any]:

@@ -67,8 +67,10 @@ module completion #(
     (* hierconn *) wire [EW-1:0] \dut.mem[0] , \dut.mem[1] , \dut.mem[2] , \dut.mem[3] ;
     (* hierconn *) wire [EW-1:0] \dut.mem[4] , \dut.mem[5] , \dut.mem[6] , \dut.mem[7] ;
     (* hierconn *) wire [2:0]    \dut.acks.wr_reg , \dut.acks.rd_reg ;
-    (* hierconn *) wire          \dut.acks.m_valid ;
-    (* hierconn *) wire [AW-1:0] \dut.acks.m_data , \dut.acks.mem[0] , \dut.acks.mem[1] , \dut.acks.mem[2] ,
+    (* hierconn *) wire          \dut.acks.ram_valid_reg ;
+    (* hierconn *) wire [1:0]    \dut.acks.out_count_reg ;
+    (* hierconn *) wire [AW-1:0] \dut.acks.out_reg , \dut.acks.next_reg , \dut.acks.ram_reg ;
+    (* hierconn *) wire [AW-1:0] \dut.acks.mem[0] , \dut.acks.mem[1] , \dut.acks.mem[2] ,
         \dut.acks.mem[3] ;
 
     // ---- any queue: what it was given and has not written, the oldest lowest
@@ -142,22 +144,24 @@ module completion #(
     logic [15:0]  head_number, head_index;
     // ---- writes without a response
     logic [2:0]      waiting;
-    logic [5*AW-1:0] acks;                             // {queue, issued, urgent, counts}
+    logic [6*AW-1:0] acks;                             // {queue, issued, urgent, counts}
     wire [2:0]       acks_after = waiting - {2'd0, m_axi_bvalid};
-    wire [5*AW-1:0]  acks_moved = m_axi_bvalid ? acks >> AW : acks;
+    wire [6*AW-1:0]  acks_moved = m_axi_bvalid ? acks >> AW : acks;
     wire [AW-1:0]    ack = {\dut.queue_reg , \dut.queue_reg == queue ? now_written : \dut.issued_now ,
                             \dut.hurry_reg || (\dut.step && \dut.entry_err ), \dut.write_head || !\dut.head_mode };
     (* hierconn *) wire [15:0] \dut.issued_now ;
     (* hierconn *) wire        \dut.entry_err , \dut.head_mode ;
     wire [2:0] in_ram = \dut.acks.wr_reg - \dut.acks.rd_reg ;
+    wire [1:0] ahead  = \dut.acks.out_count_reg + {1'b0, \dut.acks.ram_valid_reg };
+    wire [AW-1:0] second = \dut.acks.ram_valid_reg ? \dut.acks.ram_reg : \dut.acks.next_reg ;
     wire [4*AW-1:0] ram = {\dut.acks.mem[3] , \dut.acks.mem[2] , \dut.acks.mem[1] , \dut.acks.mem[0] };
     logic [15:0] seen;
     logic        acks_same;
     integer m;
     always_comb begin
-        acks_same = 1'b1;
+        acks_same = (ahead == 0 || \dut.acks.out_reg == acks[AW-1:0]) && (ahead < 2 || second == acks[2*AW-1:AW]);
         for (m = 0; m < 4; m = m + 1)
-            if (m < in_ram && acks[(m+1)*AW +: AW] != ram[((\dut.acks.rd_reg + m) & 3)*AW +: AW]) acks_same = 1'b0;
+            if (m < in_ram && acks[(m+2)*AW +: AW] != ram[((\dut.acks.rd_reg + m) & 3)*AW +: AW]) acks_same = 1'b0;
     end
 
     initial assume (rst);
@@ -191,7 +195,7 @@ module completion #(
             strobe <= heads ? 32'hff << {head[4:3], 3'd0} : slot[0] ? {16'hffff, {16{kept}}} : 32'h0000ffff;
         end
         waiting <= acks_after + {2'd0, \dut.emit };
-        for (k = 0; k < 5; k = k + 1) acks[k*AW +: AW] <= (\dut.emit && acks_after == k) ? ack : acks_moved[k*AW +: AW];
+        for (k = 0; k < 6; k = k + 1) acks[k*AW +: AW] <= (\dut.emit && acks_after == k) ? ack : acks_moved[k*AW +: AW];
         if (m_axi_bvalid && acks[0] && acks[AW-1] == queue) seen <= acks[17:2];
         if (rst || q_clear[queue]) begin
             number   <= '0;
@@ -251,8 +255,8 @@ module completion #(
                 : \dut.line_reg == 0) && (!kept || (slot[0] && !head[0]))))
             `RW_CHECK(index_of_the_last, !(\dut.busy_reg && \dut.queue_reg == queue && \dut.left_reg == 0)
                 || \dut.head_index_reg == last_index)
-            `RW_CHECK(responses, waiting == in_ram + {2'd0, \dut.acks.m_valid } && (in_ram == 0 || \dut.acks.m_valid )
-                && in_ram <= 4 && (!\dut.acks.m_valid || \dut.acks.m_data == acks[AW-1:0]) && acks_same)
+            `RW_CHECK(responses, waiting == in_ram + {1'b0, ahead} && ahead <= 2 && (in_ram == 0 || ahead == 2)
+                && !(\dut.acks.ram_valid_reg && \dut.acks.out_count_reg == 0) && in_ram <= 4 && acks_same)
 
             two_in_a_write: cover (w && own_w && (&m_axi_wstrb) && !head[0]);
             second_pass: cover (written == 3 && number == 2 && consumed == 2);
