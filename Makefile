@@ -11,7 +11,7 @@ $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN)),$(error $v=:
 BIN   := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup sim test lint bench soak mutate clean lock
+.PHONY: help setup sim test lint bench soak mutate area clean lock
 
 help:
 	@echo 'make sim            replay the bundled capture through stack, driver and RTL, then run the testbenches'
@@ -26,6 +26,7 @@ help:
 	@echo 'make bench          measure; table and build/bench.json'
 	@echo 'make soak           random testbenches for MINUTES=n (10)'
 	@echo 'make mutate         break netlists of the offload engine in COUNT=n places (200), drawn with SEED; who tells?'
+	@echo 'make area           LUTs, levels and Fmax by module, an hour; tables into README and docs/area.md; T= picks modules'
 	@echo 'make setup          Debian packages and .venv; the targets above do it by themselves'
 	@echo 'make clean          remove build/ (not .venv)'
 	@echo 'make lock           renew requirements.lock from pyproject.toml'
@@ -53,6 +54,9 @@ soak: $(READY)
 
 mutate: $(READY)
 	@$(BIN)/python -m scripts.mutate
+
+area: $(READY)
+	@$(BIN)/python -m scripts.area
 
 lock:
 	@scripts/lock.sh

@@ -42,8 +42,15 @@ MAX_LEVELS, MAX_LUTS, MIN_FMAX_MHZ = 14, 25_000, 125
 LIMITS_W = 512
 """Limits of levels and LUTs are those of this width."""
 MAX_BITS_IN_FFS = 256
-ARRAYS = {("rw_stats", "count_reg"): "each counter may count in any cycle"}
+ARRAYS = {
+    ("rw_stats", "count_reg"): "each counter may count in any cycle",
+    ("rw_stats", "step_reg"): "by how much each of them does",
+}
 """Arrays with more bits than that which are registers on purpose."""
+
+
+NO_LATCH = "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr"
+"""Asked before mapping: then a latch of ECP5 is a loop of LUTs."""
 
 
 class Problem(Exception):
@@ -235,8 +242,7 @@ def mapped(engine: Engine, module: str, family: Family) -> dict[str, Any]:
         *(() if module == engine.top else (f"rename {module} {base(module)}",)),
         "proc",
         "flatten",
-        # yosys can't tell a latch from a loop of LUTs later on
-        "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr",
+        NO_LATCH,
         f"{family.command} -top {base(module)}",
         f"write_json {netlist.relative_to(ROOT)}",
     )
