@@ -73,12 +73,19 @@ module rw_egress #(
     logic [14:0]   beat_reg;                            // beats issued of it
     logic [BUF_LOG2-1:0] addr_reg;
     logic [3:0]    beat_count, info_count;
-    logic          r_valid_reg, r_last_reg, r_pad_reg, r_edit_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
+    logic          r_valid_reg, r_last_reg, r_pad_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
     logic [BB-1:0] r_end_reg, p_end_reg;
     logic [6:0]    r_beat_reg, p_beat_reg;              // number of the beat in its frame; stays at 127
     logic [BB:0]   r_header_reg;                        // bytes of it that come from the header slot
     logic [15:0]   r_tci_reg, p_tci_reg;
-    logic [P_BEATS-1:0] r_patch_reg;
+    localparam WB     = BB - 1;                         // bits of a word's place in a beat
+    localparam FIELDS = 7;
+    logic [FIELDS-1:0]    r_hits_reg;                   // edited words that lie in this beat,
+    logic [FIELDS*WB-1:0] r_lanes_reg;                  // ... where in it,
+    logic [FIELDS*16-1:0] r_values_reg;                 // ... and what they become
+    logic [1:0]           r_sum_hits_reg;               // the same of the checksum's bytes, which may lie at an odd place
+    logic [2*BB-1:0]      r_sum_lanes_reg;
+    logic [15:0]          r_sum_reg;
     logic          i1_valid_reg, i2_valid_reg;
     logic          beat_ready, info_ready;
 
@@ -91,25 +98,44 @@ module rw_egress #(
     wire pad   = beat_now >= data_beats;
     wire all_header  = beat_now < hdr_beats;
     wire some_header = beat_now == hdr_beats && hdr[BB-1:0] != '0;
+    // where the fields of the header lie: in which beat, and where in it
+    wire [FIELDS-1:0] s_fields = {s_patch[P_EN_TCP], s_patch[P_EN_TCP], s_patch[P_EN_SEQ], s_patch[P_EN_IPSUM],
+                                  s_patch[P_EN_FRAG], s_patch[P_EN_ID], s_patch[P_EN_LEN]};
+    wire [FIELDS*8-1:0] words = {{1'b0, s_patch[P_L4 +: 7]} + 8'd6, {1'b0, s_patch[P_L4 +: 7]} + 8'd3,
+                                 {1'b0, s_patch[P_L4 +: 7]} + 8'd2, {1'b0, s_patch[P_L3 +: 7]} + 8'd5,
+                                 {1'b0, s_patch[P_L3 +: 7]} + 8'd3, {1'b0, s_patch[P_L3 +: 7]} + 8'd2,
+                                 {1'b0, s_patch[P_L3 +: 7]} + 8'd1};
+    wire [9:0]      sum_high = {1'b0, s_patch[P_AT +: 9]};
+    wire [9:0]      sum_low  = sum_high + 10'd1;
+    wire [9-BB:0]   beat_place = (beat_now >> (10 - BB) != 15'd0) ? {(10-BB){1'b1}} : beat_now[9-BB:0]; // far: no field
+    logic [FIELDS-1:0]    hits;
+    logic [FIELDS*WB-1:0] lanes;
+    integer g;
+    always_comb
+        for (g = 0; g < FIELDS; g = g + 1) begin
+            hits[g]           = {1'b0, words[g*8+WB +: 8-WB]} == beat_place;
+            lanes[g*WB +: WB] = words[g*8 +: WB];
+        end
     assign s_meta_ready = (start && !send) || (issue && last);
     assign rd_en   = issue && !pad && !all_header;
     assign rd_addr = addr_reg;
     assign header_en  = issue && (all_header || some_header);
     assign header_row = {s_patch[P_SLOT +: SLOT_W], beat_now[7-BB:0]};
-    assign free_valid = s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];
-    assign free_slot  = s_patch[P_SLOT +: SLOT_W];
     wire   skip        = start && in_buffer && !send;
-    assign buf_release = skip || (issue && last);
     wire [15:0] stored = {4'd0, s_patch[P_BEATS +: 12]};
-    assign buf_beats   = stored[BUF_LOG2:0];
     wire   unused      = &{1'b0, stored[15:BUF_LOG2+1]}; // a frame is shorter than the buffer
-    assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg;
+    assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg
+               && !buf_release && !free_valid;
 
     always_ff @(posedge clk) begin
         if (issue) begin
             mid_reg  <= !last;
             beat_reg <= beat_now + 15'd1;
         end
+        free_valid  <= s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];
+        free_slot   <= s_patch[P_SLOT +: SLOT_W];
+        buf_release <= skip || (issue && last);
+        buf_beats   <= stored[BUF_LOG2:0];
         if (skip)       addr_reg <= addr_reg + stored[BUF_LOG2-1:0];
         else if (rd_en) addr_reg <= addr_reg + 1'b1;
         r_valid_reg  <= issue;
@@ -121,51 +147,45 @@ module rw_egress #(
             r_header_reg <= all_header ? BYTES[BB:0] : some_header ? {1'b0, hdr[BB-1:0]} : {(BB+1){1'b0}};
             r_tag_reg    <= tag;
             r_tci_reg    <= s_patch[P_TCI +: 16];
-            // all fields lie in the first 513 bytes
-            r_edit_reg   <= (s_patch[P_EN_ID] || s_patch[P_EN_FIELD]) && beat_now <= 15'd512 >> BB;
-            r_patch_reg  <= s_patch[P_BEATS-1:0];
+            r_hits_reg   <= hits & s_fields;
+            r_lanes_reg  <= lanes;
+            r_values_reg <= {s_patch[P_FLAGS +: 16], s_patch[P_SEQ_LOW +: 16], s_patch[P_SEQ +: 16], s_patch[P_IPSUM +: 16],
+                             s_patch[P_FRAG +: 16], s_patch[P_ID +: 16], s_patch[P_LEN +: 16]};
+            r_sum_hits_reg  <= {2{s_patch[P_EN_FIELD]}} & {sum_low[9:BB] == beat_place, sum_high[9:BB] == beat_place};
+            r_sum_lanes_reg <= {sum_low[BB-1:0], sum_high[BB-1:0]};
+            r_sum_reg       <= s_patch[P_FIELD +: 16];
         end
         if (rst) begin
             mid_reg     <= 1'b0;
+            free_valid  <= 1'b0;
+            buf_release <= 1'b0;
             addr_reg    <= '0;
             r_valid_reg <= 1'b0;
         end
     end
 
     // ---- put header and payload together, and the edited fields over them
-    localparam WB = BB - 1;                             // bits of a word's place in a beat
     logic [DATA_W-1:0] edited, p_data_reg;
-    // word of the frame with which the beat begins; beyond all that is edited it stays
-    wire [12:0]        words  = {6'd0, r_beat_reg} << WB;
-    wire [9:0]         begins = (words > 13'd511) ? 10'd511 : words[9:0];
-    // words of the frame that may be replaced: place, whether, by what
-    function automatic [DATA_W-1:0] put(input [DATA_W-1:0] data, input on, input [9:0] first, input [6:0] base,
-                                        input [6:0] from, input [15:0] value);
-        logic [9:0] place;
-        place = {3'd0, base} + {3'd0, from} - first;
-        put   = data;
-        if (on && place < (10'd1 << WB)) put[{place[WB-1:0], 4'd0} +: 16] = {value[7:0], value[15:8]};
-    endfunction
-    wire [10:0] field_at = {2'd0, r_patch_reg[P_AT +: 9]} - {begins, 1'b0};
-    wire [10:0] field_to = field_at + 11'd1;
-    wire   [DATA_W-1:0] from_payload = {DATA_W{1'b1}} << {r_header_reg, 3'd0};
-    wire   [DATA_W-1:0] joined = (r_pad_reg ? {DATA_W{1'b0}} : rd_data & from_payload) | (header_data & ~from_payload);
+    wire  [DATA_W-1:0] from_payload = {DATA_W{1'b1}} << {r_header_reg, 3'd0};
+    logic [DATA_W-1:0] from_edit, edits;                // no two fields share a byte
+    integer w, f;
     always_comb begin
-        edited = joined;
-        if (r_edit_reg) begin
-            edited = put(edited, r_patch_reg[P_EN_LEN],   begins, r_patch_reg[P_L3 +: 7], 7'd1, r_patch_reg[P_LEN +: 16]);
-            edited = put(edited, r_patch_reg[P_EN_ID],    begins, r_patch_reg[P_L3 +: 7], 7'd2, r_patch_reg[P_ID +: 16]);
-            edited = put(edited, r_patch_reg[P_EN_FRAG],  begins, r_patch_reg[P_L3 +: 7], 7'd3, r_patch_reg[P_FRAG +: 16]);
-            edited = put(edited, r_patch_reg[P_EN_IPSUM], begins, r_patch_reg[P_L3 +: 7], 7'd5, r_patch_reg[P_IPSUM +: 16]);
-            edited = put(edited, r_patch_reg[P_EN_SEQ],   begins, r_patch_reg[P_L4 +: 7], 7'd2, r_patch_reg[P_SEQ +: 16]);
-            edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd3, r_patch_reg[P_SEQ_LOW +: 16]);
-            edited = put(edited, r_patch_reg[P_EN_TCP],   begins, r_patch_reg[P_L4 +: 7], 7'd6, r_patch_reg[P_FLAGS +: 16]);
-            // the checksum's field may lie at an odd place
-            if (r_patch_reg[P_EN_FIELD] && field_at < BYTES[10:0])
-                edited[{field_at[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD+8 +: 8];
-            if (r_patch_reg[P_EN_FIELD] && field_to < BYTES[10:0])
-                edited[{field_to[BB-1:0], 3'd0} +: 8] = r_patch_reg[P_FIELD +: 8];
-        end
+        from_edit = '0;
+        edits     = '0;
+        for (w = 0; w < BYTES / 2; w = w + 1)
+            for (f = 0; f < FIELDS; f = f + 1)
+                if (r_hits_reg[f] && {{(32-WB){1'b0}}, r_lanes_reg[f*WB +: WB]} == w) begin
+                    from_edit[w*16 +: 16] = 16'hffff;
+                    edits[w*16 +: 16]     = edits[w*16 +: 16] | {r_values_reg[f*16 +: 8], r_values_reg[f*16+8 +: 8]};
+                end
+        for (w = 0; w < BYTES; w = w + 1)
+            for (f = 0; f < 2; f = f + 1)
+                if (r_sum_hits_reg[f] && {{(32-BB){1'b0}}, r_sum_lanes_reg[f*BB +: BB]} == w) begin
+                    from_edit[w*8 +: 8] = 8'hff;
+                    edits[w*8 +: 8]     = edits[w*8 +: 8] | r_sum_reg[8 - f*8 +: 8];
+                end
+        edited = ((r_pad_reg ? {DATA_W{1'b0}} : rd_data) & from_payload & ~from_edit)
+               | (header_data & ~from_payload & ~from_edit) | edits;
     end
 
     // ---- insert the tag behind the two addresses: all that follows moves on by four bytes
