@@ -143,7 +143,7 @@ MUTANTS = {
     "the checksum counts the UDP length once": Broken("rw_frame_edit", ": {3'd0, b_l4_len_reg});", ": 19'd0);", UDP6),
     "the checksum forgets the flags": Broken("rw_frame_edit", "+ {3'd0, b_flags_reg}\n", "\n", TCP6),
     "the checksum keeps the length of the whole": Broken(
-        "rw_header_slots", "{16'd0, l4_reg[16]} + {1'b0, less};", "{16'd0, l4_reg[16]};", UDP4
+        "rw_header_slots", "{16'd0, l4_reg[16]} + {1'b0, less_reg};", "{16'd0, l4_reg[16]};", UDP4
     ),
     "a checksum that is left partial is complemented": Broken(
         "rw_frame_edit", "(c_cut_reg && c_partial_reg) ? l4_folded", "(c_cut_reg && c_partial_reg) ? plain", PARTIAL
@@ -250,11 +250,11 @@ MUTANTS = {
         packet(data(50), data(0), data(50, END)),
     ),
     "a packet that is cut is no longer than a frame": Broken(
-        "rw_desc_scan", "= cut ? {10'd0, hdr} + (ufo ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0]) :", "=",
+        "rw_desc_scan", "? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])", "? MAX_FRAME[18:0]",
         packet(udp(8192), data(16384), data(300, END)),
     ),
     "a datagram may have more fragments than can be numbered": Broken(
-        "rw_desc_scan", "(ufo ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])", "MAX_PAYLOAD[18:0]",
+        "rw_desc_scan", "(o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])", "MAX_PAYLOAD[18:0]",
         packet(
             pack_offload(SegType.UFO4, 8192, 34, 14, 34), data(34), *[data(16384)] * 3, data(16383), data(1, END)
         ),
