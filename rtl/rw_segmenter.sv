@@ -60,11 +60,12 @@ module rw_segmenter #(
     logic [SLOT_W-1:0] slot_reg   [0:QUEUES-1];
     logic [SLOTS-1:0]  free_reg;
 
+    wire [SLOTS-1:0] lowest = free_reg & (~free_reg + 1'b1);    // the first that is free, alone
+    wire [SLOTS-1:0] freed  = free_valid ? {{(SLOTS-1){1'b0}}, 1'b1} << free_slot : '0;
     integer f;
     always_comb begin
         open_slot = '0;
-        for (f = SLOTS - 1; f >= 0; f = f - 1)
-            if (free_reg[f]) open_slot = f[SLOT_W-1:0];
+        for (f = 0; f < SLOTS; f = f + 1) open_slot = open_slot | ({SLOT_W{lowest[f]}} & f[SLOT_W-1:0]);
     end
     assign free_any = free_reg != '0;
 
@@ -106,8 +107,7 @@ module rw_segmenter #(
             number_reg[s_queue] <= opened ? number_reg[s_queue] + 16'd1 : 16'd0;
         end
         if (open_valid) slot_reg[s_queue] <= open_slot;
-        if (open_valid) free_reg[open_slot] <= 1'b0;
-        if (free_valid) free_reg[free_slot] <= 1'b1;
+        free_reg <= (free_reg & ~({SLOTS{open_valid}} & lowest)) | freed;
         for (k = 0; k < QUEUES; k = k + 1) begin
             if (open_valid && s_queue == k[QW-1:0]) open_reg[k] <= 1'b1;
             if ((failed && fail_queue == k[QW-1:0]) || (open_reg[k] && q_resetting[k])) close_reg[k] <= 1'b1;
