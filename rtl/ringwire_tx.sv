@@ -139,7 +139,7 @@ module ringwire_tx #(
     logic [4:0]           stat_select;
     logic [63:0]          stat_value;
     logic slots_idle, edit_idle, csr_idle, fetch_idle, pool_idle, scan_idle, sched_idle, walk_idle, read_idle, gather_idle, seq_idle,
-          egress_idle, pacer_idle, done_idle, cpl_idle, irq_idle, reset_idle;
+          egress_idle, pacer_idle, done_idle, cpl_idle, irq_idle, stats_idle, reset_idle;
 
     wire [QUEUES-1:0] q_run   = q_enable & ~q_resetting & ~write_failed_reg;
     wire [QUEUES-1:0] q_error = fetch_failed | write_failed_reg;
@@ -444,7 +444,8 @@ module ringwire_tx #(
         .clk(clk), .rst(rst), .done_valid(done_valid), .done_status(done_status), .done_last(done_last),
         .done_bytes(done_bytes),
         .fetched(stat_fetched), .read(stat_read), .cpl(stat_cpl), .head(stat_head), .irq(irq), .doorbell(db_valid),
-        .bad_doorbell(bad_doorbell), .write_failed(write_failed), .select(stat_select), .value(stat_value)
+        .bad_doorbell(bad_doorbell), .write_failed(write_failed), .select(stat_select), .value(stat_value),
+        .idle(stats_idle)
     );
 
     // ---- state of the queues, and their reset
@@ -468,7 +469,7 @@ module ringwire_tx #(
     // ---- when may the clock stop, and until when
     assign quiet = !rst && csr_idle && fetch_idle && pool_idle && scan_idle && sched_idle && walk_idle && read_idle
                 && gather_idle && slots_idle && seq_idle && edit_idle && egress_idle && pacer_idle && done_idle && cpl_idle && irq_idle
-                && reset_idle && !m_axi_rvalid;
+                && stats_idle && reset_idle && !m_axi_rvalid;
     assign deadline_valid = pacer_waits || done_waits || cpl_waits || irq_waits;
     wire [63:0] pacer_or_done = (pacer_waits && (!done_waits || pacer_deadline < done_deadline))
                               ? pacer_deadline : done_deadline;

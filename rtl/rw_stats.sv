@@ -1,5 +1,5 @@
 // Statistics counters, 64 bits each, numbered as STAT_* in the register header.
-// Rate: all counters each cycle. Latency: 1 cycle.
+// Rate: all counters each cycle. Latency: 2 cycles.
 module rw_stats #(
     parameter QUEUES = 1                                // transmit queues
 ) (
@@ -18,7 +18,8 @@ module rw_stats #(
     input  logic [QUEUES-1:0] bad_doorbell,
     input  logic [QUEUES-1:0] write_failed,
     input  logic [4:0]        select,
-    output logic [63:0]       value
+    output logic [63:0]       value,
+    output logic              idle                      // all is counted
 );
 `include "ringwire_regs.svh"
     logic [63:0] count_reg [0:STAT_COUNT-1];
@@ -30,7 +31,9 @@ module rw_stats #(
     end
 
     wire sent = done_valid && done_status == STATUS_OK[3:0];
-    logic [14:0] step [0:STAT_COUNT-1];
+    logic [14:0] step [0:STAT_COUNT-1];                 // by how much each counter goes on
+    logic [14:0] step_reg [0:STAT_COUNT-1];
+    logic        some_reg;                              // one does
     assign step[STAT_TX_FRAMES]     = {14'd0, sent};
     assign step[STAT_TX_BYTES]      = sent ? done_bytes : 15'd0;
     assign step[STAT_DESC_FETCHED]  = {11'd0, fetched};
@@ -52,12 +55,22 @@ module rw_stats #(
         end
     endgenerate
     assign value = count_reg[select];
+    assign idle  = !some_reg;
 
     integer k;
     always_ff @(posedge clk) begin
-        for (k = 0; k < STAT_COUNT; k = k + 1)
-            if (step[k] != 15'd0) count_reg[k] <= count_reg[k] + {49'd0, step[k]};
-        if (rst)
-            for (k = 0; k < STAT_COUNT; k = k + 1) count_reg[k] <= '0;
+        some_reg <= done_valid || fetched != 4'd0 || read || cpl || head || irq != '0 || doorbell || bad_doorbell != '0
+                 || write_failed != '0;
+        for (k = 0; k < STAT_COUNT; k = k + 1) begin
+            step_reg[k]  <= step[k];
+            count_reg[k] <= count_reg[k] + {49'd0, step_reg[k]};
+        end
+        if (rst) begin
+            some_reg <= 1'b0;
+            for (k = 0; k < STAT_COUNT; k = k + 1) begin
+                step_reg[k]  <= '0;
+                count_reg[k] <= '0;
+            end
+        end
     end
 endmodule
