@@ -24,7 +24,7 @@ module rw_sg_walk #(
     output logic [QW-1:0]     rd_queue,
     output logic [8:0]        rd_index,
     input  logic [127:0]      rd_data,                  // a cycle later
-    output logic              give_valid,               // the last descriptor of a chunk is taken
+    output logic              give_valid,               // the last descriptor of a chunk was taken
     output logic [QW-1:0]     give_queue,
     // fragments
     output logic              m_frag_valid,
@@ -78,7 +78,9 @@ module rw_sg_walk #(
     wire [14:0] len    = rd_data[DESC_LEN_LSB +: 15];
     wire [14:0] left   = len - part;
     wire [14:0] need   = begun_reg ? need_reg : job_bytes;
-    wire        enough = left >= need;
+    wire [15:0] upto   = {1'b0, part} + {1'b0, need};     // known before the descriptor is
+    wire        enough = {1'b0, len} >= upto;
+    wire        used_up = {1'b0, len} <= upto;           // nothing is left of it
     wire [14:0] bytes  = enough ? need : left;
     wire        cut        = job_valid && job_cut;
     wire        cut_skip   = cut && job_read && job_skip && walked == 7'd0;
@@ -86,15 +88,13 @@ module rw_sg_walk #(
     wire        cut_use    = cut && look_reg;
     wire        cut_drop   = cut && !job_read && walked != job_number;
     wire        cut_done   = cut && (job_read ? cut_use && enough : walked == job_number);
-    wire        cut_taken  = cut_skip || cut_drop || (cut_use && bytes == left);
+    wire        cut_taken  = cut_skip || cut_drop || (cut_use && used_up);
 
     assign job_ready  = (step && last) || cut_done;
     assign rd_en      = (take && job_read && !skip) || cut_look;
     assign rd_queue   = job_queue;
     assign rd_index   = taken_reg[job_queue][8:0];
-    assign give_valid = (take || cut_taken) && taken_reg[job_queue][2:0] == 3'd7;
-    assign give_queue = job_queue;
-    assign idle       = !job_valid && !in_reg && !m_frag_valid;
+    assign idle       = !job_valid && !in_reg && !m_frag_valid && !give_valid;
 
     wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
     wire [63:0] addr = rd_data[DESC_ADDR_LSB +: 64];
@@ -130,13 +130,15 @@ module rw_sg_walk #(
         if (cut_use) begin
             begun_reg <= !enough;
             need_reg  <= need - bytes;
-            part_reg[job_queue] <= (bytes == left) ? 15'd0 : part + bytes;
+            part_reg[job_queue] <= used_up ? 15'd0 : upto[14:0];
         end
         if (cut_drop) part_reg[job_queue] <= '0;
         if (cut_taken) walked_reg[job_queue] <= walked + 7'd1;
         if (cut_done && job_last) walked_reg[job_queue] <= '0;
 
         if (take || cut_taken) taken_reg[job_queue] <= taken_reg[job_queue] + 16'd1;
+        give_valid <= (take || cut_taken) && taken_reg[job_queue][2:0] == 3'd7;
+        give_queue <= job_queue;
         for (k = 0; k < QUEUES; k = k + 1)
             if (rst || q_clear[k]) begin
                 taken_reg[k]  <= '0;
@@ -144,6 +146,7 @@ module rw_sg_walk #(
                 part_reg[k]   <= '0;
             end
         if (rst) begin
+            give_valid <= 1'b0;
             in_reg    <= 1'b0;
             done_reg  <= '0;
             look_reg  <= 1'b0;
