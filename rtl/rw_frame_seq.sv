@@ -89,14 +89,7 @@ module rw_frame_seq #(
     assign m_cpl_tstamp = meta[F_TSTAMP];
     assign m_cpl_segments = {1'b0, sent_reg[queue]} + {19'd0, good};
     assign m_cpl_time   = tod;
-    assign slot_release = go && here && !wanted;
-    assign slot_queue   = queue;
-    assign kill_release = go && failed;
-    assign kill_beats   = edit[E_BEATS +: 12];
-    assign fail_valid   = go && failed && edit[E_CUT];
-    assign fail_queue   = queue;
-    assign fail_slot    = edit[E_SLOT +: SLOT_W];
-    assign idle         = !can;
+    assign idle         = !can && !slot_release && !kill_release;
 
     always_comb begin
         meta_out = meta;
@@ -110,11 +103,21 @@ module rw_frame_seq #(
 
     integer k;
     always_ff @(posedge clk) begin
+        slot_release <= go && here && !wanted;
+        slot_queue   <= queue;
+        kill_release <= go && failed;
+        kill_beats   <= edit[E_BEATS +: 12];
+        fail_valid   <= go && failed && edit[E_CUT];
+        fail_queue   <= queue;
+        fail_slot    <= edit[E_SLOT +: SLOT_W];
         if (go) begin
             dead_reg[queue] <= !last && (dead || failed);
             sent_reg[queue] <= last ? 19'd0 : sent_reg[queue] + {18'd0, good};
         end
         if (rst) begin
+            slot_release <= 1'b0;
+            kill_release <= 1'b0;
+            fail_valid   <= 1'b0;
             dead_reg <= '0;
             for (k = 0; k < QUEUES; k = k + 1) sent_reg[k] <= '0;
         end

@@ -136,7 +136,7 @@ MUTANTS = {
         errors.condemned, Status.BAD_OFFLOAD,
     ),
     "the room of a failed frame is not given back": Mutant(
-        "rw_frame_seq", "assign kill_release = go && failed;", "assign kill_release = 1'b0;",
+        "rw_frame_seq", "kill_release <= go && failed;", "kill_release <= 1'b0;",
         errors.read_errors_give_room_back, (60, 3000, 0),
     ),
     "a failed frame stays committed": Mutant(
