@@ -1,7 +1,7 @@
 // Descriptor scanner: reads each descriptor once as it arrives, checks it, and sums a packet up when its last descriptor
 // (EOP) is there. A packet is known to the scheduler only as such a summary, so a half-posted one never is, and an
 // illegal one is condemned before any payload is read.
-// Rate: a descriptor a cycle. Latency: 3 cycles from arrival to summary.
+// Rate: a descriptor a cycle. Latency: 4 cycles from arrival to summary.
 `include "rw_check.svh"
 module rw_desc_scan #(
     parameter QUEUES = 1,                               // transmit queues
@@ -91,9 +91,19 @@ module rw_desc_scan #(
     assign rd_queue = turn_reg;
     assign rd_index = next_reg[turn_reg][8:0];
 
-    // ---- stage 2: check it
-    logic          s2_valid_reg, s2_fail_reg;
-    logic [QW-1:0] s2_queue_reg;
+    // ---- stage 2: it is here
+    logic          s1_valid_reg, s1_fail_reg, s2_valid_reg, s2_fail_reg;
+    logic [QW-1:0] s1_queue_reg, s2_queue_reg;
+    logic [127:0]  data_in_reg;
+    logic [8:0]    ip_len;                              // lengths below 0 are seen as 256 and more
+    logic [9:0]    l4_len;
+    always_ff @(posedge clk) begin
+        data_in_reg <= rd_data;
+        ip_len <= {1'b0, rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W]} - {1'b0, rd_data[OFFLOAD_L3_LSB +: OFFLOAD_L3_W]};
+        l4_len <= {1'b0, rd_data[OFFLOAD_HDR_LEN_LSB +: OFFLOAD_HDR_LEN_W]} - {2'd0, rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W]};
+    end
+
+    // ---- stage 3: check it
     logic [18:0]   len_reg    [0:QUEUES-1];             // of the packet so far
     logic [6:0]    number_reg [0:QUEUES-1];
     logic [3:0]    status_reg [0:QUEUES-1];
@@ -101,41 +111,40 @@ module rw_desc_scan #(
     logic          skip_reg   [0:QUEUES-1];             // there was an offload descriptor
     logic          data_reg   [0:QUEUES-1];             // there was a data descriptor
     logic [RW-1:0] req_mem    [0:QUEUES-1];
+    logic [18:0]   max_mem    [0:QUEUES-1];             // the longest packet that this request may have
     logic [AW-1:0] ask_mem    [0:QUEUES-1];
 
-    wire [15:0] d_len   = rd_data[DESC_LEN_LSB +: DESC_LEN_W];
-    wire [15:0] d_flags = rd_data[DESC_FLAGS_LSB +: DESC_FLAGS_W];
+    wire [15:0] d_len   = data_in_reg[DESC_LEN_LSB +: DESC_LEN_W];
+    wire [15:0] d_flags = data_in_reg[DESC_FLAGS_LSB +: DESC_FLAGS_W];
     wire        eop     = (d_flags & DESC_FLAG_EOP) != 16'd0;
     wire        is_off  = (d_flags & DESC_FLAG_OFFLOAD) != 16'd0;
 
     // the request of an offload descriptor, and whether it can be
-    wire [2:0]  o_type = rd_data[OFFLOAD_TYPE_LSB +: OFFLOAD_TYPE_W];
-    wire [8:0]  o_hdr  = rd_data[OFFLOAD_HDR_LEN_LSB +: OFFLOAD_HDR_LEN_W];
-    wire [7:0]  o_l3   = rd_data[OFFLOAD_L3_LSB +: OFFLOAD_L3_W];
-    wire [7:0]  o_l4   = rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W];
+    wire [2:0]  o_type = data_in_reg[OFFLOAD_TYPE_LSB +: OFFLOAD_TYPE_W];
+    wire [8:0]  o_hdr  = data_in_reg[OFFLOAD_HDR_LEN_LSB +: OFFLOAD_HDR_LEN_W];
+    wire [7:0]  o_l3   = data_in_reg[OFFLOAD_L3_LSB +: OFFLOAD_L3_W];
+    wire [7:0]  o_l4   = data_in_reg[OFFLOAD_L4_LSB +: OFFLOAD_L4_W];
     wire        o_six  = o_type == SEG_TCP6 || o_type == SEG_UDP6;
     wire        o_tcp  = o_type == SEG_TCP4 || o_type == SEG_TCP6;
     wire        o_udp  = o_type == SEG_UDP4 || o_type == SEG_UDP6;
-    wire [8:0]  ip_len = {1'b0, o_l4} - {1'b0, o_l3};   // lengths below 0 are seen as 256 and more
-    wire [9:0]  l4_len = {1'b0, o_hdr} - {2'd0, o_l4};
     wire        ip_ok  = !o_l3[0] && o_l3 >= 8'd14 && ip_len[1:0] == 2'd0
                       && (o_six ? ip_len >= 9'd40 && !ip_len[8] : ip_len >= 9'd20 && ip_len <= 9'd60);
     wire        l4_ok  = o_tcp ? l4_len >= 10'd20 && l4_len <= 10'd60 && l4_len[1:0] == 2'd0
                        : o_udp ? l4_len == 10'd8 : l4_len == 10'd0 && d_len[2:0] == 3'd0;
     wire        mss_ok = d_len != 16'd0 && {16'd0, d_len} <= MAX_MSS;
-    wire        o_zero = rd_data[OFFLOAD_RESERVED_LSB +: OFFLOAD_RESERVED_W] == '0
-                      && rd_data[OFFLOAD_RESERVED_HIGH_LSB +: OFFLOAD_RESERVED_HIGH_W] == '0;
+    wire        o_zero = data_in_reg[OFFLOAD_RESERVED_LSB +: OFFLOAD_RESERVED_W] == '0
+                      && data_in_reg[OFFLOAD_RESERVED_HIGH_LSB +: OFFLOAD_RESERVED_HIGH_W] == '0;
     wire        o_none = o_type == SEG_NONE && d_len == 16'd0 && o_hdr == '0 && o_l3 == '0 && o_l4 == '0
-                      && !rd_data[OFFLOAD_ID_FIXED_LSB] && !rd_data[OFFLOAD_CSUM_PARTIAL_LSB];
+                      && !data_in_reg[OFFLOAD_ID_FIXED_LSB] && !data_in_reg[OFFLOAD_CSUM_PARTIAL_LSB];
     wire        o_ok   = o_zero && (o_none || (o_type != SEG_NONE && o_type <= SEG_UFO4 && mss_ok && ip_ok && l4_ok
                                                && {23'd0, o_hdr} <= MAX_HEADER));
 
     // the packet, with this descriptor
-    wire [RW-1:0] req_now = {o_type, rd_data[OFFLOAD_ID_FIXED_LSB], rd_data[OFFLOAD_CSUM_PARTIAL_LSB], d_len[13:0],
+    wire [RW-1:0] req_now = {o_type, data_in_reg[OFFLOAD_ID_FIXED_LSB], data_in_reg[OFFLOAD_CSUM_PARTIAL_LSB], d_len[13:0],
                              o_hdr, o_l3, o_l4};
-    wire [AW-1:0] ask_now = {(d_flags & DESC_FLAG_CSUM) != 16'd0, rd_data[DESC_CSUM_START_LSB +: 8],
-                             rd_data[DESC_CSUM_OFFSET_LSB +: 8], (d_flags & DESC_FLAG_VLAN) != 16'd0,
-                             rd_data[DESC_VLAN_TCI_LSB +: 16]};
+    wire [AW-1:0] ask_now = {(d_flags & DESC_FLAG_CSUM) != 16'd0, data_in_reg[DESC_CSUM_START_LSB +: 8],
+                             data_in_reg[DESC_CSUM_OFFSET_LSB +: 8], (d_flags & DESC_FLAG_VLAN) != 16'd0,
+                             data_in_reg[DESC_VLAN_TCI_LSB +: 16]};
     wire          first_data = !is_off && !data_reg[s2_queue_reg];
     wire [RW-1:0] req = skip_reg[s2_queue_reg] ? req_mem[s2_queue_reg] : {RW{1'b0}};
     wire [AW-1:0] ask = first_data ? ask_now : ask_mem[s2_queue_reg];
@@ -144,8 +153,9 @@ module rw_desc_scan #(
     wire [7:0]    csum_start = ask[25 +: 8];
     wire [7:0]    csum_to    = ask[17 +: 8];
     wire [18:0] len_sum = len_reg[s2_queue_reg] + (is_off ? 19'd0 : {3'd0, d_len});
-    wire        ufo     = req[RW-1 -: 3] == SEG_UFO4;
-    wire [18:0] len_max = cut ? {10'd0, hdr} + (ufo ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0]) : MAX_FRAME[18:0];
+    wire [18:0] o_max   = (o_type != SEG_NONE) ? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])
+                                               : MAX_FRAME[18:0];
+    wire [18:0] len_max = skip_reg[s2_queue_reg] ? max_mem[s2_queue_reg] : MAX_FRAME[18:0];
     wire [6:0]  number  = number_reg[s2_queue_reg] + 7'd1;
     wire [1:0]  wish    = wish_reg[s2_queue_reg]
                         | {(d_flags & DESC_FLAG_TSTAMP) != 16'd0, (d_flags & DESC_FLAG_REPORT) != 16'd0};
@@ -184,7 +194,7 @@ module rw_desc_scan #(
     assign {sum_len, sum_number, sum_status, sum_silent, sum_skip, sum_tstamp, sum_report, sum_type, sum_fixed,
             sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = oldest;
 
-    assign idle = !s2_valid_reg && !turn_valid_reg && ready == '0;
+    assign idle = !s1_valid_reg && !s2_valid_reg && !turn_valid_reg && ready == '0;
 
     integer k;
     always_ff @(posedge clk) begin
@@ -192,9 +202,12 @@ module rw_desc_scan #(
         turn_count_reg <= stay ? turn_count_reg + 3'd1 : 3'd0;
         if (!stay) turn_reg <= grant;
 
-        s2_valid_reg <= act;
-        s2_fail_reg  <= act && is_fail;
-        s2_queue_reg <= turn_reg;
+        s1_valid_reg <= act;
+        s1_fail_reg  <= act && is_fail;
+        s1_queue_reg <= turn_reg;
+        s2_valid_reg <= s1_valid_reg;
+        s2_fail_reg  <= s1_fail_reg;
+        s2_queue_reg <= s1_queue_reg;
         if (act && !is_fail) next_reg[turn_reg] <= next_reg[turn_reg] + 16'd1;
         if (act && is_fail)  told_reg[turn_reg] <= 1'b1;
 
@@ -215,6 +228,7 @@ module rw_desc_scan #(
                 skip_reg[s2_queue_reg]   <= skip_reg[s2_queue_reg] || is_off;
                 data_reg[s2_queue_reg]   <= data_reg[s2_queue_reg] || !is_off;
                 if (is_off)     req_mem[s2_queue_reg] <= req_now;
+                if (is_off)     max_mem[s2_queue_reg] <= o_max;
                 if (first_data) ask_mem[s2_queue_reg] <= ask_now;
                 number_reg[s2_queue_reg] <= number;
                 wish_reg[s2_queue_reg]   <= wish;
@@ -229,7 +243,8 @@ module rw_desc_scan #(
             // each descriptor being scanned may become a summary
             held_reg[k]  <= count_reg[k] + {{DW{1'b0}}, push && s2_queue_reg == k[QW-1:0]}
                                          - {{DW{1'b0}}, sum_pop && sum_queue == k[QW-1:0]}
-                                         + {{DW{1'b0}}, act && turn_reg == k[QW-1:0]};
+                                         + {{DW{1'b0}}, act && turn_reg == k[QW-1:0]}
+                                         + {{DW{1'b0}}, s1_valid_reg && s1_queue_reg == k[QW-1:0]};
             if (rst || q_clear[k]) begin
                 next_reg[k]   <= '0;
                 held_reg[k]   <= '0;
@@ -249,6 +264,9 @@ module rw_desc_scan #(
             turn_valid_reg <= 1'b0;
             turn_reg       <= '0;
             turn_count_reg <= '0;
+            s1_valid_reg   <= 1'b0;
+            s1_fail_reg    <= 1'b0;
+            s1_queue_reg   <= '0;
             s2_valid_reg   <= 1'b0;
             s2_fail_reg    <= 1'b0;
             s2_queue_reg   <= '0;
