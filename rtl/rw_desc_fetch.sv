@@ -1,7 +1,7 @@
 // Descriptor prefetch: keeps each queue's posted descriptors coming into the pool.
 // A burst covers posted slots of one aligned group of 8, so it never crosses 4 KiB. Bursts are asked for in ring order,
 // and their beats come back in order (one AXI id), so a queue's descriptors arrive in order.
-// Rate: a burst each 2 cycles, a beat a cycle. Latency: doorbell to request 2 cycles.
+// Rate: a burst each 2 cycles, a beat a cycle. Latency: doorbell to request 1 cycle.
 `include "rw_check.svh"
 module rw_desc_fetch #(
     parameter DATA_W = 512,                             // width of a memory beat, bits
@@ -20,7 +20,7 @@ module rw_desc_fetch #(
     input  logic                   db_valid,
     input  logic [QW-1:0]          db_queue,
     input  logic [15:0]            db_tail,             // ring index
-    // read requests
+    // read requests; one that is not taken may be taken back
     output logic                   m_req_valid,
     input  logic                   m_req_ready,
     output logic [63:0]            m_req_addr,
@@ -97,20 +97,17 @@ module rw_desc_fetch #(
     wire        new_group = at[2:0] == 3'd0;
 
     logic fly_ready, fly_valid;
-    logic req_valid_reg;
-    logic [63:0] req_addr_reg;
-    logic [7:0]  req_len_reg;
     wire still = q_run[sel_reg] && !failed_reg[sel_reg] && (!new_group || can_take[sel_reg]);
-    wire go    = sel_valid_reg && still && fly_ready && (!req_valid_reg || m_req_ready);
+    wire go    = m_req_valid && m_req_ready;
 
     assign take_valid = go && new_group;
     assign take_queue = sel_reg;
     assign take_group = at[8:3];
     assign last_queue = sel_reg;
     assign last_group = at[8:3];
-    assign m_req_valid = req_valid_reg;
-    assign m_req_addr  = req_addr_reg;
-    assign m_req_len   = req_len_reg;
+    assign m_req_valid = sel_valid_reg && still && fly_ready;
+    assign m_req_addr  = {addr[63:BB], {BB{1'b0}}};
+    assign m_req_len   = span >> BB;
 
     // ---- bursts in flight, in order
     localparam FW = QW + CW + 3 + 4;
@@ -164,7 +161,7 @@ module rw_desc_fetch #(
         end
     endgenerate
 
-    assign idle = !r_valid && !req_valid_reg && !sel_valid_reg && wants == '0;
+    assign idle = !r_valid && !sel_valid_reg && wants == '0;
 
     wire [15:0] db_mask = ~(16'hffff << ring_log2[db_queue*4 +: 4]);
     integer k;
@@ -174,13 +171,7 @@ module rw_desc_fetch #(
             sel_reg       <= grant;
         end else if (go || !still) sel_valid_reg <= 1'b0;
 
-        if (m_req_ready) req_valid_reg <= 1'b0;
-        if (go) begin
-            req_valid_reg <= 1'b1;
-            req_addr_reg  <= {addr[63:BB], {BB{1'b0}}};
-            req_len_reg   <= span >> BB;
-            asked_reg[sel_reg] <= at + {12'd0, number};
-        end
+        if (go) asked_reg[sel_reg] <= at + {12'd0, number};
 
         if (r_valid) begin
             inside_reg <= !r_last;
@@ -207,7 +198,6 @@ module rw_desc_fetch #(
         if (rst) begin
             sel_valid_reg <= 1'b0;
             sel_reg       <= '0;
-            req_valid_reg <= 1'b0;
             inside_reg    <= 1'b0;
             for (k = 0; k < QUEUES; k = k + 1) flying_reg[k] <= '0;
         end
