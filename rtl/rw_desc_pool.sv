@@ -143,7 +143,7 @@ module rw_desc_pool #(
     genvar l;
     generate
         for (l = 0; l < LANES; l = l + 1) begin : g_bank
-            logic [127:0] mem [0:ROWS-1];
+            (* no_rw_check *) logic [127:0] mem [0:ROWS-1]; // a descriptor is read after it has been written
             always_ff @(posedge clk) begin
                 if (wr_lanes[l]) mem[wr_row] <= wr_data[l*128 +: 128];
                 if (a_en) a_row_reg[l*128 +: 128] <= mem[a_row];

@@ -17,7 +17,7 @@ module rw_fifo_ram #(
 );
     localparam AW = $clog2(DEPTH);
 
-    logic [W-1:0] mem [0:DEPTH-1];
+    (* no_rw_check *) logic [W-1:0] mem [0:DEPTH-1]; // never read where it is written
     logic [AW:0]  wr_reg, rd_reg;
     logic [W-1:0] ram_reg;                     // the RAM's own output register
     logic         ram_valid_reg;               // it has a word, which goes on in this cycle

@@ -16,8 +16,9 @@ module rw_frame_buffer #(
     input  logic [LOG2-1:0]   rd_addr,
     output logic [DATA_W-1:0] rd_data
 );
-    logic [DATA_W-1:0] even [0:(1<<(LOG2-1))-1];
-    logic [DATA_W-1:0] odd  [0:(1<<(LOG2-1))-1];
+    // never read where they are written: a frame is read when it is whole
+    (* no_rw_check *) logic [DATA_W-1:0] even [0:(1<<(LOG2-1))-1];
+    (* no_rw_check *) logic [DATA_W-1:0] odd  [0:(1<<(LOG2-1))-1];
     logic [DATA_W-1:0] even_reg, odd_reg;
     logic              is_odd_reg;
     wire a_even = wr_a_en && !wr_a_addr[0];
