@@ -36,7 +36,7 @@ BY_MODULE = {512: "xilinx", 64: "ecp5"}
 """The widths that are looked at, and what each is likely to be built on."""
 PLACED_W = 64
 SEEDS = (1, 2, 3)
-TIME_LIMIT_S = 1800
+TIME_LIMIT_S = 7200
 """For each call of a tool. The first one on a machine translates the tool itself, which takes minutes."""
 MAX_LEVELS, MAX_LUTS, MIN_FMAX_MHZ = 14, 25_000, 125
 LIMITS_W = 512
