@@ -98,7 +98,14 @@ module rw_gather #(
     logic [BB:0]       a_fill_reg, a_rest_reg;
     logic [DATA_W-1:0] a_data_reg;
 
-    // ---- stage 2: rotate
+    // ---- stage 2: rotate, by 1, 2, 4 ... bytes in turn: half of what two shifts would take
+    logic [DATA_W-1:0] turned;
+    integer t;
+    always_comb begin
+        turned = a_data_reg;
+        for (t = 0; t < BB; t = t + 1)
+            if (a_turn_reg[t]) turned = (turned >> (8 << t)) | (turned << (DATA_W - (8 << t)));
+    end
     logic              b_valid_reg, b_first_reg, b_last_reg, b_over_reg, b_err_reg;
     logic [BB:0]       b_fill_reg, b_rest_reg;
     logic [DATA_W-1:0] b_data_reg;
@@ -170,8 +177,7 @@ module rw_gather #(
         b_valid_reg <= a_valid_reg;
         if (a_valid_reg) begin
             b_shape_reg <= a_shape_reg;
-            b_data_reg  <= (a_data_reg >> {a_turn_reg, 3'd0})
-                         | (a_data_reg << {BYTES[BB:0] - {1'b0, a_turn_reg}, 3'd0});
+            b_data_reg  <= turned;
             b_first_reg <= a_first_reg;
             b_last_reg  <= a_last_reg;
             b_over_reg  <= a_over_reg;
