@@ -81,6 +81,8 @@ module rw_header_slots #(
     wire        tcp  = kind == SEG_TCP4 || kind == SEG_TCP6;
     wire        ufo  = kind == SEG_UFO4;
     wire [18:0] behind = req[R_TOTAL +: 19] - {11'd0, req[R_L4 +: 8]};  // L4 header and payload of the whole packet
+    logic [18:0] behind_reg;
+    logic [15:0] less_reg;                              // what is to be taken off the sums: the length of the whole
     wire [16:0] folded = {1'b0, behind_reg[15:0]} + {14'd0, behind_reg[18:16]};
 
     // stages: a chunk is asked for, is here, its words are known, their sum is, all sums are
@@ -145,9 +147,6 @@ module rw_header_slots #(
     logic [31:0] seq_reg;
     wire  [18:0] ip_sum = {2'd0, ip_reg} + {1'b0, c_ip_reg};
     wire  [18:0] l4_sum = {2'd0, l4_reg} + {1'b0, c_l4_reg};
-    // less the length of the whole
-    logic [18:0] behind_reg;
-    logic [15:0] less_reg;
     wire [16:0] l4_all = {1'b0, l4_reg[15:0]} + {16'd0, l4_reg[16]} + {1'b0, less_reg};
     wire [16:0] pseudo = {1'b0, field_reg} + {1'b0, less_reg};
     assign idle = !have_reg;

@@ -250,7 +250,8 @@ MUTANTS = {
         packet(data(50), data(0), data(50, END)),
     ),
     "a packet that is cut is no longer than a frame": Broken(
-        "rw_desc_scan", "? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])", "? MAX_FRAME[18:0]",
+        "rw_desc_scan", "? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])",
+        "? MAX_FRAME[18:0]",
         packet(udp(8192), data(16384), data(300, END)),
     ),
     "a datagram may have more fragments than can be numbered": Broken(
