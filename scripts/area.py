@@ -330,7 +330,7 @@ def longest_path(module: dict[str, Any], family: Family) -> tuple[int, list[str]
     if not best:
         return 0, []
     # not what leads nowhere
-    ending = ends_of(module, family)
+    ending = ends_of(module, family, names)
     at = max((bit for bit in best if bit in ending), key=lambda bit: best[bit][0], default=next(iter(best)))
     levels, path = best[at][0], [at]
     while at in best and best[at][1]:
@@ -339,12 +339,15 @@ def longest_path(module: dict[str, Any], family: Family) -> tuple[int, list[str]
     return levels, [*(names.get(bit, str(bit)) for bit in reversed(path)), ending.get(path[0], "")]
 
 
-def ends_of(module: dict[str, Any], family: Family) -> dict[int, str]:
-    """Bits that a register, a memory or a port takes, and its name."""
+def ends_of(module: dict[str, Any], family: Family, names: dict[int, str]) -> dict[int, str]:
+    """Bits that a register, a memory or a port takes, and its name: that of what comes out, if it has none itself."""
     result: dict[int, str] = {}
     for name, cell in module["cells"].items():
         kind = family.cells.get(cell["type"], Kind())
         within = "" if registered(cell) else kind.through
+        if name.startswith("$"):
+            outputs = (cell["connections"][port] for port, way in cell["port_directions"].items() if way == "output")
+            name = next((names[bit] for bits in outputs for bit in bits if bit in names), name)
         for port, bits in cell["connections"].items():
             if cell["port_directions"][port] == "input" and not (within and re.fullmatch(within, port)):
                 result.update((bit, name) for bit in bits if isinstance(bit, int))
