@@ -1,6 +1,7 @@
 // Frame scheduler: strict priority, and round robin over queues of one priority, one wire frame at a time, a segment of
-// a packet that is cut as well as a packet that is not. A frame is picked only if everything behind has room for it: space in the frame buffer, a
-// completion slot, and - so that the frame buffer is no hidden queue - less than COMMIT_BOUND wire bytes ahead of it.
+// a packet that is cut as well as a packet that is not. A frame is picked only if everything behind has room for it:
+// space in the frame buffer, a completion slot, and - so that the frame buffer is no hidden queue - less than
+// COMMIT_BOUND wire bytes ahead of it.
 // Rate: a frame a cycle. Latency: 2 cycles from summary to job.
 `include "rw_check.svh"
 `include "rw_widths.svh"
