@@ -42,7 +42,7 @@ def test_every_offset_and_split_costs_what_is_read(sim: Place) -> None:
         *(Shape(1514, offset, 66, frames=FEW) for offset in (0, 2, 10, 63)),
     ]
     for shape, rate in zip(shapes, run(sim, rates.measure, Load(shapes, middle=True)), strict=True):
-        assert rate.cycles <= 1.05 * shape.cycles(64), shape
+        assert rate.cycles <= 1.01 * shape.cycles(64), shape
 
 
 @worlds("verilator")
@@ -75,7 +75,7 @@ def test_every_length_leaves_at_what_line_and_bus_allow(sim: Place, clock: str) 
 def test_a_mix_leaves_at_what_line_and_bus_allow(sim: Place, rate_bps: int) -> None:
     shapes = [Shape(most, shortest=60, frames=MANY) for most in (64, 200, 1514)]
     for shape, rate in zip(shapes, run(sim, rates.measure, Load(shapes, rate_bps, middle=True)), strict=True):
-        assert rate.share() >= 0.97, f"{shape}: {rate}"
+        assert rate.share() >= 0.999, f"{shape}: {rate}"
 
 
 @worlds("verilator")
@@ -102,7 +102,7 @@ def test_ten_gigabits_from_anywhere_at_200_mhz(sim: Place) -> None:
 @pytest.mark.parametrize("stalls", [0.0, 0.3])
 @pytest.mark.parametrize(("latency_ns", "jitter_ns"), [(0, 0), (200, 1_800)])
 def test_an_uneven_memory_costs_what_it_holds_back(sim: Place, latency_ns: int, jitter_ns: int, stalls: float) -> None:
-    shapes = [Shape(length, frames=MANY if length < 1000 else 300) for length in (200, 1514, 9000)]
+    shapes = [Shape(length, frames=MANY if length < 1000 else 300) for length in (60, 64, 200, 1514, 9000)]
     shapes.append(Shape(1514, shortest=60, frames=MANY))
     for rate_bps in (0, 100 * GBIT):
         load = Load(shapes, rate_bps, middle=True)

@@ -17,10 +17,10 @@ from tests.datapath.lanes import NONE, ByteStore, Lane, Span, judge
 from tests.datapath.pacing import fastest, judge_backlogged
 from tests.raw_queue import REPORT, start
 
-LOG2 = 12
-AHEAD = 1_050
+LOG2 = 14
+AHEAD = 1_100
 """Frames, more than the device holds and has descriptors of."""
-MANY, FEW = 2_000, 150
+MANY, FEW = 7_000, 150
 """Frames for a rate where the bus is the limit, and for one where it is the line."""
 PAGE = 4096
 STORE = 1 << 20
@@ -168,8 +168,11 @@ async def refilled(world: World, refill: Refill) -> tuple[int, float]:
 
 
 def steady(count: int) -> tuple[int, int]:
-    """The first and the last of so many frames that are sent while descriptors come as fast as they are used."""
-    return count * 3 // 10, count - AHEAD if count >= MANY else count * 9 // 10
+    """The first and the last of so many frames that are sent while descriptors come as fast as they are used.
+
+    The device uses what a frame leaves of the bus to fetch further ahead. With the shortest frames this takes it 3,000.
+    """
+    return (count - 2 * AHEAD, count - AHEAD) if count >= MANY else (count * 3 // 10, count * 9 // 10)
 
 
 def rate(frames: Sequence[Sent], shape: Shape, load: Load, world: SimulatedWorld) -> Rate:
