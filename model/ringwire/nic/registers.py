@@ -201,6 +201,9 @@ QUEUE_REGISTERS: tuple[Register, ...] = (
     ),
     Register("Q_CPL_THRESHOLD", 0x3C, RW, "Completions to gather before they are written: 1 to 16.", reset=1),
     Register("Q_CPL_TIMER_NS", 0x40, RW, "... or this long after the first, nanoseconds.", reset=0),
+    Register("Q_HEAD", 0x44, RO, "Ring index up to which packets are done (sent, or dropped with an error)."),
+    Register("Q_FETCHED", 0x48, RO, "Ring index up to which descriptors have been asked for."),
+    Register("Q_CPL_WRITTEN", 0x4C, RO, "Completions visible in host memory so far, modulo 65,536."),
     Register(
         "Q_PRIORITY",
         0x50,
@@ -209,9 +212,6 @@ QUEUE_REGISTERS: tuple[Register, ...] = (
         "queues of one priority have their turns.",
         reset=0,
     ),
-    Register("Q_HEAD", 0x44, RO, "Ring index up to which packets are done (sent, or dropped with an error)."),
-    Register("Q_FETCHED", 0x48, RO, "Ring index up to which descriptors have been asked for."),
-    Register("Q_CPL_WRITTEN", 0x4C, RO, "Completions visible in host memory so far, modulo 65,536."),
 )
 
 
