@@ -359,7 +359,7 @@ module ringwire_tx #(
         .slot_release(slot_b_release), .slot_queue(slot_b_queue), .kill_release(kill_release),
         .kill_beats(kill_beats), .idle(seq_idle)
     );
-    rw_frame_edit #(.QW(QW)) editor (
+    rw_frame_edit #(.DATA_W(DATA_W), .QW(QW)) editor (
         .clk(clk), .rst(rst), .s_valid(whole_valid), .s_ready(whole_ready), .s_meta(whole_meta), .s_edit(whole_edit),
         .s_sum(whole_sum), .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx),
         .m_valid(ready_valid), .m_ready(ready_ready), .m_meta(ready_meta), .m_patch(ready_patch), .idle(edit_idle)

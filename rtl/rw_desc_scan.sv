@@ -46,7 +46,6 @@ module rw_desc_scan #(
 );
 `include "ringwire_regs.svh"
     localparam DW = $clog2(DEPTH);
-    localparam MW = $clog2(QUEUES * DEPTH);             // bits of an index into all summaries
     localparam RW = 3 + 2 + 14 + 9 + 8 + 8;             // an offload descriptor's request
     localparam AW = 1 + 8 + 8 + 1 + 16;                 // what the first data descriptor asks for
     localparam SW = 19 + 7 + 4 + 4 + (RW - 16) + AW;
@@ -57,7 +56,7 @@ module rw_desc_scan #(
     // ---- stage 0: which queue; it keeps its turn for up to 8 descriptors
     logic [15:0]   next_reg [0:QUEUES-1];               // ring counter: next descriptor to scan
     logic [DW:0]   held_reg [0:QUEUES-1];               // summaries held or on their way
-    logic [DW:0]   count_reg [0:QUEUES-1];              // summaries held
+    wire  [DW:0]   count [0:QUEUES-1];                  // summaries held
     logic [QUEUES-1:0] told_reg;                        // the failed read has been reported
     logic [QUEUES-1:0] ready, ready_more;
     logic          turn_valid_reg;
@@ -70,8 +69,7 @@ module rw_desc_scan #(
             wire room = q_run[q] && held_reg[q] < DEPTH[DW:0] - 2;
             assign ready[q]      = room && (left != 16'd0 || (fetch_failed[q] && !told_reg[q]));
             assign ready_more[q] = room && left > 16'd1;
-            assign sum_some[q]   = count_reg[q] != '0;
-            assign sum_more[q]   = count_reg[q] > 1;
+            assign sum_more[q]   = count[q] > 1;
         end
     endgenerate
     wire [QUEUES-1:0] this_turn = {{(QUEUES-1){1'b0}}, turn_valid_reg} << turn_reg;
@@ -187,12 +185,19 @@ module rw_desc_scan #(
            req[RW-1:16], ask[AW-1], cut ? req[15:0] : {csum_start, csum_to}, ask[16:0]};
 
     // ---- summaries
-    logic [SW-1:0] sum_mem [0:QUEUES*DEPTH-1];
-    logic [DW-1:0] wr_reg [0:QUEUES-1];
-    logic [DW-1:0] rd_reg [0:QUEUES-1];
-    wire [SW-1:0] oldest = sum_mem[MW'({sum_queue, rd_reg[sum_queue]})];
+    wire [QUEUES*SW-1:0] heads;                         // the oldest of each queue
+    wire [QUEUES-1:0]    sum_room;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_summaries
+            rw_fifo #(.W(SW), .DEPTH(DEPTH)) summaries (
+                .clk(clk), .rst(rst || q_clear[q]), .count(count[q]),
+                .s_valid(push && s2_queue_reg == q), .s_ready(sum_room[q]), .s_data(summary),
+                .m_valid(sum_some[q]), .m_ready(sum_pop && sum_queue == q), .m_data(heads[q*SW +: SW])
+            );
+        end
+    endgenerate
     assign {sum_len, sum_number, sum_status, sum_silent, sum_skip, sum_tstamp, sum_report, sum_type, sum_fixed,
-            sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = oldest;
+            sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = heads[sum_queue*SW +: SW];
 
     assign idle = !s1_valid_reg && !s2_valid_reg && !turn_valid_reg && ready == '0;
 
@@ -220,8 +225,6 @@ module rw_desc_scan #(
                 data_reg[s2_queue_reg]   <= 1'b0;
                 // beyond MAX_DESC descriptors the packet stays condemned until its EOP
                 status_reg[s2_queue_reg] <= (overfull && !s2_fail_reg) ? verdict : STATUS_OK[3:0];
-                sum_mem[MW'({s2_queue_reg, wr_reg[s2_queue_reg]})] <= summary;
-                wr_reg[s2_queue_reg] <= wr_reg[s2_queue_reg] + 1'b1;
             end else begin
                 // a length that has passed every limit stays there, so that the sum can't wrap
                 len_reg[s2_queue_reg]    <= (len_sum > len_max) ? 19'h60000 : len_sum;
@@ -235,13 +238,10 @@ module rw_desc_scan #(
                 status_reg[s2_queue_reg] <= verdict;
             end
         end
-        if (sum_pop) rd_reg[sum_queue] <= rd_reg[sum_queue] + 1'b1;
 
         for (k = 0; k < QUEUES; k = k + 1) begin
-            count_reg[k] <= count_reg[k] + {{DW{1'b0}}, push && s2_queue_reg == k[QW-1:0]}
-                                         - {{DW{1'b0}}, sum_pop && sum_queue == k[QW-1:0]};
             // each descriptor being scanned may become a summary
-            held_reg[k]  <= count_reg[k] + {{DW{1'b0}}, push && s2_queue_reg == k[QW-1:0]}
+            held_reg[k]  <= count[k] + {{DW{1'b0}}, push && s2_queue_reg == k[QW-1:0]}
                                          - {{DW{1'b0}}, sum_pop && sum_queue == k[QW-1:0]}
                                          + {{DW{1'b0}}, act && turn_reg == k[QW-1:0]}
                                          + {{DW{1'b0}}, s1_valid_reg && s1_queue_reg == k[QW-1:0]};
@@ -255,9 +255,6 @@ module rw_desc_scan #(
                 wish_reg[k]   <= '0;
                 skip_reg[k]   <= 1'b0;
                 data_reg[k]   <= 1'b0;
-                wr_reg[k]     <= '0;
-                rd_reg[k]     <= '0;
-                count_reg[k]  <= '0;
             end
         end
         if (rst) begin
@@ -274,7 +271,7 @@ module rw_desc_scan #(
     end
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(summaries_never_overflow, !push || !count_reg[s2_queue_reg][DW])
-        `RW_CHECK(summary_is_popped_only_where_one_is, !sum_pop || count_reg[sum_queue] != '0)
+        `RW_CHECK(summaries_never_overflow, !push || sum_room[s2_queue_reg])
+        `RW_CHECK(summary_is_popped_only_where_one_is, !sum_pop || sum_some[sum_queue])
     end
 endmodule

@@ -1,6 +1,6 @@
 // End of the wire: holds each frame until its FCS has ended, then has it completed, or frees the completion slot it was
 // promised if it needs none.
-// Rate: a frame a cycle. Latency: 1 cycle after the end of the FCS.
+// Rate: a frame a cycle. Latency: 2 cycles after the end of the FCS.
 `include "rw_check.svh"
 `include "rw_widths.svh"
 module rw_done #(
@@ -38,52 +38,63 @@ module rw_done #(
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
     logic              head_valid, room_for_one;
-    logic [META_W-1:0] meta;
-    logic [63:0]       start, fcs_end;
+    logic [META_W-1:0] head;
+    logic [63:0]       head_start, fcs_end;
     logic [5:0]        count;
+    logic              ended_reg;                       // a frame has ended, this one:
+    logic [META_W-1:0] meta_reg;
+    logic [63:0]       start_reg;
+    wire               over = head_valid && tod >= fcs_end;
+    wire               free = !ended_reg || done_valid;
     rw_fifo #(.W(META_W + 128), .DEPTH(32)) frames (
         .clk(clk), .rst(rst), .count(count),
         .s_valid(s_done_valid), .s_ready(room_for_one), .s_data({s_done_meta, s_done_start, s_done_end}),
-        .m_valid(head_valid), .m_ready(done_valid), .m_data({meta, start, fcs_end})
+        .m_valid(head_valid), .m_ready(over && free), .m_data({head, head_start, fcs_end})
     );
-    wire   unused = meta[F_DROP];
+    wire   unused = meta_reg[F_DROP];
     assign s_done_room = count < 6'd30;
 
     logic [18:0] sent_reg [0:QUEUES-1];                 // segments of the queue's packet that have left so far
     logic [63:0] begin_reg [0:QUEUES-1];                // first beat of its first one
-    wire [QW-1:0] queue = meta[F_QUEUE +: QW];
-    wire [14:0] len    = meta[F_LEN +: 15];
-    wire [3:0]  status = meta[F_STATUS +: 4];
+    wire [QW-1:0] queue = meta_reg[F_QUEUE +: QW];
+    wire [14:0] len    = meta_reg[F_LEN +: 15];
+    wire [3:0]  status = meta_reg[F_STATUS +: 4];
     wire        good   = status == STATUS_OK[3:0];
-    wire        ended  = head_valid && tod >= fcs_end;
-    wire        here   = !meta[F_FETCH] && meta[F_LAST]; // else it was completed when it was in the buffer
-    wire        wanted = here && (meta[F_REPORT] || !good) && status != STATUS_CLOSED;
-    assign m_cpl_valid  = ended && wanted;
+    wire        here   = !meta_reg[F_FETCH] && meta_reg[F_LAST]; // else it was completed when it was in the buffer
+    wire        wanted = here && (meta_reg[F_REPORT] || !good) && status != STATUS_CLOSED;
+    assign m_cpl_valid  = ended_reg && wanted;
     assign m_cpl_queue  = queue;
-    assign m_cpl_index  = meta[F_INDEX +: 16];
+    assign m_cpl_index  = meta_reg[F_INDEX +: 16];
     assign m_cpl_status = status;
-    assign m_cpl_tstamp = meta[F_TSTAMP];
+    assign m_cpl_tstamp = meta_reg[F_TSTAMP];
     assign m_cpl_segments = {1'b0, sent_reg[queue]} + {19'd0, good};
-    assign m_cpl_time   = meta[F_FIRST] ? start : begin_reg[queue];
-    assign done_valid   = ended && (!wanted || m_cpl_ready);
+    assign m_cpl_time   = meta_reg[F_FIRST] ? start_reg : begin_reg[queue];
+    assign done_valid   = ended_reg && (!wanted || m_cpl_ready);
     assign done_queue   = queue;
     assign done_index   = m_cpl_index;
     assign done_status  = status;
-    assign done_last    = meta[F_LAST];
+    assign done_last    = meta_reg[F_LAST];
     assign done_bytes   = (len < 15'd60) ? 15'd60 : len;
     assign slot_release = done_valid && here && !wanted;
-    assign deadline_valid = head_valid && !ended;
+    assign deadline_valid = head_valid && !over;
     assign deadline       = fcs_end;
-    assign idle           = !ended;
+    assign idle           = !ended_reg && !over;
 
     integer k;
     always_ff @(posedge clk) begin
+        if (free) begin
+            ended_reg <= over;
+            meta_reg  <= head;
+            start_reg <= head_start;
+        end
         if (done_valid) begin
             sent_reg[queue] <= done_last ? 19'd0 : sent_reg[queue] + {18'd0, good};
-            if (meta[F_FIRST]) begin_reg[queue] <= start;
+            if (meta_reg[F_FIRST]) begin_reg[queue] <= start_reg;
         end
-        if (rst)
+        if (rst) begin
+            ended_reg <= 1'b0;
             for (k = 0; k < QUEUES; k = k + 1) sent_reg[k] <= '0;
+        end
     end
 
     always @(posedge clk) if (!rst) begin

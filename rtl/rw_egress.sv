@@ -54,23 +54,20 @@ module rw_egress #(
     localparam BYTES = DATA_W / 8;
 
     wire [QW-1:0] queue  = s_meta[F_QUEUE +: QW];
-    wire [14:0]   len    = s_meta[F_LEN +: 15];
     wire [3:0]    status = s_meta[F_STATUS +: 4];
     wire          whole     = status == STATUS_OK[3:0];
     wire          in_buffer = whole || s_meta[F_DROP];
     wire          aborted   = whole && q_resetting[queue];
     wire          send      = whole && !aborted;
     wire          tag       = s_patch[P_TAG];
-    wire [14:0]   bare   = len - {12'd0, tag, 2'd0};    // without the tag
-    wire [14:0]   padded = (len < 15'd60) ? 15'd60 : len;
     wire [8:0]    hdr    = s_patch[P_HDR +: 9];
-    wire [14:0]   hdr_beats   = {6'd0, hdr} >> BB;      // all header
-    wire [14:0]   data_beats  = (bare + BYTES[14:0] - 15'd1) >> BB;
-    wire [14:0]   total_beats = (padded + BYTES[14:0] - 15'd1) >> BB;
+    wire [11:0]   hdr_beats = {3'd0, hdr} >> BB;        // all header
+    wire [14:0]   last_byte = s_patch[P_END +: 15];
+    wire [14:0]   last_beat = last_byte >> BB;
 
     // ---- issue one beat a cycle
     logic          mid_reg;                             // inside a frame of several beats
-    logic [14:0]   beat_reg;                            // beats issued of it
+    logic [11:0]   beat_reg;                            // beats issued of it
     logic [BUF_LOG2-1:0] addr_reg;
     logic [3:0]    beat_count, info_count;
     logic          r_valid_reg, r_last_reg, r_pad_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
@@ -93,9 +90,9 @@ module rw_egress #(
     wire info_room = info_count + {3'd0, i1_valid_reg} + {3'd0, i2_valid_reg} < 4'd8;
     wire start = s_meta_valid && !mid_reg && info_room && (beat_room || !send);
     wire issue = (start && send) || (mid_reg && beat_room);
-    wire [14:0] beat_now = mid_reg ? beat_reg : 15'd0;
-    wire last  = beat_now + 15'd1 == total_beats;
-    wire pad   = beat_now >= data_beats;
+    wire [11:0] beat_now = mid_reg ? beat_reg : 12'd0;
+    wire last  = beat_now == last_beat[11:0];
+    wire pad   = beat_now >= s_patch[P_DATA +: 12];
     wire all_header  = beat_now < hdr_beats;
     wire some_header = beat_now == hdr_beats && hdr[BB-1:0] != '0;
     // where the fields of the header lie: in which beat, and where in it
@@ -107,7 +104,7 @@ module rw_egress #(
                                  {1'b0, s_patch[P_L3 +: 7]} + 8'd1};
     wire [9:0]      sum_high = {1'b0, s_patch[P_AT +: 9]};
     wire [9:0]      sum_low  = sum_high + 10'd1;
-    wire [9-BB:0]   beat_place = (beat_now >> (10 - BB) != 15'd0) ? {(10-BB){1'b1}} : beat_now[9-BB:0]; // far: no field
+    wire [9-BB:0]   beat_place = (beat_now >> (10 - BB) != 12'd0) ? {(10-BB){1'b1}} : beat_now[9-BB:0]; // far: no field
     logic [FIELDS-1:0]    hits;
     logic [FIELDS*WB-1:0] lanes;
     integer g;
@@ -123,14 +120,14 @@ module rw_egress #(
     assign header_row = {s_patch[P_SLOT +: SLOT_W], beat_now[7-BB:0]};
     wire   skip        = start && in_buffer && !send;
     wire [15:0] stored = {4'd0, s_patch[P_BEATS +: 12]};
-    wire   unused      = &{1'b0, stored[15:BUF_LOG2+1]}; // a frame is shorter than the buffer
+    wire   unused      = &{1'b0, stored[15:BUF_LOG2+1], last_beat[14:12]}; // a frame is shorter than the buffer
     assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg
                && !buf_release && !free_valid;
 
     always_ff @(posedge clk) begin
         if (issue) begin
             mid_reg  <= !last;
-            beat_reg <= beat_now + 15'd1;
+            beat_reg <= beat_now + 12'd1;
         end
         free_valid  <= s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];
         free_slot   <= s_patch[P_SLOT +: SLOT_W];
@@ -142,8 +139,8 @@ module rw_egress #(
         if (issue) begin
             r_last_reg   <= last;
             r_pad_reg    <= pad;
-            r_end_reg    <= last ? padded[BB-1:0] - 1'b1 : {BB{1'b1}};
-            r_beat_reg   <= (beat_now > 15'd127) ? 7'd127 : beat_now[6:0];
+            r_end_reg    <= last ? last_byte[BB-1:0] : {BB{1'b1}};
+            r_beat_reg   <= (beat_now > 12'd127) ? 7'd127 : beat_now[6:0];
             r_header_reg <= all_header ? BYTES[BB:0] : some_header ? {1'b0, hdr[BB-1:0]} : {(BB+1){1'b0}};
             r_tag_reg    <= tag;
             r_tci_reg    <= s_patch[P_TCI +: 16];
@@ -226,7 +223,7 @@ module rw_egress #(
     );
 
     // ---- the frame's time on the wire: two halves of a product, then their sum
-    wire [15:0] wire_bytes = {1'b0, padded} + 16'd24;   // preamble 8, FCS 4, inter-frame gap 12
+    wire [15:0] wire_bytes = s_patch[P_WIRE +: 16];
     logic [META_W-1:0] i1_meta_reg, i2_meta_reg;
     logic [42:0] low_reg, high_reg;
     logic [69:0] time_reg;

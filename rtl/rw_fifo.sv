@@ -1,9 +1,10 @@
-// Small first-in first-out buffer in LUT RAM, word visible without asking (first-word fall-through).
-// Rate: one word in and one out each cycle. Latency: 1 cycle.
+// Small first-in first-out buffer in LUT RAM, word visible without asking (first-word fall-through). A register behind the
+// RAM holds the oldest word, so that no RAM is in front of what follows.
+// Rate: one word in and one out each cycle. Latency: 1 cycle. Capacity: DEPTH + 1 words.
 `include "rw_check.svh"
 module rw_fifo #(
     parameter W     = 32,              // width of a word, bits
-    parameter DEPTH = 4                // words; a power of two, at least 2
+    parameter DEPTH = 4                // words of RAM; a power of two, at least 2
 ) (
     input  logic                     clk,
     input  logic                     rst,
@@ -19,25 +20,37 @@ module rw_fifo #(
 
     logic [W-1:0]  mem [0:DEPTH-1];
     logic [AW:0]   wr_reg, rd_reg;             // one bit more than the address: tells full from empty
+    logic          valid_reg;
+    logic [W-1:0]  out_reg;                    // the oldest word
 
-    assign count   = wr_reg - rd_reg;
-    assign s_ready = !count[AW];
-    assign m_valid = wr_reg != rd_reg;
-    assign m_data  = mem[rd_reg[AW-1:0]];
+    wire [AW:0] used   = wr_reg - rd_reg;
+    wire        empty  = wr_reg == rd_reg;
+    wire        put    = s_valid && s_ready;
+    wire        free   = !valid_reg || m_ready;
+
+    assign count   = used + {{AW{1'b0}}, valid_reg};
+    assign s_ready = !used[AW];
+    assign m_valid = valid_reg;
+    assign m_data  = out_reg;
 
     always_ff @(posedge clk) begin
-        if (s_valid && s_ready) begin
+        if (put) begin
             mem[wr_reg[AW-1:0]] <= s_data;
             wr_reg <= wr_reg + 1'b1;
         end
-        if (m_valid && m_ready) rd_reg <= rd_reg + 1'b1;
+        if (free) begin
+            valid_reg <= put || !empty;
+            out_reg   <= empty ? s_data : mem[rd_reg[AW-1:0]];
+            if (put || !empty) rd_reg <= rd_reg + 1'b1;
+        end
         if (rst) begin
-            wr_reg <= '0;
-            rd_reg <= '0;
+            valid_reg <= 1'b0;
+            wr_reg    <= '0;
+            rd_reg    <= '0;
         end
     end
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(fifo_never_holds_more_than_depth, count <= DEPTH[AW:0])
+        `RW_CHECK(fifo_never_holds_more_than_depth, used <= DEPTH[AW:0])
     end
 endmodule

@@ -66,4 +66,7 @@ localparam P_BEATS    = 167;                            // 12 bits: beats in the
 localparam P_SLOT     = 179;                            // SLOT_W bits
 localparam P_TAG      = 184;                            // insert a tag
 localparam P_TCI      = 185;                            // 16 bits
+localparam P_END      = 201;                            // 15 bits: last byte on the wire, with tag and padding
+localparam P_DATA     = 216;                            // 12 bits: beats that hold more than padding, without the tag
+localparam P_WIRE     = 228;                            // 16 bits: bytes on the wire, with all that belongs to a frame
 /* verilator lint_on UNUSEDPARAM */

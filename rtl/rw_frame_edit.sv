@@ -1,8 +1,9 @@
 // Frame editor: works out, before a frame leaves the frame buffer, what of its bytes is to be changed: a completed
-// checksum, or the fields of a segment's header. Sums are one's complement (RFC 1071).
+// checksum, or the fields of a segment's header; and how long it is on the wire. Sums are one's complement (RFC 1071).
 // Rate: a frame a cycle. Latency: 4 cycles; a packet's first segment waits until its header has been looked through.
 `include "rw_widths.svh"
 module rw_frame_edit #(
+    parameter DATA_W  = 512,                            // width of a beat, bits
     parameter QW      = 1,                              // bits of a queue number
     parameter META_W  = `RW_META_W(QW),
     parameter EDIT_W  = `RW_EDIT_W,
@@ -33,6 +34,9 @@ module rw_frame_edit #(
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
+    localparam BYTES = DATA_W / 8;
+    localparam BB    = $clog2(BYTES);
+
     logic [3:0] count;
     logic       a_valid_reg, b_valid_reg, c_valid_reg;
 
@@ -59,16 +63,20 @@ module rw_frame_edit #(
     wire        ufo   = kind == SEG_UFO4;
     wire        first = a_meta_reg[F_FIRST];
     wire        final_one = a_meta_reg[F_LAST];
-    wire [15:0] bare  = {1'b0, a_meta_reg[F_LEN +: 15]} - {13'd0, a_edit_reg[E_TAG], 2'd0};
+    wire [14:0] len   = a_meta_reg[F_LEN +: 15];
+    wire [15:0] bare  = {1'b0, len} - {13'd0, a_edit_reg[E_TAG], 2'd0};
+    wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
+    wire [15:0] data_beats = (bare + BYTES[15:0] - 16'd1) >> BB;
     wire [17:0] offset = a_edit_reg[E_OFFSET +: 18];
     wire [15:0] flags_in = a_ctx_reg[C_FLAGS +: 16];
     wire [31:0] seq_in   = a_ctx_reg[C_SEQ +: 32];
     wire [15:0] id_in    = a_ctx_reg[C_ID +: 16];
-    wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19]};
+    wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19], data_beats[15:12]};
 
     // ---- stage b: the fields
     logic        b_cut_reg, b_six_reg, b_tcp_reg, b_ufo_reg, b_partial_reg, b_csum_reg, b_tag_reg;
-    logic [11:0] b_beats_reg;
+    logic [11:0] b_beats_reg, b_data_reg;
+    logic [14:0] b_padded_reg;
     logic [SLOT_W-1:0] b_slot_reg;
     logic [15:0] b_tci_reg;
     logic [8:0]  b_field_reg;
@@ -96,6 +104,8 @@ module rw_frame_edit #(
         if (a_valid_reg) begin
             b_meta_reg    <= a_meta_reg;
             b_beats_reg   <= a_edit_reg[E_BEATS +: 12];
+            b_data_reg    <= data_beats[11:0];
+            b_padded_reg  <= padded;
             b_slot_reg    <= a_edit_reg[E_SLOT +: SLOT_W];
             b_csum_reg    <= a_edit_reg[E_CSUM];
             b_tag_reg     <= a_edit_reg[E_TAG];
@@ -126,7 +136,9 @@ module rw_frame_edit #(
 
     // ---- stage c: the sums
     logic        c_cut_reg, c_six_reg, c_tcp_reg, c_ufo_reg, c_partial_reg, c_csum_reg, c_tag_reg;
-    logic [11:0] c_beats_reg;
+    logic [11:0] c_beats_reg, c_data_reg;
+    logic [14:0] c_end_reg;
+    logic [15:0] c_wire_reg;
     logic [SLOT_W-1:0] c_slot_reg;
     logic [15:0] c_tci_reg;
     logic [8:0]  c_field_reg;
@@ -148,6 +160,9 @@ module rw_frame_edit #(
         if (b_valid_reg) begin
             c_meta_reg    <= b_meta_reg;
             c_beats_reg   <= b_beats_reg;
+            c_data_reg    <= b_data_reg;
+            c_end_reg     <= b_padded_reg - 15'd1;
+            c_wire_reg    <= {1'b0, b_padded_reg} + 16'd24;          // preamble 8, FCS 4, inter-frame gap 12
             c_slot_reg    <= b_slot_reg;
             c_csum_reg    <= b_csum_reg;
             c_tag_reg     <= b_tag_reg;
@@ -211,6 +226,9 @@ module rw_frame_edit #(
         patch[P_SLOT +: SLOT_W] = c_slot_reg;
         patch[P_TAG]           = c_tag_reg;
         patch[P_TCI +: 16]     = c_tci_reg;
+        patch[P_END +: 15]     = c_end_reg;
+        patch[P_DATA +: 12]    = c_data_reg;
+        patch[P_WIRE +: 16]    = c_wire_reg;
     end
 
     /* verilator lint_off PINCONNECTEMPTY */ // room is reserved

@@ -108,6 +108,8 @@ module rw_frame_sched #(
 
     // wire bytes picked and not yet over: less than 2^18, all that FRAMES frames, the buffer and their headers can be
     logic [18:0]       commit_reg;
+    logic              commit_ok_reg;                   // less than the bound
+    logic [15:0]       over_reg;                        // wire bytes that are over
     logic [BUF_LOG2:0] free_reg;                        // beats free in the frame buffer
     logic [FW:0]       frames_reg;                      // frames in flight
     logic [15:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
@@ -189,9 +191,8 @@ module rw_frame_sched #(
     wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
     wire [15:0] charge = {1'b0, padded} + 16'd24;
     wire [14:0] beats  = (stored + BYTES[14:0] - 15'd1) >> BB;
-    wire commit_ok = commit_bound == 32'd0 || {13'd0, commit_reg} < commit_bound;
     wire buf_ok    = {{(14-BUF_LOG2){1'b0}}, free_reg} >= beats;
-    wire room      = frames_reg < FRAMES[FW:0] && (bare || (commit_ok && buf_ok));
+    wire room      = frames_reg < FRAMES[FW:0] && (bare || (commit_ok_reg && buf_ok));
     assign go      = sel_valid_reg && may[sel_reg] && known && room && m_job_ready;
     assign sum_queue = sel_reg;
     assign sum_pop   = go && last;
@@ -220,12 +221,22 @@ module rw_frame_sched #(
                      at_fetch, last};
     assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, bare ? 12'd0 : beats[11:0]};
 
-    // gated by the wire's time or by software, the scheduler has nothing to do
-    assign idle = !go && cut_idle && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
-
     wire [15:0] killed = {4'd0, kill_beats};
     wire        unused = &{1'b0, killed[15:BUF_LOG2+1], beats[14:12]};  // a frame is shorter than the buffer
     wire        fly = m_meta_valid;
+    // with and without the frame that may go, so that nothing waits for whether it does
+    wire        spends = go && !bare;
+    wire [18:0] commit_left = commit_reg - {3'd0, over_reg};
+    wire [18:0] commit_then = commit_left + {3'd0, charge};
+    wire        ok_left     = commit_bound == 32'd0 || {13'd0, commit_left} < commit_bound;
+    wire [BUF_LOG2:0] free_now  = free_reg + (buf_release  ? buf_beats          : {(BUF_LOG2+1){1'b0}})
+                                           + (kill_release ? killed[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}});
+    wire [BUF_LOG2:0] free_then = free_now - beats[BUF_LOG2:0];
+
+    // gated by the wire's time or by software, the scheduler has nothing to do
+    assign idle = !go && over_reg == 16'd0 && commit_ok_reg == ok_left && cut_idle
+               && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
+
     integer k;
     always_ff @(posedge clk) begin
         sel_valid_reg <= grant_valid;
@@ -234,11 +245,10 @@ module rw_frame_sched #(
         if (sum_pop) index_reg[sel_reg] <= index_next;
         if (wants_slot) starved_reg[sel_reg] <= 1'b1;
         if (free_any)   starved_reg <= '0;
-        commit_reg <= commit_reg + ((go && !bare) ? {3'd0, charge} : 19'd0)
-                                 - (wire_release ? {3'd0, wire_bytes} : 19'd0);
-        free_reg   <= free_reg - ((go && !bare) ? beats[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}})
-                               + (buf_release  ? buf_beats               : {(BUF_LOG2+1){1'b0}})
-                               + (kill_release ? killed[BUF_LOG2:0]      : {(BUF_LOG2+1){1'b0}});
+        over_reg      <= wire_release ? wire_bytes : 16'd0;
+        commit_reg    <= spends ? commit_then : commit_left;
+        commit_ok_reg <= spends ? commit_bound == 32'd0 || {13'd0, commit_then} < commit_bound : ok_left;
+        free_reg      <= spends ? free_then : free_now;
         frames_reg <= frames_reg + {{FW{1'b0}}, fly} - {{FW{1'b0}}, done_valid};
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
@@ -259,6 +269,8 @@ module rw_frame_sched #(
             last_reg      <= '0;
             starved_reg   <= '0;
             commit_reg    <= '0;
+            commit_ok_reg <= 1'b0;
+            over_reg      <= '0;
             free_reg      <= {1'b1, {BUF_LOG2{1'b0}}};
             frames_reg    <= '0;
             for (k = 0; k < QUEUES; k = k + 1) flying_reg[k] <= '0;

@@ -1,21 +1,14 @@
-// Frame checksum: sums the 16-bit words (RFC 1071) of a frame's bytes on their way into the frame buffer, from a given byte
-// of the frame on, and tells the sum when the last beat has passed. The bytes of a beat come turned to their places in the
-// frame's beats: from `fill` up those of beat `number`, below, if it overflows, those of the next one.
+// Frame checksum: sums the 16-bit words (RFC 1071) of a frame's bytes on their way into the frame buffer, and tells the sum
+// when the last beat has passed. A byte's place in its beat says which half of a word it is, those that don't count are 0.
 // Rate: a beat a cycle. Latency: 3 cycles after the last beat.
 module rw_frame_sum #(
-    parameter DATA_W = 512,                             // width of a beat, bits
-    parameter BB     = $clog2(DATA_W / 8)               // bits of an offset in a beat; derived
+    parameter DATA_W = 512                              // width of a beat, bits
 ) (
     input  logic              clk,
     input  logic              rst,
     input  logic              s_valid,
-    input  logic              s_wanted,                 // else the sum is 0
     input  logic [DATA_W-1:0] s_data,
-    input  logic [DATA_W-1:0] s_from_fill,              // the places from `fill` up
-    input  logic [DATA_W-1:0] s_from_rest,              // the places behind the last byte: in the next beat if it overflows
-    input  logic              s_over,
-    input  logic [5:0]        s_number,                 // stays at 63
-    input  logic [8:0]        s_from,                   // first byte that counts
+    input  logic              s_odd,                    // words begin at odd places
     input  logic              s_last,
     input  logic              s_err,
     output logic              m_valid,                  // the frame has passed
@@ -23,21 +16,9 @@ module rw_frame_sum #(
     output logic [15:0]       m_sum,                    // one's complement; 0 only if all that counts is zero
     output logic              idle
 );
-    localparam BYTES  = DATA_W / 8;
     localparam GROUPS = DATA_W / 64;                    // of four words each
 
-    // ---- stage 1: which bytes count, and the sum of each group
-    wire [12:0] at   = {1'b0, s_number, 6'd0} >> (6 - BB);  // of the beat in its frame
-    wire [12:0] next = at + BYTES[12:0];
-    wire [8:0]  ahead      = ({4'd0, s_from} > at)   ? s_from - at[8:0]   : 9'd0;
-    wire [8:0]  ahead_next = ({4'd0, s_from} > next) ? s_from - next[8:0] : 9'd0;
-    localparam [DATA_W-1:0] ALL = {DATA_W{1'b1}};
-    function automatic [DATA_W-1:0] counted(input [DATA_W-1:0] data, input [DATA_W-1:0] from_fill,
-                                            input [DATA_W-1:0] from_rest, input over, input [8:0] skip,
-                                            input [8:0] skip_next);
-        counted = data & from_fill & (over ? ALL : ~from_rest) & (ALL << {skip, 3'd0});
-        if (over) counted = counted | (data & ~from_fill & ~from_rest & (ALL << {skip_next, 3'd0}));
-    endfunction
+    // ---- stage 1: the sum of each group
     function automatic [GROUPS*18-1:0] sums(input [DATA_W-1:0] data);
         integer g;
         for (g = 0; g < GROUPS; g = g + 1)
@@ -70,11 +51,8 @@ module rw_frame_sum #(
         a_valid_reg <= s_valid;
         a_last_reg  <= s_last;
         a_err_reg   <= s_err;
-        a_odd_reg   <= s_from[0];
-        if (s_valid && s_wanted)
-            a_sums_reg <= sums(counted(s_data, s_from_fill, s_from_rest, s_over, ahead, ahead_next));
-        else
-            a_sums_reg <= '0;
+        a_odd_reg   <= s_odd;
+        a_sums_reg  <= sums(s_data);
         if (a_valid_reg) total_reg <= a_last_reg ? 17'd0 : folded;
         b_valid_reg <= a_valid_reg && a_last_reg;
         b_err_reg   <= a_err_reg;

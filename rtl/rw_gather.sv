@@ -77,13 +77,14 @@ module rw_gather #(
     wire  [12:0]   left   = inside_reg ? left_reg : burst_len;
     wire  [BB-1:0] offset = inside_reg ? {BB{1'b0}} : burst_offset;
     wire  [BB:0]   can    = BYTES[BB:0] - {1'b0, offset};
-    wire  [BB:0]   bytes  = (left < {{(12-BB){1'b0}}, can}) ? left[BB:0] : can;
+    wire  [BB:0]   bytes  = r_last ? left[BB:0] : can;  // a burst ends with its last byte
     wire           first  = burst_first && !inside_reg;
     wire           last   = burst_last && r_last;
     wire  [BB:0]   fill   = first ? shape[BB:0] : fill_reg;
     wire  [BB+1:0] total  = {1'b0, fill} + {1'b0, bytes};
-    wire           over   = total > {1'b0, BYTES[BB:0]};
-    wire  [BB:0]   rest   = over ? total[BB:0] - BYTES[BB:0] : total[BB:0];
+    wire           some   = total[BB-1:0] != '0;
+    wire           over   = total[BB+1] || (total[BB] && some);     // more than a beat
+    wire  [BB:0]   rest   = {!some && (total[BB] || total[BB+1]), total[BB-1:0]};
 
     /* verilator lint_off PINCONNECTEMPTY */ // it has room for all frames in flight, and a shape before a frame's beats
     rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
@@ -107,8 +108,19 @@ module rw_gather #(
             if (a_turn_reg[t]) turned = (turned >> (8 << t)) | (turned << (DATA_W - (8 << t)));
     end
     logic              b_valid_reg, b_first_reg, b_last_reg, b_over_reg, b_err_reg;
-    logic [BB:0]       b_fill_reg, b_rest_reg;
     logic [DATA_W-1:0] b_data_reg;
+
+    // which places are which: those of bytes that came before are below the fill
+    localparam [DATA_W-1:0] ALL = {DATA_W{1'b1}};
+    wire  [DATA_W-1:0] from_fill = ALL << {a_fill_reg, 3'd0};
+    wire  [DATA_W-1:0] from_rest = ALL << {a_rest_reg, 3'd0};       // of the next beat if this one overflows
+    wire  [DATA_W-1:0] here = from_fill & (a_over_reg ? ALL : ~from_rest);      // bytes of the frame's beat at hand,
+    wire  [DATA_W-1:0] next = a_over_reg ? ~from_fill & ~from_rest : '0;        // ... and of the one behind it
+    logic [8:0]        skip_reg;                        // bytes from the beat's first one on that the checksum leaves out
+    wire  [8:0]        skip      = a_first_reg ? a_shape_reg[18 +: 9] : skip_reg;
+    wire  [8-BB:0]     skip_beats = skip[8:BB];
+    wire  [DATA_W-1:0] from_skip = ALL << {skip[BB-1:0], 3'd0};
+    logic [DATA_W-1:0] b_from_fill_reg, b_from_rest_reg, b_counts_reg;
 
     // ---- stage 3: merge with what is carried
     logic [DATA_W-1:0] carry_reg, merged, kept;
@@ -116,14 +128,10 @@ module rw_gather #(
     logic              bad_reg, tail_bad_reg;           // a read of this frame, of the ended frame, has failed
     logic [BUF_LOG2-1:0] addr_reg, start_reg;           // next beat to write; first beat of this frame
 
-    // bytes from the fill up, and from the end up
-    localparam [DATA_W-1:0] ALL = {DATA_W{1'b1}};
-    wire [DATA_W-1:0] from_fill = ALL << {b_fill_reg, 3'd0};
-    wire [DATA_W-1:0] from_rest = ALL << {b_rest_reg, 3'd0};
     // the beat that is full: carried bytes below, new ones above
-    assign merged = (b_data_reg & from_fill) | (b_first_reg ? {DATA_W{1'b0}} : carry_reg & ~from_fill);
+    assign merged = (b_data_reg & b_from_fill_reg) | (b_first_reg ? {DATA_W{1'b0}} : carry_reg & ~b_from_fill_reg);
     // what stays: new bytes that did not fit, or all together; zero beyond them
-    assign kept   = (b_over_reg ? b_data_reg : merged) & ~from_rest;
+    assign kept   = (b_over_reg ? b_data_reg : merged) & ~b_from_rest_reg;
 
     // ---- out: into the frame buffer what is not all header, into the header slot what is not all payload
     logic [5:0]  number_reg;                            // of the next beat in its frame; stays at 63
@@ -135,7 +143,7 @@ module rw_gather #(
     wire [12:0]  begins_b = {1'b0, number, 6'd0} >> (6 - BB);
     wire         header_a = tail_reg && begins_a < header_a_len;
     wire         header_b = body && begins_b < header_b_len;
-    wire         unused   = &{1'b0, b_shape_reg[8:0], tail_shape_reg[27:18], tail_shape_reg[8:0]};
+    wire         unused   = &{1'b0, b_shape_reg[27:19], b_shape_reg[8:0], tail_shape_reg[27:18], tail_shape_reg[8:0]};
     assign wr_a_en   = tail_reg && !tail_bad_reg;       // there is payload in a frame's end
     assign wr_a_addr = addr_reg;
     assign wr_a_data = carry_reg;
@@ -151,9 +159,8 @@ module rw_gather #(
     wire  bad_now = b_err_reg || (bad_reg && !b_first_reg);
     logic sum_idle;
     rw_frame_sum #(.DATA_W(DATA_W)) sum (
-        .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_wanted(b_shape_reg[27]), .s_data(b_data_reg),
-        .s_from_fill(from_fill), .s_from_rest(from_rest), .s_over(b_over_reg), .s_number(number),
-        .s_from(b_shape_reg[18 +: 9]), .s_last(b_last_reg), .s_err(bad_now),
+        .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_data(b_data_reg & b_counts_reg),
+        .s_odd(b_shape_reg[18]), .s_last(b_last_reg), .s_err(bad_now),
         .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum), .idle(sum_idle)
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;
@@ -182,8 +189,11 @@ module rw_gather #(
             b_last_reg  <= a_last_reg;
             b_over_reg  <= a_over_reg;
             b_err_reg   <= a_err_reg;
-            b_fill_reg  <= a_fill_reg;
-            b_rest_reg  <= a_rest_reg;
+            b_from_fill_reg <= from_fill;
+            b_from_rest_reg <= from_rest;
+            b_counts_reg    <= !a_shape_reg[27] ? '0 : (skip_beats == '0) ? (here & from_skip) | next
+                             : (skip_beats == 1) ? next & from_skip : '0;
+            skip_reg        <= !a_over_reg ? skip : (skip_beats == '0) ? 9'd0 : skip - BYTES[8:0];
         end
         tail_reg <= b_valid_reg && b_last_reg;
         if (b_valid_reg) begin

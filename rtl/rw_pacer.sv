@@ -101,9 +101,11 @@ module rw_pacer #(
     endgenerate
 
     assign m_done_valid = leaves || pass;
-    assign m_done_meta  = pass ? s_info_meta : meta_reg;
-    assign m_done_start = (pass || first_reg) ? tod : start_reg;
-    assign m_done_end   = (pass || open) ? 64'd0 : m_done_start + length_reg;
+    // a record passes only while no frame is on the wire: what it says then is chosen without asking whether it does
+    wire [63:0] began = first_reg ? tod : start_reg;
+    assign m_done_meta  = valid_reg ? meta_reg : s_info_meta;
+    assign m_done_start = valid_reg ? began : tod;
+    assign m_done_end   = (!valid_reg || open) ? 64'd0 : began + length_reg;
     assign wire_release = over || (pass && refund);
     assign wire_bytes   = over ? ahead_reg : charge(len);
 

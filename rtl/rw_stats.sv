@@ -54,7 +54,12 @@ module rw_stats #(
             end
         end
     endgenerate
-    assign value = count_reg[select];
+    // each counter or zero, all together: less than a multiplexer of so many words
+    integer v;
+    always_comb begin
+        value = '0;
+        for (v = 0; v < STAT_COUNT; v = v + 1) value = value | (count_reg[v] & {64{select == v[4:0]}});
+    end
     assign idle  = !some_reg;
 
     integer k;

@@ -45,10 +45,10 @@ MUTANTS = {
         "rw_done", "head_valid && tod >= fcs_end;", "head_valid;", completion.on_the_wire, GBIT
     ),
     "a completion tells the time of its end": Mutant(
-        "rw_done", "meta[F_FIRST] ? start : begin_reg[queue];", "fcs_end;", completion.passes, (6, 1, 1)
+        "rw_done", "meta_reg[F_FIRST] ? start_reg : begin_reg[queue];", "fcs_end;", completion.passes, (6, 1, 1)
     ),
     "every packet is reported": Mutant(
-        "rw_done", "wanted = here && (meta[F_REPORT] ||", "wanted = here && (1'b1 ||", completion.passes, (6, 1, 1)
+        "rw_done", "wanted = here && (meta_reg[F_REPORT] ||", "wanted = here && (1'b1 ||", completion.passes, (6, 1, 1)
     ),
     "gathered completions wait for ever": Mutant(
         "rw_completion", "|| (timed && expired[q]));", ");", completion.threshold, (3, 4)
@@ -132,7 +132,7 @@ MUTANTS = {
         errors.condemned, Status.BAD_FLAGS,
     ),
     "a summary is counted twice": Mutant(
-        "rw_desc_scan", "assign sum_some[q]   = count_reg[q] != '0;", "assign sum_some[q]   = 1'b1;",
+        "rw_desc_scan", "assign sum_more[q]   = count[q] > 1;", "assign sum_more[q]   = 1'b1;",
         errors.condemned, Status.BAD_OFFLOAD,
     ),
     "the room of a failed frame is not given back": Mutant(
@@ -188,7 +188,7 @@ MUTANTS = {
         Shares((60,) * 4, 100), {"queues": 4},
     ),
     "the bound counts for nothing": Mutant(
-        "rw_frame_sched", "wire commit_ok = commit_bound == 32'd0 ||", "wire commit_ok = 1'b1 ||", fairness.waits,
+        "rw_frame_sched", "spends ? commit_bound == 32'd0 ||", "spends ? 1'b1 ||", fairness.waits,
         Wait(3076, range(1, 4), 1), {"queues": 2},
     ),
     "bytes of padding are not counted": Mutant(

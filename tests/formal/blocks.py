@@ -41,8 +41,9 @@ BLOCKS = (
         "fifo",
         ("rw_fifo",),
         (
-            Change("rw_fifo", "assign s_ready = !count[AW];", "assign s_ready = 1'b1;"),
+            Change("rw_fifo", "assign s_ready = !used[AW];", "assign s_ready = 1'b1;"),
             Change("rw_fifo", "rd_reg <= rd_reg + 1'b1", "rd_reg <= rd_reg + 1'b1 + (count == 3 && s_valid)"),
+            Change("rw_fifo", "if (put || !empty) rd_reg", "if (!empty) rd_reg"),
         ),
     ),
     Block(
@@ -151,7 +152,7 @@ BLOCKS = (
         (
             Change("rw_done", "(!wanted || m_cpl_ready);", "1'b1;"),
             Change("rw_done", "here && !wanted;", "!wanted;"),
-            Change("rw_done", "done_last ? 19'd0", "meta[F_FIRST] ? 19'd0"),
+            Change("rw_done", "done_last ? 19'd0", "meta_reg[F_FIRST] ? 19'd0"),
         ),
     ),
     Block(
@@ -163,7 +164,7 @@ BLOCKS = (
             Change("rw_frame_sched", "wire buf_ok    =", "wire buf_ok = stored < 15'd16 ||"),
             Change("rw_frame_sched", "+ (kill_release ? ", "+ (kill_release && !buf_release ? "),
             Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && !done_valid}"),
-            Change("rw_frame_sched", "commit_reg} < commit_bound", "commit_reg} <= commit_bound"),
+            Change("rw_frame_sched", "commit_then} < commit_bound", "commit_then} <= commit_bound"),
             Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
             Change("rw_segmenter", "(free_reg & ~({SLOTS{open_valid}} & lowest))", "free_reg"),
         ),

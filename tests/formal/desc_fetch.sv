@@ -47,9 +47,12 @@ module desc_fetch #(
     (* hierconn *) wire [3:0]    \dut.number , \dut.row_reg ;
     (* hierconn *) wire [FW-1:0] \dut.fly_in , \dut.fly_out , \dut.flying.mem[0] , \dut.flying.mem[1] ;
     (* hierconn *) wire [1:0]    \dut.flying.wr_reg , \dut.flying.rd_reg ;
-    wire [1:0]  flights = \dut.flying.wr_reg - \dut.flying.rd_reg ;
-    wire        first_flight = \dut.flying.rd_reg [0];
-    wire [2*FW-1:0] list = {\dut.flying.mem[1] , \dut.flying.mem[0] };
+    (* hierconn *) wire          \dut.flying.valid_reg ;
+    wire [1:0]  queued  = \dut.flying.wr_reg - \dut.flying.rd_reg ;
+    wire [1:0]  flights = queued + {1'b0, \dut.flying.valid_reg };
+    wire [1:0]  first_flight = \dut.flying.rd_reg - {1'b0, \dut.flying.valid_reg };
+    wire [3*FW-1:0] list = {\dut.flying.rd_reg [0] ? {\dut.flying.mem[0] , \dut.flying.mem[1] }
+        : {\dut.flying.mem[1] , \dut.flying.mem[0] }, \dut.fly_out };         // the oldest lowest
 
     // ---- the burst whose beats come: {queue, chunk, first slot in its group, number}
     wire [FW-1:0] burst = \dut.fly_out ;
@@ -68,8 +71,8 @@ module desc_fetch #(
     integer k;
     always_comb begin
         legal = 1'b1;
-        for (k = 0; k < 2; k = k + 1) begin
-            one = list[(first_flight ^ k[0])*FW +: FW];
+        for (k = 0; k < 3; k = k + 1) begin
+            one = list[k*FW +: FW];
             if (k < flights && (one[3:0] == 0 || {2'd0, one[6:4]} + {1'b0, one[3:0]} > 5'd8)) legal = 1'b0;
         end
     end
@@ -97,7 +100,8 @@ module desc_fetch #(
                       wr_lanes == 0 || (wr_chunk == burst[7 +: CW] && wr_slot == row[2:0] && wr_data == r_data))
             `RW_CHECK(written_once, wr_lanes == (keeps ? lanes : 2'd0) && stat_fetched == (keeps ? count : 4'd0))
             // what the block knows
-            `RW_CHECK(bursts, {1'b0, flights} == out && flights <= 2 && legal)
+            `RW_CHECK(bursts, {1'b0, flights} == out && queued <= 2 && legal
+                && (\dut.flying.valid_reg || queued == 0))
             `RW_CHECK(beats, \dut.inside_reg == inside && (!inside
                 || (\dut.row_reg == at && !at[0] && at > from && at < end_at && out != 0)))
             two_in_flight: cover (flights == 2 && inside && list[FW-1] != list[2*FW-1]);
@@ -142,8 +146,8 @@ module desc_fetch_queue #(
     input logic [63:0]     m_req_addr,
     input logic [7:0]      m_req_len,
     input logic [FW-1:0]   fly_in,
-    input logic [2*FW-1:0] list,                       // bursts in flight
-    input logic            first_flight,
+    input logic [3*FW-1:0] list,                       // bursts in flight
+    input logic [1:0]      first_flight,
     input logic [1:0]      flights,
     input logic [6:0]      in_flight,
     input logic            r_valid,
@@ -171,19 +175,19 @@ module desc_fetch_queue #(
     wire [15:0] rang  = (db_tail - posted) & (RING - 16'd1);
     // all that is in flight of the q follows on what has arrived
     logic        line_up;
-    logic [31:0] places;                               // where each of the bursts in flight began
+    logic [63:0] places;                               // where each of the bursts in flight began
     logic [15:0] place_of, behind, upto;
     logic [3:0]  mine_flying;
-    logic        entry;
+    logic [1:0]  entry;
     logic [FW-1:0] each;
     integer n;
     always_comb begin
         line_up = 1'b1;
         upto    = here;
         mine_flying = '0;
-        for (n = 0; n < 2; n = n + 1) begin
-            entry    = first_flight ^ n[0];
-            each     = list[entry*FW +: FW];
+        for (n = 0; n < 3; n = n + 1) begin
+            entry    = first_flight + n[1:0];
+            each     = list[n*FW +: FW];
             place_of = places[entry*16 +: 16];
             behind   = place_of + {12'd0, each[3:0]};
             if (n < flights && each[FW-1] == q) begin
@@ -196,7 +200,7 @@ module desc_fetch_queue #(
         end
         if (upto != next) line_up = 1'b0;
     end
-    wire         entry_in = first_flight ^ flights[0];
+    wire [1:0]   entry_in = first_flight + flights;
     wire [63:0]  from_addr = base + {44'd0, place, 4'd0};
     wire         mine = r_valid && burst[FW-1] == q;
 

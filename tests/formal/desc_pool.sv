@@ -44,9 +44,14 @@ module desc_pool #(
     (* hierconn *) wire [5:0]    \dut.oldest_reg[0] , \dut.oldest_reg[1] ;
     (* hierconn *) wire [CW-1:0] \dut.free_fifo.mem[0] , \dut.free_fifo.mem[1] , \dut.free_fifo.mem[2] ,
         \dut.free_fifo.mem[3] ;
-    wire [CHUNKS*CW-1:0] list = {\dut.free_fifo.mem[3] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[1] ,
-        \dut.free_fifo.mem[0] };
-    wire [CW:0] put_at = \dut.free_fifo.wr_reg , get_at = \dut.free_fifo.rd_reg ;
+    (* hierconn *) wire          \dut.free_fifo.valid_reg ;
+    (* hierconn *) wire [CW-1:0] \dut.free_fifo.out_reg ;
+    // the word on its way out is taken for one at its place in the RAM
+    wire        out_valid = \dut.free_fifo.valid_reg ;
+    wire [CW:0] put_at = \dut.free_fifo.wr_reg , get_at = \dut.free_fifo.rd_reg - {{CW{1'b0}}, out_valid};
+    wire [CHUNKS*CW-1:0] out_place = {{(CHUNKS-1)*CW{1'b0}}, {CW{out_valid}}} << get_at[CW-1:0] * CW;
+    wire [CHUNKS*CW-1:0] list = ({\dut.free_fifo.mem[3] , \dut.free_fifo.mem[2] , \dut.free_fifo.mem[1] ,
+        \dut.free_fifo.mem[0] } & ~out_place) | ({CHUNKS{\dut.free_fifo.out_reg }} & out_place);
     wire [CW:0] length = put_at - get_at;
     wire        back = \dut.back_valid , back_queue = \dut.back_queue ;
     wire [CW-1:0] back_chunk = \dut.back_chunk ;

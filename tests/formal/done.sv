@@ -1,4 +1,4 @@
-// Any frames to rw_done: each leaves once, in order, at the first edge after its FCS, with a completion, or with its
+// Any frames to rw_done: each leaves once, in order, at the second edge after its FCS, with a completion, or with its
 // completion slot, or with neither if it was none's last; and its number of segments is right.
 // Relies on: time goes on; rw_pacer starts a frame only while there is room, and has one on the wire at most.
 `include "rw_check.svh"
@@ -32,18 +32,26 @@ module done #(
     (* hierconn *) wire [5:0]  \dut.count , \dut.frames.wr_reg , \dut.frames.rd_reg ;
     (* hierconn *) wire [18:0] \dut.sent_reg[0] , \dut.sent_reg[1] ;
     (* hierconn *) wire [63:0] \dut.begin_reg[0] , \dut.begin_reg[1] ;
-    // the oldest frame; that it is the oldest is proved of rw_fifo
-    (* hierconn *) wire [META_W-1:0] \dut.meta ;
-    (* hierconn *) wire [63:0] \dut.start , \dut.fcs_end ;
-    wire [META_W-1:0] meta = \dut.meta ;
+    (* hierconn *) wire         \dut.frames.valid_reg ;
+    // the oldest frame that may still be on the wire; that it is the oldest is proved of rw_fifo
+    (* hierconn *) wire        \dut.head_valid ;
+    (* hierconn *) wire [63:0] \dut.fcs_end ;
+    wire some = \dut.head_valid ;
+    wire over = some && tod >= \dut.fcs_end ;
+    // the one before, which has ended
+    (* hierconn *) wire              \dut.ended_reg ;
+    (* hierconn *) wire [META_W-1:0] \dut.meta_reg ;
+    (* hierconn *) wire [63:0]       \dut.start_reg ;
+    wire [META_W-1:0] meta = \dut.meta_reg ;
     wire [3:0] status = meta[F_STATUS +: 4];
     wire       good   = status == STATUS_OK;
     wire       ends   = meta[F_LAST] && !meta[F_FETCH];
     wire       reports = ends && status != STATUS_CLOSED && (meta[F_REPORT] || !good);
-    wire       some   = inside != 0;
 
     logic [5:0]  inside;                               // frames that wait for their end
     logic        on_wire;
+    logic        ended;                                // one has, and has not left
+    logic [63:0] its_end, before;
     (* anyconst *) logic queue;
     wire         mine = meta[F_QUEUE] == queue;
     logic [18:0] segments;                             // of the queue's packet
@@ -54,14 +62,19 @@ module done #(
     always @(posedge clk) begin
         inside  <= inside + {5'd0, s_done_valid} - {5'd0, done_valid};
         on_wire <= begins || (on_wire && !s_done_valid);
+        before  <= tod;
+        ended   <= over || (ended && !done_valid);
+        if (!ended || done_valid) its_end <= \dut.fcs_end ;
         if (done_valid && mine) begin
             segments <= meta[F_LAST] ? 19'd0 : segments + {18'd0, good};
-            if (meta[F_FIRST]) began <= \dut.start ;
+            if (meta[F_FIRST]) began <= \dut.start_reg ;
             known <= known || meta[F_FIRST];
         end
         if (rst) begin
             inside   <= '0;
             on_wire  <= 1'b0;
+            ended    <= 1'b0;
+            before   <= '0;
             segments <= '0;
             known    <= 1'b0;
         end
@@ -69,30 +82,33 @@ module done #(
             assume (!begins || (s_done_room && (!on_wire || s_done_valid)));
             assume (!s_done_valid || on_wire || s_done_room);
             assume (!s_done_valid || s_done_end[63] == 0);
+            assume (tod >= before);
 
-            `RW_CHECK(there_is_room, !s_done_valid || inside < 32)
-            `RW_CHECK(room_for_two_more, s_done_room == (inside < 30))
-            `RW_CHECK(never_before_its_end, !done_valid || (some && tod >= \dut.fcs_end ))
-            `RW_CHECK(none_is_lost, !(some && tod >= \dut.fcs_end ) || done_valid || (m_cpl_valid && !m_cpl_ready))
+            `RW_CHECK(there_is_room, !s_done_valid || inside < 32 + {5'd0, ended})
+            `RW_CHECK(room_for_two_more, s_done_room == (inside < 30 + {5'd0, ended}))
+            `RW_CHECK(never_before_its_end, !done_valid || (ended && before >= its_end))
+            `RW_CHECK(none_is_lost, !ended || done_valid || (m_cpl_valid && !m_cpl_ready))
             `RW_CHECK(a_completion_for_each_that_reports, (m_cpl_valid && m_cpl_ready) == (done_valid && reports))
             `RW_CHECK(else_its_slot, slot_release == (done_valid && ends && !reports))
             `RW_CHECK(completion_is_its_own, !m_cpl_valid || ({m_cpl_queue, m_cpl_index, m_cpl_status, m_cpl_tstamp}
                 == {meta[F_QUEUE], meta[F_INDEX +: 16], meta[F_STATUS +: 4], meta[F_TSTAMP]}))
             `RW_CHECK(number_of_segments, !(m_cpl_valid && mine) || m_cpl_segments == {1'b0, segments} + {19'd0, good})
             `RW_CHECK(time_of_the_first, !(m_cpl_valid && mine && (known || meta[F_FIRST]))
-                || m_cpl_time == (meta[F_FIRST] ? \dut.start : began))
+                || m_cpl_time == (meta[F_FIRST] ? \dut.start_reg : began))
             `RW_CHECK(counted, !done_valid || ({done_queue, done_index, done_status, done_last}
                 == {meta[F_QUEUE], meta[F_INDEX +: 16], meta[F_STATUS +: 4], meta[F_LAST]}))
             `RW_CHECK(padded, !done_valid || done_bytes == ((meta[F_LEN +: 15] > 60) ? meta[F_LEN +: 15] : 15'd60))
             `RW_CHECK(wakes_at_the_end, !(some && tod < \dut.fcs_end ) || (deadline_valid && deadline == \dut.fcs_end ))
-            `RW_CHECK(asleep_only_with_nothing_to_do, !idle || !(done_valid || m_cpl_valid))
+            `RW_CHECK(asleep_only_with_nothing_to_do, !idle || !(done_valid || m_cpl_valid || over))
             // what the block knows
-            `RW_CHECK(number, inside == \dut.frames.wr_reg - \dut.frames.rd_reg && inside <= (on_wire ? 30 : 31))
+            `RW_CHECK(number, ended == \dut.ended_reg
+                && inside == \dut.frames.wr_reg - \dut.frames.rd_reg + {5'd0, \dut.frames.valid_reg } + {5'd0, ended}
+                && inside <= (on_wire ? 30 : 31) + {5'd0, ended} && (\dut.frames.valid_reg || inside == {5'd0, ended}) && (!ended || before >= its_end))
             `RW_CHECK(sums, (queue ? \dut.sent_reg[1] : \dut.sent_reg[0] ) == segments
                 && (!known || (queue ? \dut.begin_reg[1] : \dut.begin_reg[0] ) == began))
 
             in_three_segments: cover (m_cpl_valid && m_cpl_ready && m_cpl_segments == 3 && mine);
-            held_by_completions: cover (m_cpl_valid && !m_cpl_ready && inside == 4);
+            held_by_completions: cover (m_cpl_valid && !m_cpl_ready && inside == 5);
             without_a_report: cover (slot_release && good);
             an_error: cover (m_cpl_valid && !meta[F_REPORT]);
         end

@@ -82,6 +82,8 @@ module reservations #(
     rw_frame_sched #(.DATA_W(64), .QUEUES(2), .FRAMES(FRAMES), .BUF_LOG2(BUF_LOG2)) dut (.*);
 
     (* hierconn *) wire [18:0]       \dut.commit_reg ;
+    (* hierconn *) wire [15:0]       \dut.over_reg ;     // has been released, and is still counted
+    (* hierconn *) wire              \dut.commit_ok_reg ;
     (* hierconn *) wire [BUF_LOG2:0] \dut.free_reg ;
     (* hierconn *) wire [2:0]        \dut.frames_reg , \dut.flying_reg[0] , \dut.flying_reg[1] ;
     (* hierconn *) wire [15:0]       \dut.slots_reg[0] , \dut.slots_reg[1] ;
@@ -93,6 +95,7 @@ module reservations #(
     logic [BUF_LOG2:0] booked;
     logic [2:0]        flying0, flying1, on_wire;      // frames; frames of which wire bytes are still ahead
     logic [18:0]       wire_ahead;
+    logic [31:0]       bound;                          // as it was a cycle ago
     logic [SLOTS-1:0]  held;                           // header slots
     wire [11:0] beats  = m_edit[E_BEATS +: 12];
     wire [14:0] len    = m_meta[F_LEN +: 15];
@@ -127,6 +130,7 @@ module reservations #(
         if (open_valid && sum_queue == queue)                  begun <= 1'b1;
         if (m_job_valid && m_job_queue == queue && m_job_cut) begun <= 1'b0;
         old_log2 <= log2;
+        bound    <= commit_bound;
         if (rst || q_clear[queue]) promised <= '0;
         if (rst) begin
             booked     <= '0;
@@ -165,9 +169,10 @@ module reservations #(
                 && \dut.flying_reg[1] == flying1 && flying0 <= FRAMES && flying1 <= FRAMES)
             `RW_CHECK(none_in_flight_is_true, !none_in_flight[queue] || (queue ? flying1 : flying0) == 0)
             // ---- wire bytes
-            `RW_CHECK(picked_below_the_bound_only, !m_shape_valid || commit_bound == 0 || wire_ahead < commit_bound)
+            `RW_CHECK(picked_below_the_bound_only, !m_shape_valid || bound == 0 || wire_ahead < bound)
             `RW_CHECK(commitment,
-                      \dut.commit_reg == wire_ahead && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
+                      \dut.commit_reg == wire_ahead + {3'd0, \dut.over_reg } && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
+            `RW_CHECK(below_the_bound, !\dut.commit_ok_reg || bound == 0 || {13'd0, \dut.commit_reg } < bound)
             // ---- completion slots
             `RW_CHECK(no_slot_is_promised_twice, promised <= ring)
             `RW_CHECK(some_are_kept_for_events, !taken_f || begun || promised < ring - 4)
