@@ -110,16 +110,21 @@ module rw_frame_sched #(
     logic [18:0]       commit_reg;
     logic              commit_ok_reg;                   // less than the bound
     logic [15:0]       over_reg;                        // wire bytes that are over
+    logic [32:0]       bound_reg;                       // the bound, less what is charged beside a frame's bytes
+    logic              bounded_reg;
     logic [BUF_LOG2:0] free_reg;                        // beats free in the frame buffer
     logic [FW:0]       frames_reg;                      // frames in flight
     logic [15:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
+    logic [15:0]       back_reg   [0:QUEUES-1];         // ... of which so many came back a cycle ago
     logic [FW:0]       flying_reg [0:QUEUES-1];
     logic [14:0]       index_reg  [0:QUEUES-1];         // descriptors picked, modulo the largest ring
 
     // ---- stage 0: choose
     logic              sel_valid_reg;
     logic [QW-1:0]     sel_reg;
-    logic [QUEUES-1:0] eligible, waiting, slot_free;     // to go next if the chosen one goes now, or if it does not
+    logic [QUEUES-1:0] eligible, waiting;               // to go next if the chosen one goes now, or if it does not
+    logic [QUEUES-1:0] slot_free_reg;                   // a completion slot is free for one more packet
+    logic [15:0]       most_reg [0:QUEUES-1];           // ... of so many: the last four are for events that belong to none
     logic [QUEUES-1:0] may;                             // the queue may send at all
     logic [QUEUES-1:0] q_open, q_close, starved_reg;    // starved: its next packet found no header slot
     logic              known, wants_slot, first, last, closing, free_any, cut_idle;
@@ -128,12 +133,9 @@ module rw_frame_sched #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
-            // the last four slots of a completion ring are for events that belong to no packet
-            wire [15:0] slots = 16'd1 << ring_log2[q*4 +: 4];
-            assign slot_free[q] = slots_reg[q] < slots - 16'd4;
-            assign event_ok[q]  = slots_reg[q] < slots - 16'd1;
+            assign event_ok[q]  = slots_reg[q] < most_reg[q] + 16'd3;
             // a packet that has begun comes to its end, also when the queue is stopped
-            assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free[q];
+            assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free_reg[q];
             assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q];
             assign eligible[q]  = waiting[q] && (sel_reg != q || sum_more[q] || !last);
             assign none_in_flight[q] = flying_reg[q] == '0 && !q_open[q] && !(sel_valid_reg && sel_reg == q);
@@ -178,7 +180,7 @@ module rw_frame_sched #(
     logic [SLOT_W-1:0] slot;
     rw_segmenter #(.DATA_W(DATA_W), .QUEUES(QUEUES), .SLOT_W(SLOT_W)) segmenter (
         .clk(clk), .rst(rst), .q_resetting(q_resetting),
-        .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_len(sum_len), .s_hdr(sum_hdr),
+        .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_type(sum_type != SEG_NONE), .s_len(sum_len), .s_hdr(sum_hdr),
         .s_mss(sum_mss), .s_tag(sum_tag), .m_ready(known), .m_wants_slot(wants_slot), .m_first(first),
         .m_last(last), .m_close(closing), .m_len(len), .m_read(bytes), .m_stored(stored), .m_offset(offset),
         .m_number(number), .m_slot(slot), .go(go), .q_open(q_open), .q_close(q_close),
@@ -188,10 +190,9 @@ module rw_frame_sched #(
     assign open_req = {sum_len, sum_to, sum_at, sum_hdr, sum_partial, sum_fixed, sum_type};
 
     wire        bare   = condemned || closing;          // a record without bytes
-    wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
-    wire [15:0] charge = {1'b0, padded} + 16'd24;
     wire [14:0] beats  = (stored + BYTES[14:0] - 15'd1) >> BB;
-    wire buf_ok    = {{(14-BUF_LOG2){1'b0}}, free_reg} >= beats;
+    // in bytes: whole beats are enough for what they hold
+    wire buf_ok    = {{(32-BUF_LOG2-BB-1){1'b0}}, free_reg, {BB{1'b0}}} >= {17'd0, stored};
     wire room      = frames_reg < FRAMES[FW:0] && (bare || (commit_ok_reg && buf_ok));
     assign go      = sel_valid_reg && may[sel_reg] && known && room && m_job_ready;
     assign sum_queue = sel_reg;
@@ -225,16 +226,28 @@ module rw_frame_sched #(
     wire        unused = &{1'b0, killed[15:BUF_LOG2+1], beats[14:12]};  // a frame is shorter than the buffer
     wire        fly = m_meta_valid;
     // with and without the frame that may go, so that nothing waits for whether it does
+    logic [15:0]       slots_now [0:QUEUES-1];
+    logic [QUEUES-1:0] promises, returning;             // a slot is promised; some are coming back
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_slots
+            assign slots_now[q] = slots_reg[q] + {15'd0, event_valid && event_queue == q} - back_reg[q];
+            assign promises[q]  = fly && first && sel_reg == q;
+            assign returning[q] = back_reg[q] != 16'd0;
+        end
+    endgenerate
     wire        spends = go && !bare;
     wire [18:0] commit_left = commit_reg - {3'd0, over_reg};
-    wire [18:0] commit_then = commit_left + {3'd0, charge};
+    wire [18:0] with_others = commit_left + 19'd24;     // preamble 8, FCS 4, inter-frame gap 12
+    wire [18:0] commit_then = (len < 15'd60) ? with_others + 19'd60 : with_others + {4'd0, len};
     wire        ok_left     = commit_bound == 32'd0 || {13'd0, commit_left} < commit_bound;
+    // what the frame may be long for another to follow it at once; less what is over in this cycle
+    wire signed [32:0] slack = bound_reg - {14'd0, commit_reg};
     wire [BUF_LOG2:0] free_now  = free_reg + (buf_release  ? buf_beats          : {(BUF_LOG2+1){1'b0}})
                                            + (kill_release ? killed[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}});
     wire [BUF_LOG2:0] free_then = free_now - beats[BUF_LOG2:0];
 
     // gated by the wire's time or by software, the scheduler has nothing to do
-    assign idle = !go && over_reg == 16'd0 && commit_ok_reg == ok_left && cut_idle
+    assign idle = !go && over_reg == 16'd0 && returning == '0 && commit_ok_reg == ok_left && cut_idle
                && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
 
     integer k;
@@ -247,19 +260,24 @@ module rw_frame_sched #(
         if (free_any)   starved_reg <= '0;
         over_reg      <= wire_release ? wire_bytes : 16'd0;
         commit_reg    <= spends ? commit_then : commit_left;
-        commit_ok_reg <= spends ? commit_bound == 32'd0 || {13'd0, commit_then} < commit_bound : ok_left;
+        bound_reg     <= {1'b0, commit_bound} - 33'd24;
+        bounded_reg   <= commit_bound != 32'd0;
+        commit_ok_reg <= spends ? !bounded_reg || (slack > 33'sd60 && $signed({18'd0, len}) < slack) : ok_left;
         free_reg      <= spends ? free_then : free_now;
         frames_reg <= frames_reg + {{FW{1'b0}}, fly} - {{FW{1'b0}}, done_valid};
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
                                            - {{FW{1'b0}}, done_valid && done_queue == k[QW-1:0]};
-            slots_reg[k]  <= slots_reg[k] + {15'd0, fly && first && sel_reg == k[QW-1:0]}
-                                          + {15'd0, event_valid && event_queue == k[QW-1:0]}
-                                          - {15'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
-                                          - {15'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
-                                          - ((con_valid && con_queue == k[QW-1:0]) ? con_number : 16'd0);
+            most_reg[k]   <= (16'd1 << ring_log2[k*4 +: 4]) - 16'd4;
+            back_reg[k]   <= {15'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
+                           + {15'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
+                           + ((con_valid && con_queue == k[QW-1:0]) ? con_number : 16'd0);
+            slots_reg[k]  <= promises[k] ? slots_now[k] + 16'd1 : slots_now[k];
+            slot_free_reg[k] <= promises[k] ? slots_now[k] + 16'd1 < most_reg[k] : slots_now[k] < most_reg[k];
             if (rst || q_clear[k]) begin
                 slots_reg[k] <= '0;
+                back_reg[k]  <= '0;
+                slot_free_reg[k] <= 1'b0;
                 index_reg[k] <= '0;
             end
         end

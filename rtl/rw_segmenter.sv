@@ -17,6 +17,7 @@ module rw_segmenter #(
     input  logic              s_valid,
     input  logic [QW-1:0]     s_queue,
     input  logic              s_cut,                    // to be cut, and not condemned
+    input  logic              s_type,                   // to be cut, if it is not condemned
     input  logic [18:0]       s_len,
     input  logic [8:0]        s_hdr,                    // even
     input  logic [13:0]       s_mss,
@@ -29,7 +30,8 @@ module rw_segmenter #(
     output logic              m_close,                  // no frame, but the end of a packet that was given up
     output logic [14:0]       m_len,                    // bytes on the wire, with the tag, not padded
     output logic [14:0]       m_read,                   // bytes to read
-    output logic [14:0]       m_stored,                 // bytes in the frame buffer, from the start of its first beat
+    output logic [14:0]       m_stored,                 // bytes in the frame buffer, from the start of its first beat;
+                                                        // of a condemned packet any number
     output logic [17:0]       m_offset,                 // payload bytes before
     output logic [15:0]       m_number,                 // segments before
     output logic [SLOT_W-1:0] m_slot,
@@ -54,6 +56,8 @@ module rw_segmenter #(
     logic [QUEUES-1:0] open_reg, close_reg;
     logic              first_reg  [0:QUEUES-1];
     logic [14:0]       seg_reg    [0:QUEUES-1];         // payload bytes of the next segment
+    logic [14:0]       len_reg    [0:QUEUES-1];         // its bytes on the wire
+    logic [14:0]       stored_reg [0:QUEUES-1];         // ... and in the frame buffer
     logic [18:0]       left_reg   [0:QUEUES-1];         // payload bytes from the next segment on
     logic [17:0]       offset_reg [0:QUEUES-1];
     logic [15:0]       number_reg [0:QUEUES-1];
@@ -79,9 +83,9 @@ module rw_segmenter #(
     assign m_close      = s_cut && opened && close_reg[s_queue];
     assign m_last       = !s_cut || m_close || left_reg[s_queue] == {4'd0, seg};
     wire [14:0] bare    = s_cut ? hdr + seg : s_len[14:0];
-    assign m_len        = bare + {12'd0, s_tag, 2'd0};
+    assign m_len        = s_cut ? len_reg[s_queue] : s_len[14:0] + {12'd0, s_tag, 2'd0};
     assign m_read       = (s_cut && !first) ? seg : bare;
-    assign m_stored     = s_cut ? (hdr & (BYTES[14:0] - 15'd1)) + seg : bare;
+    assign m_stored     = s_type ? stored_reg[s_queue] : s_len[14:0];
     assign m_offset     = s_cut ? offset_reg[s_queue] : 18'd0;
     assign m_number     = s_cut ? number_reg[s_queue] : 16'd0;
     assign m_slot       = slot_reg[s_queue];
@@ -94,13 +98,18 @@ module rw_segmenter #(
     wire [18:0] payload = s_len - {4'd0, hdr};
     wire        unused  = &{1'b0, s_hdr[0]};
     wire [18:0] rest    = opened ? left_reg[s_queue] - {4'd0, seg} : payload;
-    wire [14:0] next    = (rest < {5'd0, s_mss}) ? rest[14:0] : {1'b0, s_mss};
+    wire        ends    = rest < {5'd0, s_mss};
+    // header and tag, and what of the header shares a beat with payload
+    wire [14:0] front   = hdr + {12'd0, s_tag, 2'd0};
+    wire [14:0] part    = hdr & (BYTES[14:0] - 15'd1);
     wire        failed  = fail_valid && open_reg[fail_queue] && slot_reg[fail_queue] == fail_slot;
 
     integer k;
     always_ff @(posedge clk) begin
         if (open_valid || (go && s_cut)) begin
-            seg_reg[s_queue]    <= next;
+            seg_reg[s_queue]    <= ends ? rest[14:0]         : {1'b0, s_mss};
+            len_reg[s_queue]    <= ends ? rest[14:0] + front : {1'b0, s_mss} + front;
+            stored_reg[s_queue] <= ends ? rest[14:0] + part  : {1'b0, s_mss} + part;
             left_reg[s_queue]   <= rest;
             first_reg[s_queue]  <= !opened;
             offset_reg[s_queue] <= opened ? offset_reg[s_queue] + {4'd0, s_mss} : 18'd0;

@@ -71,20 +71,20 @@ MUTANTS = {
         {"data_w": 64},
     ),
     "the completion ring may be overrun": Mutant(
-        "rw_frame_sched", "slots_reg[q] < slots - 16'd4;", "slots_reg[q] < slots + 16'd4;",
+        "rw_frame_sched", "(16'd1 << ring_log2[k*4 +: 4]) - 16'd4;", "(16'd1 << ring_log2[k*4 +: 4]) + 16'd4;",
         completion.full_ring, (0, 0), {"queues": 4},
     ),
     "an event takes no slot": Mutant(
         "rw_frame_sched",
-        "+ {15'd0, event_valid && event_queue == k[QW-1:0]}",
+        "+ {15'd0, event_valid && event_queue == q}",
         "+ 16'd0",
         completion.events_take_slots,
         40,
     ),
     "a report that is not asked for keeps its slot": Mutant(
         "rw_frame_sched",
-        "- {15'd0, slot_a_release && slot_a_queue == k[QW-1:0]}",
-        "- 16'd0",
+        "{15'd0, slot_a_release && slot_a_queue == k[QW-1:0]}",
+        "16'd0",
         completion.passes,
         (6, 3, 1),
     ),
@@ -188,7 +188,7 @@ MUTANTS = {
         Shares((60,) * 4, 100), {"queues": 4},
     ),
     "the bound counts for nothing": Mutant(
-        "rw_frame_sched", "spends ? commit_bound == 32'd0 ||", "spends ? 1'b1 ||", fairness.waits,
+        "rw_frame_sched", "spends ? !bounded_reg ||", "spends ? 1'b1 ||", fairness.waits,
         Wait(3076, range(1, 4), 1), {"queues": 2},
     ),
     "bytes of padding are not counted": Mutant(

@@ -186,7 +186,7 @@ MUTANTS = {
     ),
     # segments
     "the last segment is as long as the others": Broken(
-        "rw_segmenter", "m_len        = bare +", "m_len        = (s_cut ? hdr + {1'b0, s_mss} : bare) +", TCP4
+        "rw_segmenter", "ends ? rest[14:0] + front :", "", TCP4
     ),
     "a packet begins at the offset of the last one": Broken(
         "rw_segmenter", "{4'd0, s_mss} : 18'd0;", "{4'd0, s_mss} : offset_reg[s_queue];", TCP4
@@ -310,7 +310,7 @@ MUTANTS = {
         "rw_frame_sched", "if (free_any)   starved_reg <= '0;", "", Check(offloads.slots, (1, 40, 10**9))
     ),
     "each segment takes a slot for a completion": Broken(
-        "rw_frame_sched", "fly && first && sel_reg == k[QW-1:0]", "fly && sel_reg == k[QW-1:0]",
+        "rw_frame_sched", "fly && first && sel_reg == q", "fly && sel_reg == q",
         Check(offloads.one_completion_a_packet, (1, 70, False)),
     ),
     "a packet is cut in one go": Broken(

@@ -160,11 +160,11 @@ BLOCKS = (
         "reservations",
         ("rw_frame_sched", "rw_segmenter"),
         (
-            Change("rw_frame_sched", "free_reg} >= beats;", "free_reg} + 15'd1 >= beats;"),
+            Change("rw_frame_sched", ">= {17'd0, stored};", ">= {17'd0, stored} - 1;"),
             Change("rw_frame_sched", "wire buf_ok    =", "wire buf_ok = stored < 15'd16 ||"),
             Change("rw_frame_sched", "+ (kill_release ? ", "+ (kill_release && !buf_release ? "),
             Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && !done_valid}"),
-            Change("rw_frame_sched", "commit_then} < commit_bound", "commit_then} <= commit_bound"),
+            Change("rw_frame_sched", "len}) < slack", "len}) <= slack"),
             Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
             Change("rw_segmenter", "(free_reg & ~({SLOTS{open_valid}} & lowest))", "free_reg"),
         ),

@@ -83,19 +83,26 @@ module reservations #(
 
     (* hierconn *) wire [18:0]       \dut.commit_reg ;
     (* hierconn *) wire [15:0]       \dut.over_reg ;     // has been released, and is still counted
-    (* hierconn *) wire              \dut.commit_ok_reg ;
+    (* hierconn *) wire              \dut.commit_ok_reg , \dut.bounded_reg ;
+    (* hierconn *) wire [32:0]       \dut.bound_reg ;
     (* hierconn *) wire [BUF_LOG2:0] \dut.free_reg ;
     (* hierconn *) wire [2:0]        \dut.frames_reg , \dut.flying_reg[0] , \dut.flying_reg[1] ;
-    (* hierconn *) wire [15:0]       \dut.slots_reg[0] , \dut.slots_reg[1] ;
+    (* hierconn *) wire [15:0]       \dut.slots_reg[0] , \dut.slots_reg[1] , \dut.most_reg[0] , \dut.most_reg[1] ,
+        \dut.back_reg[0] , \dut.back_reg[1] ;
+    (* hierconn *) wire [1:0]        \dut.slot_free_reg ;
     (* hierconn *) wire [1:0]        \dut.segmenter.open_reg ;
     (* hierconn *) wire              \dut.segmenter.first_reg[0] , \dut.segmenter.first_reg[1] ;
     (* hierconn *) wire [SLOTS-1:0]  \dut.segmenter.free_reg ;
+    (* hierconn *) wire [14:0]       \dut.segmenter.seg_reg[0] , \dut.segmenter.seg_reg[1] ,
+        \dut.segmenter.stored_reg[0] , \dut.segmenter.stored_reg[1] ;
 
     // ---- booked and not released
     logic [BUF_LOG2:0] booked;
     logic [2:0]        flying0, flying1, on_wire;      // frames; frames of which wire bytes are still ahead
     logic [18:0]       wire_ahead;
-    logic [31:0]       bound;                          // as it was a cycle ago
+    logic [31:0]       bound, old_bound;               // as it was a cycle ago, and two
+    wire  [18:0]       counted = wire_ahead + {3'd0, \dut.over_reg };
+    wire               below = bound == 0 || counted < bound || old_bound == 0 || counted < old_bound;
     logic [SLOTS-1:0]  held;                           // header slots
     wire [11:0] beats  = m_edit[E_BEATS +: 12];
     wire [14:0] len    = m_meta[F_LEN +: 15];
@@ -116,6 +123,8 @@ module reservations #(
                           + {16'd0, slot_b_release && slot_b_queue == queue}
                           + ((con_valid && con_queue == queue) ? {1'b0, con_number} : 17'd0);
     logic [3:0]  old_log2;
+    logic        came_back;                            // slots, a cycle ago
+    logic [8:0]  hdr0, hdr1;                           // of the packet that has begun
 
     initial assume (rst);
     always @(posedge clk) begin
@@ -125,12 +134,16 @@ module reservations #(
         on_wire <= on_wire + {2'd0, m_shape_valid} - {2'd0, wire_release};
         wire_ahead <= (wire_release ? wire_after : wire_ahead) + (m_shape_valid ? {3'd0, charge} : 19'd0);
         if (open_valid) held[open_slot] <= 1'b1;
+        if (open_valid && !sum_queue) hdr0 <= sum_hdr;
+        if (open_valid && sum_queue)  hdr1 <= sum_hdr;
         if (free_valid) held[free_slot] <= 1'b0;
         promised <= promised + {15'd0, taken_f} + {15'd0, taken_e} - returned[15:0];
         if (open_valid && sum_queue == queue)                  begun <= 1'b1;
         if (m_job_valid && m_job_queue == queue && m_job_cut) begun <= 1'b0;
         old_log2 <= log2;
+        came_back <= returned != 0 && !q_clear[queue];
         bound    <= commit_bound;
+        old_bound <= bound;
         if (rst || q_clear[queue]) promised <= '0;
         if (rst) begin
             booked     <= '0;
@@ -152,9 +165,10 @@ module reservations #(
             assume (!event_valid || (event_ok[event_queue] && !q_clear[event_queue]));
             assume ((q_clear & ~none_in_flight) == 0);
             assume (!q_clear[queue] || !begun);
-            assume (log2 >= MIN_RING_LOG2 && log2 <= MAX_RING_LOG2 && (log2 == old_log2 || (promised == 0 && !begun)));
+            assume (log2 >= MIN_RING_LOG2 && log2 <= MAX_RING_LOG2 && (log2 == old_log2 || (promised == 0 && !begun && !came_back)));
             assume (!\dut.segmenter.open_reg [sum_queue] || (sum_type != SEG_NONE && sum_status == STATUS_OK));
             assume (!sum_hdr[0]);
+            assume (!\dut.segmenter.open_reg [sum_queue] || sum_hdr == (sum_queue ? hdr1 : hdr0));
             assume (!m_shape_valid || (!sum_silent && stored <= 15'd32760));
 
             // ---- frame buffer
@@ -169,15 +183,27 @@ module reservations #(
                 && \dut.flying_reg[1] == flying1 && flying0 <= FRAMES && flying1 <= FRAMES)
             `RW_CHECK(none_in_flight_is_true, !none_in_flight[queue] || (queue ? flying1 : flying0) == 0)
             // ---- wire bytes
-            `RW_CHECK(picked_below_the_bound_only, !m_shape_valid || bound == 0 || wire_ahead < bound)
+            `RW_CHECK(picked_below_the_bound_only, !m_shape_valid || (below && wire_ahead <= counted))
             `RW_CHECK(commitment,
-                      \dut.commit_reg == wire_ahead + {3'd0, \dut.over_reg } && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
-            `RW_CHECK(below_the_bound, !\dut.commit_ok_reg || bound == 0 || {13'd0, \dut.commit_reg } < bound)
+                      \dut.commit_reg == counted && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
+            `RW_CHECK(below_the_bound, !\dut.commit_ok_reg || below)
+            `RW_CHECK(bound_is_known,
+                      \dut.bound_reg == {1'b0, bound} - 33'd24 && \dut.bounded_reg == (bound != 0))
             // ---- completion slots
             `RW_CHECK(no_slot_is_promised_twice, promised <= ring)
             `RW_CHECK(some_are_kept_for_events, !taken_f || begun || promised < ring - 4)
             `RW_CHECK(a_packet_that_has_begun_finds_its_slot, !begun || promised < ring)
-            `RW_CHECK(slots, (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) == promised)
+            `RW_CHECK(slots, (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) == promised
+                + (queue ? \dut.back_reg[1] : \dut.back_reg[0] )
+                && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) <= 16'd1 << old_log2
+                && (came_back || (queue ? \dut.back_reg[1] : \dut.back_reg[0] ) == 0))
+            `RW_CHECK(segment_is_known, !\dut.segmenter.open_reg [0] || (!hdr0[0]
+                && \dut.segmenter.stored_reg[0] == {12'd0, hdr0[2:0]} + \dut.segmenter.seg_reg[0] ))
+            `RW_CHECK(other_segment_is_known, !\dut.segmenter.open_reg [1] || (!hdr1[0]
+                && \dut.segmenter.stored_reg[1] == {12'd0, hdr1[2:0]} + \dut.segmenter.seg_reg[1] ))
+            `RW_CHECK(most_is_known, (queue ? \dut.most_reg[1] : \dut.most_reg[0] ) == (16'd1 << old_log2) - 16'd4)
+            `RW_CHECK(free_means_free, !\dut.slot_free_reg [queue]
+                || (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < (16'd1 << old_log2) - 16'd4)
             `RW_CHECK(begun_is_known, begun == (\dut.segmenter.open_reg [queue]
                 && (queue ? \dut.segmenter.first_reg[1] : \dut.segmenter.first_reg[0] )))
             // ---- header slots
