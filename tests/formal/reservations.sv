@@ -192,10 +192,12 @@ module reservations #(
             // ---- completion slots
             `RW_CHECK(no_slot_is_promised_twice, promised <= ring)
             `RW_CHECK(some_are_kept_for_events, !taken_f || begun || promised < ring - 4)
-            `RW_CHECK(a_packet_that_has_begun_finds_its_slot, !begun || promised < ring)
+            `RW_CHECK(a_packet_that_has_begun_finds_its_slot, !begun || (promised < ring
+                && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < ring))
             `RW_CHECK(slots, (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) == promised
                 + (queue ? \dut.back_reg[1] : \dut.back_reg[0] )
                 && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) <= 16'd1 << old_log2
+                && promised <= (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] )
                 && (came_back || (queue ? \dut.back_reg[1] : \dut.back_reg[0] ) == 0))
             `RW_CHECK(segment_is_known, !\dut.segmenter.open_reg [0] || (!hdr0[0]
                 && \dut.segmenter.stored_reg[0] == {12'd0, hdr0[2:0]} + \dut.segmenter.seg_reg[0] ))
