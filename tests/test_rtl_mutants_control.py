@@ -72,7 +72,7 @@ MUTANTS = {
     ),
     "the completion ring may be overrun": Mutant(
         "rw_frame_sched", "slots_reg[q] < slots - 16'd4;", "slots_reg[q] < slots + 16'd4;",
-        completion.full_ring, (0, 0), {"queues": 4},
+        completion.full_ring, (0, 0, 6), {"queues": 4},
     ),
     "an event takes no slot": Mutant(
         "rw_frame_sched",

@@ -286,6 +286,9 @@ MUTANTS = {
         "rw_done", "{1'b0, sent_reg[queue]} + {19'd0, good};", "{1'b0, sent_reg[queue]} + 20'd1;",
         Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
+    "a packet that can't be read is read to its end": Broken(
+        "rw_segmenter", "failed  = fail_valid &&", "failed  = 1'b0 &&", Check(offloads.given_up, 1)
+    ),
     "a packet that is being cut survives a reset": Broken(
         "rw_segmenter", "|| (open_reg[k] && q_resetting[k])) close_reg", ") close_reg",
         Check(offloads.closing, (2, 1), queues=2),
