@@ -109,6 +109,7 @@ STAGES = (
     Stage("extremes", offloads.posts, offloads.EXTREMES),
     Stage("a short mix", offload_mix.record, offload_mix.Mix(1, packets=2)),
     Stage("failed reads", offloads.unreadable, (100, [(0, 1, 3)] * QUEUES)),
+    Stage("packets given up", offloads.given_up, QUEUES, twin=False),
     Stage("failed reads of one queue", offloads.unreadable, (97, [(), (), (1, 2), ()])),
     Stage("header slots", offloads.slots, (QUEUES, 30, 10**9)),
     Stage("header slots, at once", offloads.slots, (QUEUES, 30, 0), latency_ns=1000),
@@ -123,7 +124,7 @@ STAGES = (
     Stage("completion slots", completion.slots_come_back, (QUEUES, False, True), twin=False),
     Stage("no completions", completion.slots_come_back, (QUEUES, False, False), twin=False),
     Stage("no completions at fetch", completion.slots_come_back, (QUEUES, True, False), twin=False),
-    *(Stage(f"full ring {queue}", completion.full_ring, (6, queue), twin=False) for queue in range(QUEUES)),
+    *(Stage(f"full ring {queue}", completion.full_ring, (6, queue, 6), twin=False) for queue in range(QUEUES)),
     Stage("failed descriptors", errors.descriptor_read, 21, twin=False),
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
     Stage("room of failed reads", errors.read_errors_give_room_back, (220, 4088, 0), twin=False),
@@ -133,6 +134,7 @@ STAGES = (
     Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
     Stage("long packets", offloads.posts, LONG),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
+    *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 9), twin=False) for queue in range(QUEUES)),
     Stage("around the largest ring", errors.around, 2, twin=False),
 )
 

@@ -42,7 +42,7 @@ def test_a_packet_that_is_cut_has_one_completion_with_its_segments(sim: Place) -
 
 @worlds(*FAST, TWIN)
 def test_a_queue_whose_completions_are_not_consumed_stops_before_its_ring_overflows(sim: Place) -> None:
-    run(sim, each, (completion.full_ring, [(0, 0), (12, 0), (3, 1), (0, 2), (1, 3)]), queues=4)
+    run(sim, each, (completion.full_ring, [(0, 0, 6), (12, 0, 6), (3, 1, 6), (0, 2, 7), (1, 3, 6)]), queues=4)
 
 
 @worlds(*FAST, TWIN)

@@ -91,13 +91,13 @@ MUTANTS = {
     ),
     "a beat filled exactly is taken for too full": Mutant(
         "rw_gather",
-        "wire           over   = total > {1'b0, BYTES[BB:0]};",
-        "wire           over   = total >= {1'b0, BYTES[BB:0]};",
+        "(total[BB] && some);",
+        "total[BB];",
         turning,
     ),
     "bytes behind a frame's end stay in its last beat": Mutant(
         "rw_gather",
-        "(b_over_reg ? b_data_reg : merged) & ~from_rest;",
+        "(b_over_reg ? b_data_reg : merged) & ~b_from_rest_reg;",
         "b_over_reg ? b_data_reg : merged;",
         padding,
     ),
@@ -108,9 +108,9 @@ MUTANTS = {
         padding_64,
     ),
     "short frames are padded to 61 bytes": Mutant(
-        "rw_egress",
-        "wire [14:0]   padded = (len < 15'd60) ? 15'd60 : len;",
-        "wire [14:0]   padded = (len < 15'd60) ? 15'd61 : len;",
+        "rw_frame_edit",
+        "wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;",
+        "wire [14:0] padded = (len < 15'd60) ? 15'd61 : len;",
         padding,
     ),
     "a ring's end is not wrapped": Mutant(
@@ -162,9 +162,9 @@ MUTANTS = {
         pacing_10g,
     ),
     "the inter-frame gap is a byte short": Mutant(
-        "rw_egress",
-        "wire [15:0] wire_bytes = {1'b0, padded} + 16'd24;",
-        "wire [15:0] wire_bytes = {1'b0, padded} + 16'd23;",
+        "rw_frame_edit",
+        "{1'b0, b_padded_reg} + 16'd24;",
+        "{1'b0, b_padded_reg} + 16'd23;",
         pacing_10g,
     ),
     "tvalid falls inside a frame": Mutant(

@@ -72,7 +72,7 @@ MUTANTS = {
     ),
     "the completion ring may be overrun": Mutant(
         "rw_frame_sched", "(16'd1 << ring_log2[k*4 +: 4]) - 16'd4;", "(16'd1 << ring_log2[k*4 +: 4]) + 16'd4;",
-        completion.full_ring, (0, 0), {"queues": 4},
+        completion.full_ring, (0, 0, 6), {"queues": 4},
     ),
     "an event takes no slot": Mutant(
         "rw_frame_sched",

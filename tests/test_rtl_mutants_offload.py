@@ -179,10 +179,10 @@ MUTANTS = {
         "rw_frame_sum", "b_odd_reg ? {word[7:0], word[15:8]} : word;", "word;", ODD
     ),
     "a byte behind the frame is counted": Broken(
-        "rw_frame_sum", "(over ? ALL : ~from_rest)", "(over ? ALL : ~(from_rest << 8))", MANY
+        "rw_gather", "(a_over_reg ? ALL : ~from_rest);", "(a_over_reg ? ALL : ~(from_rest << 8));", MANY
     ),
     "a byte before the sum's begin is counted": Broken(
-        "rw_frame_sum", "s_from - at[8:0]   :", "s_from - at[8:0] - 9'd1 :", ODD
+        "rw_gather", "(here & from_skip) | next", "(here & (from_skip | (from_skip >> 8))) | next", ODD
     ),
     # segments
     "the last segment is as long as the others": Broken(
@@ -233,7 +233,7 @@ MUTANTS = {
         "rw_desc_scan", "|| (!first_data && (d_flags & ASK_FLAGS) != 16'd0)", "", packet(data(50), data(50, END | VLAN))
     ),
     "a packet that is cut may ask for a checksum": Broken(
-        "rw_desc_scan", "|| (first_data && cut && ask_now[AW-1]);", ";", packet(udp(), data(200, END | CSUM))
+        "rw_desc_scan", "|| (first_data && cut && ask_now[33]);", ";", packet(udp(), data(200, END | CSUM))
     ),
     "an offload descriptor may be anything": Broken(
         "rw_desc_scan", "else if (is_off && !o_ok) ", "else if (1'b0) ", packet(udp(l3=16), data(200, END))
@@ -261,7 +261,7 @@ MUTANTS = {
         ),
     ),
     "a checksum may lie behind the frame": Broken(
-        "rw_desc_scan", "+ {2'd0, csum_to} + 10'd2;", "+ {2'd0, csum_to} + 10'd1;", packet(data(60, END | CSUM, 50, 9))
+        "rw_desc_scan", "OFFSET_LSB +: 8]} + 10'd2;", "OFFSET_LSB +: 8]} + 10'd1;", packet(data(60, END | CSUM, 50, 9))
     ),
     "a packet may have a header alone": Broken(
         "rw_desc_scan", "(cut && len_sum <= {10'd0, hdr})", "(cut && len_sum < {10'd0, hdr})",
@@ -285,6 +285,9 @@ MUTANTS = {
     "a segment that failed counts": Broken(
         "rw_done", "{1'b0, sent_reg[queue]} + {19'd0, good};", "{1'b0, sent_reg[queue]} + 20'd1;",
         Check(offloads.unreadable, (100, [(0, 1, 3)])),
+    ),
+    "a packet that can't be read is read to its end": Broken(
+        "rw_segmenter", "failed  = fail_valid &&", "failed  = 1'b0 &&", Check(offloads.given_up, 1)
     ),
     "a packet that is being cut survives a reset": Broken(
         "rw_segmenter", "|| (open_reg[k] && q_resetting[k])) close_reg", ") close_reg",

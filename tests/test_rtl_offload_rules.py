@@ -71,6 +71,12 @@ def test_a_reset_closes_a_packet_that_has_not_begun(sim: Place, width: int) -> N
 
 @worlds("verilator", "icarus")
 @WIDTHS
+def test_a_packet_that_can_not_be_read_is_given_up(sim: Place, width: int) -> None:
+    run(sim, offloads.given_up, 2, queues=2, data_w=width)
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
 @pytest.mark.parametrize("mss", [97, 100])
 def test_what_follows_a_segment_that_could_not_be_read_does_not_leave(sim: Place, width: int, mss: int) -> None:
     config = (mss, [(0, 1, 3), (), (1, 2), (4, 5)])

@@ -193,17 +193,17 @@ async def at_fetch(world: World, config: None) -> None:
     same(queue.take(), [], "more completions")
 
 
-async def full_ring(world: World, config: tuple[int, int]) -> None:
+async def full_ring(world: World, config: tuple[int, int, int]) -> None:
     """A queue whose completions nobody consumes stops before its ring overflows, alone, and goes on afterwards.
 
-    ``config``: how many refused doorbells are reported into the full ring; the queue.
+    ``config``: how many refused doorbells are reported into the full ring; the queue; its size as a power of two.
     """
-    events_wanted, number = config
+    events_wanted, number, log2 = config
     start(world, 10 * GIGABIT)
-    stalled, other = Queue(world, number), Queue(world, number ^ 1)
+    stalled, other = Queue(world, number, log2), Queue(world, number ^ 1)
     stalled.enable()
     other.enable()
-    data = payloads(range(60, 260))
+    data = payloads(60 + n % 200 for n in range(3 * stalled.entries + 8))
     posted = 0
     # its descriptors are free as soon as its frames are gone, completions or not
     for _ in range(6):
@@ -211,7 +211,7 @@ async def full_ring(world: World, config: tuple[int, int]) -> None:
             stalled.packet(data[posted])
             posted += 1
         stalled.doorbell()
-        await world.pause(10_000)
+        await world.pause(160 * stalled.entries)
     went = len(sent(world, number))
     between(went, stalled.entries - 8, stalled.entries, "frames of the queue that is not consumed")
     for _ in range(events_wanted):
@@ -226,7 +226,7 @@ async def full_ring(world: World, config: tuple[int, int]) -> None:
     events = [(stalled.tail, Status.BAD_DOORBELL, 0)] * (written - went)
     if events_wanted:
         between(len(events), 1, events_wanted, "refused doorbells that were reported")
-    first = [((i + 1) % 64, Status.OK, 1) for i in range(went)]
+    first = [((i + 1) % stalled.entries, Status.OK, 1) for i in range(went)]
     same(outcomes(stalled.got), first + events, "completions of the queue that is not consumed")
 
     for each in data[:50]:
@@ -245,12 +245,13 @@ async def full_ring(world: World, config: tuple[int, int]) -> None:
             stalled.packet(data[posted])
             posted += 1
         stalled.doorbell()
-        await world.pause(5_000)
+        await world.pause(80 * stalled.entries)
         stalled.take()
         reports = [entry for entry in outcomes(stalled.got) if entry[1] is Status.OK]
-        assert world.timeline.now_ns < 3_000_000, f"only {len(reports)} of {len(data)} packets reported"
+        assert world.timeline.now_ns < 50_000 * stalled.entries, f"only {len(reports)} of {len(data)} packets reported"
     same([frame.data for frame in sent(world, number)], data, "frames of the queue that was stalled")
-    same(reports, [((i + 1) % 64, Status.OK, 1) for i in range(len(data))], "completions of the queue that was stalled")
+    all_of_them = [((i + 1) % stalled.entries, Status.OK, 1) for i in range(len(data))]
+    same(reports, all_of_them, "completions of the queue that was stalled")
 
 
 async def slots_come_back(world: World, config: tuple[int, bool, bool]) -> None:

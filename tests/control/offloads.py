@@ -14,7 +14,7 @@ from ringwire.nic.descriptors import DESCRIPTOR_BYTES, DescFlag, SegType, Status
 from ringwire.nic.registers import MAX_BUFFER
 from tests.conformance import vectors
 from tests.conformance.test_gso_device import Left, Post, post_all, post_of
-from tests.control.bench import Outcome, Queue, counters, outcomes, same, sent, take_faults
+from tests.control.bench import Outcome, Queue, between, counters, outcomes, same, sent, take_faults
 from tests.raw_queue import EOP, REPORT, payloads, start
 
 L3, L4 = 14, 34
@@ -255,6 +255,35 @@ async def unreadable(world: World, config: tuple[int, list[tuple[int, ...]]]) ->
     want_frames = [sum(failing) + whole_ones * segments for failing in ks]
     same([len(own) for own in frames], want_frames, "frames of queue ")
     return frames
+
+
+async def given_up(world: World, queues: int) -> None:
+    """Once a read has failed, no more of the packet is read than what was under way; the next one leaves whole.
+
+    One queue after the other.
+    """
+    start(world, 10 * GBIT)
+    header, mss, pieces = L4 + 8, 1_000, 15
+    segments = 1 + pieces * (MAX_BUFFER // mss)
+    whole = world.memory.map(bytes(MAX_BUFFER), 0)
+    hole = world.memory.map(bytes(header + mss), 0)
+    world.memory.forbid(hole)
+    for queue in [Queue(world, number) for number in range(queues)]:
+        queue.enable()
+        before = (await counters(world)).get("READ_REQUESTS", 0)
+        queue.post_raw(udp(mss))
+        queue.post(hole, header + mss, 0)
+        for left in reversed(range(pieces)):
+            queue.post(whole, MAX_BUFFER // mss * mss, 0 if left else EOP | REPORT)
+        queue.post_raw(udp(mss))
+        queue.post(whole, header + mss * 2, EOP | REPORT)
+        queue.doorbell()
+        await queue.wait(2, LONG_NS)
+        ends = [(pieces + 2, Status.READ, 0), (pieces + 4, Status.OK, 2)]
+        same(outcomes(queue.got), ends, f"completions of queue {queue.queue}")
+        reads = (await counters(world))["READ_REQUESTS"] - before
+        between(reads, 3, segments // 2, f"reads of payload of queue {queue.queue}, of {segments} segments at least")
+    take_faults(world)
 
 
 async def closing(world: World, config: tuple[int, int]) -> None:
