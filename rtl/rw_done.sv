@@ -51,10 +51,9 @@ module rw_done #(
         .s_valid(s_done_valid), .s_ready(room_for_one), .s_data({s_done_meta, s_done_start, s_done_end}),
         .m_valid(head_valid), .m_ready(over && free), .m_data({head, head_start, fcs_end})
     );
-    wire   unused = meta_reg[F_DROP];
     assign s_done_room = count < 6'd30;
 
-    logic [18:0] sent_reg [0:QUEUES-1];                 // segments of the queue's packet that have left so far
+    logic [17:0] sent_reg [0:QUEUES-1];                 // segments of the queue's packet that have left so far
     logic [63:0] begin_reg [0:QUEUES-1];                // first beat of its first one
     wire [QW-1:0] queue = meta_reg[F_QUEUE +: QW];
     wire [14:0] len    = meta_reg[F_LEN +: 15];
@@ -64,10 +63,10 @@ module rw_done #(
     wire        wanted = here && (meta_reg[F_REPORT] || !good) && status != STATUS_CLOSED;
     assign m_cpl_valid  = ended_reg && wanted;
     assign m_cpl_queue  = queue;
-    assign m_cpl_index  = meta_reg[F_INDEX +: 16];
+    assign m_cpl_index  = {1'b0, meta_reg[F_INDEX +: 15]};
     assign m_cpl_status = status;
     assign m_cpl_tstamp = meta_reg[F_TSTAMP];
-    assign m_cpl_segments = {1'b0, sent_reg[queue]} + {19'd0, good};
+    assign m_cpl_segments = {2'd0, sent_reg[queue]} + {19'd0, good};
     assign m_cpl_time   = meta_reg[F_FIRST] ? start_reg : begin_reg[queue];
     assign done_valid   = ended_reg && (!wanted || m_cpl_ready);
     assign done_queue   = queue;
@@ -88,7 +87,7 @@ module rw_done #(
             start_reg <= head_start;
         end
         if (done_valid) begin
-            sent_reg[queue] <= done_last ? 19'd0 : sent_reg[queue] + {18'd0, good};
+            sent_reg[queue] <= done_last ? 18'd0 : sent_reg[queue] + {17'd0, good};
             if (meta_reg[F_FIRST]) begin_reg[queue] <= start_reg;
         end
         if (rst) begin

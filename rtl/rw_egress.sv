@@ -56,7 +56,7 @@ module rw_egress #(
     wire [QW-1:0] queue  = s_meta[F_QUEUE +: QW];
     wire [3:0]    status = s_meta[F_STATUS +: 4];
     wire          whole     = status == STATUS_OK[3:0];
-    wire          in_buffer = whole || s_meta[F_DROP];
+    wire          in_buffer = whole || s_patch[P_DROP];
     wire          aborted   = whole && q_resetting[queue];
     wire          send      = whole && !aborted;
     wire          tag       = s_patch[P_TAG];

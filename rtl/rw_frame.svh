@@ -7,10 +7,9 @@ localparam F_TSTAMP = 2;                                // the wire's time stamp
 localparam F_REPORT = 3;                                // a completion is asked for
 localparam F_STATUS = 4;                                // 4 bits
 localparam F_LEN    = 8;                                // 15 bits: bytes on the wire, with an inserted tag, not padded
-localparam F_INDEX  = 23;                               // 16 bits: ring index behind the packet
-localparam F_FIRST  = 39;                               // first frame of its packet
-localparam F_DROP   = 40;                               // not to be sent, though its bytes are in the frame buffer
-localparam F_QUEUE  = 41;                               // QW bits
+localparam F_INDEX  = 23;                               // 15 bits: ring index behind the packet
+localparam F_FIRST  = 38;                               // first frame of its packet
+localparam F_QUEUE  = 39;                               // QW bits
 
 localparam [3:0] STATUS_CLOSED = 4'd15;                 // end of a packet that a reset forgets: neither sent nor reported
 
@@ -69,4 +68,5 @@ localparam P_TCI      = 185;                            // 16 bits
 localparam P_END      = 201;                            // 15 bits: last byte on the wire, with tag and padding
 localparam P_DATA     = 216;                            // 12 bits: beats that hold more than padding, without the tag
 localparam P_WIRE     = 228;                            // 16 bits: bytes on the wire, with all that belongs to a frame
+localparam P_DROP     = 244;                            // not to be sent, though its bytes are in the frame buffer
 /* verilator lint_on UNUSEDPARAM */

@@ -20,6 +20,7 @@ module rw_frame_edit #(
     input  logic [META_W-1:0]  s_meta,
     input  logic [EDIT_W-1:0]  s_edit,
     input  logic [15:0]        s_sum,
+    input  logic               s_drop,
     // header slots
     output logic [SLOT_W-1:0]  ctx_slot,
     input  logic               ctx_ready,
@@ -53,6 +54,7 @@ module rw_frame_edit #(
     logic [META_W-1:0] a_meta_reg, b_meta_reg, c_meta_reg;
     logic [EDIT_W-1:0] a_edit_reg;
     logic [15:0]       a_sum_reg, b_sum_reg;
+    logic              a_drop_reg, b_drop_reg, c_drop_reg;
     logic [REQ_W-1:0]  a_req_reg;
     logic [CTX_W-1:0]  a_ctx_reg;
 
@@ -91,6 +93,7 @@ module rw_frame_edit #(
             a_meta_reg <= s_meta;
             a_edit_reg <= s_edit;
             a_sum_reg  <= s_sum;
+            a_drop_reg <= s_drop;
             a_req_reg  <= ctx_req;
             a_ctx_reg  <= ctx;
         end
@@ -113,6 +116,7 @@ module rw_frame_edit #(
             b_field_reg   <= cut ? {1'b0, a_req_reg[R_L4 +: 8]} + (tcp ? 9'd16 : 9'd6)
                                  : {1'b0, a_edit_reg[E_START +: 8]} + {1'b0, a_edit_reg[E_FIELD +: 8]};
             b_sum_reg     <= a_sum_reg;
+            b_drop_reg    <= a_drop_reg;
             b_cut_reg     <= cut;
             b_six_reg     <= six;
             b_tcp_reg     <= tcp;
@@ -159,6 +163,7 @@ module rw_frame_edit #(
     always_ff @(posedge clk) begin
         if (b_valid_reg) begin
             c_meta_reg    <= b_meta_reg;
+            c_drop_reg    <= b_drop_reg;
             c_beats_reg   <= b_beats_reg;
             c_data_reg    <= b_data_reg;
             c_end_reg     <= b_padded_reg - 15'd1;
@@ -229,6 +234,7 @@ module rw_frame_edit #(
         patch[P_END +: 15]     = c_end_reg;
         patch[P_DATA +: 12]    = c_data_reg;
         patch[P_WIRE +: 16]    = c_wire_reg;
+        patch[P_DROP]          = c_drop_reg;
     end
 
     /* verilator lint_off PINCONNECTEMPTY */ // room is reserved

@@ -7,6 +7,7 @@
 `include "rw_widths.svh"
 module rw_frame_sched #(
     parameter DATA_W  = 512,                            // width of a beat, bits
+    parameter BB      = $clog2(DATA_W / 8),             // bits of an offset in a beat; derived
     parameter QUEUES  = 1,                              // transmit queues
     parameter QW      = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter FRAMES  = 512,                            // frames between pick and completion
@@ -60,8 +61,8 @@ module rw_frame_sched #(
     output logic                 m_job_last,
     // what the gatherer is to know of the frame
     output logic                 m_shape_valid,
-    output logic [8:0]           m_shape_fill,          // where in the first beat its bytes begin
-    output logic [8:0]           m_shape_header,        // bytes that go to the header slot
+    output logic [BB-1:0]        m_shape_fill,          // where in the first beat its bytes begin
+    output logic [7:0]           m_shape_header,        // words of 16 bits that go to the header slot
     output logic                 m_shape_wanted,        // a checksum is to be made
     output logic [8:0]           m_shape_sum,           // ... from this byte on
     output logic [SLOT_W-1:0]    m_shape_slot,
@@ -103,7 +104,6 @@ module rw_frame_sched #(
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
     localparam BYTES = DATA_W / 8;
-    localparam BB    = $clog2(BYTES);
     localparam FW    = $clog2(FRAMES);
 
     // wire bytes picked and not yet over: less than 2^18, all that FRAMES frames, the buffer and their headers can be
@@ -114,8 +114,8 @@ module rw_frame_sched #(
     logic              bounded_reg;
     logic [BUF_LOG2:0] free_reg;                        // beats free in the frame buffer
     logic [FW:0]       frames_reg;                      // frames in flight
-    logic [15:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
-    logic [15:0]       back_reg   [0:QUEUES-1];         // ... of which so many came back a cycle ago
+    logic [14:0]       slots_reg  [0:QUEUES-1];         // completion slots in use or promised
+    logic [14:0]       back_reg   [0:QUEUES-1];         // ... of which so many came back a cycle ago
     logic [FW:0]       flying_reg [0:QUEUES-1];
     logic [14:0]       index_reg  [0:QUEUES-1];         // descriptors picked, modulo the largest ring
 
@@ -124,7 +124,7 @@ module rw_frame_sched #(
     logic [QW-1:0]     sel_reg;
     logic [QUEUES-1:0] eligible, waiting;               // to go next if the chosen one goes now, or if it does not
     logic [QUEUES-1:0] slot_free_reg;                   // a completion slot is free for one more packet
-    logic [15:0]       most_reg [0:QUEUES-1];           // ... of so many: the last four are for events that belong to none
+    logic [14:0]       most_reg [0:QUEUES-1];           // ... of so many: the last four are for events that belong to none
     logic [QUEUES-1:0] may;                             // the queue may send at all
     logic [QUEUES-1:0] q_open, q_close, starved_reg;    // starved: its next packet found no header slot
     logic              known, wants_slot, first, last, closing, free_any, cut_idle;
@@ -133,7 +133,7 @@ module rw_frame_sched #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
-            assign event_ok[q]  = slots_reg[q] < most_reg[q] + 16'd3;
+            assign event_ok[q]  = slots_reg[q] < most_reg[q] + 15'd2;
             // a packet that has begun comes to its end, also when the queue is stopped
             assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free_reg[q];
             assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q];
@@ -201,7 +201,7 @@ module rw_frame_sched #(
     wire [14:0] index_next = index_reg[sel_reg] + {8'd0, sum_number};
     wire [14:0] index_mask = ~(15'h7fff << ring_log2[sel_reg*4 +: 4]);
     wire [3:0]  status     = !closing ? sum_status : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
-    wire [8:0]  fill       = (cut && !first) ? sum_hdr & (BYTES[8:0] - 9'd1) : 9'd0;
+    wire [BB-1:0] fill     = (cut && !first) ? sum_hdr[BB-1:0] : '0;
     assign m_job_valid  = go;
     assign m_job_queue  = sel_reg;
     assign m_job_number = sum_number;
@@ -212,27 +212,27 @@ module rw_frame_sched #(
     assign m_job_last   = last;
     assign m_shape_valid  = go && !bare;
     assign m_shape_fill   = fill;
-    assign m_shape_header = (cut && first) ? sum_hdr : 9'd0;
+    assign m_shape_header = (cut && first) ? sum_hdr[8:1] : 8'd0;
     assign m_shape_wanted = cut || sum_csum;
-    assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : fill;
+    assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : {{(9-BB){1'b0}}, fill};
     assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;
     // a record that only ends a packet has no length: nothing was charged for it
-    assign m_meta = {sel_reg, 1'b0, first, 1'b0, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
+    assign m_meta = {sel_reg, first, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
                      at_fetch, last};
     assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, bare ? 12'd0 : beats[11:0]};
 
     wire [15:0] killed = {4'd0, kill_beats};
-    wire        unused = &{1'b0, killed[15:BUF_LOG2+1], beats[14:12]};  // a frame is shorter than the buffer
+    wire        unused = &{1'b0, con_number[15], killed[15:BUF_LOG2+1], beats[14:12]};  // a frame is shorter than the buffer
     wire        fly = m_meta_valid;
     // with and without the frame that may go, so that nothing waits for whether it does
-    logic [15:0]       slots_now [0:QUEUES-1];
+    logic [14:0]       slots_now [0:QUEUES-1];
     logic [QUEUES-1:0] promises, returning;             // a slot is promised; some are coming back
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_slots
-            assign slots_now[q] = slots_reg[q] + {15'd0, event_valid && event_queue == q} - back_reg[q];
+            assign slots_now[q] = slots_reg[q] + {14'd0, event_valid && event_queue == q} - back_reg[q];
             assign promises[q]  = fly && first && sel_reg == q;
-            assign returning[q] = back_reg[q] != 16'd0;
+            assign returning[q] = back_reg[q] != 15'd0;
         end
     endgenerate
     wire        spends = go && !bare;
@@ -268,12 +268,12 @@ module rw_frame_sched #(
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
                                            - {{FW{1'b0}}, done_valid && done_queue == k[QW-1:0]};
-            most_reg[k]   <= (16'd1 << ring_log2[k*4 +: 4]) - 16'd4;
-            back_reg[k]   <= {15'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
-                           + {15'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
-                           + ((con_valid && con_queue == k[QW-1:0]) ? con_number : 16'd0);
-            slots_reg[k]  <= promises[k] ? slots_now[k] + 16'd1 : slots_now[k];
-            slot_free_reg[k] <= promises[k] ? slots_now[k] + 16'd1 < most_reg[k] : slots_now[k] < most_reg[k];
+            most_reg[k]   <= (15'd1 << ring_log2[k*4 +: 4]) - 15'd4;
+            back_reg[k]   <= {14'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
+                           + {14'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
+                           + ((con_valid && con_queue == k[QW-1:0]) ? con_number[14:0] : 15'd0);
+            slots_reg[k]  <= promises[k] ? slots_now[k] + 15'd1 : slots_now[k];
+            slot_free_reg[k] <= promises[k] ? slots_now[k] + 15'd1 < most_reg[k] : slots_now[k] < most_reg[k];
             if (rst || q_clear[k]) begin
                 slots_reg[k] <= '0;
                 back_reg[k]  <= '0;

@@ -29,6 +29,7 @@ module rw_frame_seq #(
     output logic [META_W-1:0] m_meta,
     output logic [EDIT_W-1:0] m_edit,
     output logic [15:0]       m_sum,
+    output logic              m_drop,                   // not to be sent, though its bytes are in the buffer
     // a segment could not be read: no more of its packet
     output logic              fail_valid,
     output logic [QW-1:0]     fail_queue,
@@ -57,7 +58,7 @@ module rw_frame_seq #(
     logic [15:0]       sum;
     logic              go;
     logic [QUEUES-1:0] dead_reg;                        // a segment of the queue's packet has failed
-    logic [18:0]       sent_reg [0:QUEUES-1];           // segments of the queue's packet so far
+    logic [17:0]       sent_reg [0:QUEUES-1];           // segments of the queue's packet so far
 
     /* verilator lint_off PINCONNECTEMPTY */ // both have room for all frames in flight
     rw_fifo_ram #(.W(META_W + EDIT_W), .DEPTH(FRAMES)) records (
@@ -84,21 +85,21 @@ module rw_frame_seq #(
     assign go           = can && out_ready && (!wanted || m_cpl_ready);
     assign m_cpl_valid  = can && out_ready && wanted;
     assign m_cpl_queue  = queue;
-    assign m_cpl_index  = meta[F_INDEX +: 16];
+    assign m_cpl_index  = {1'b0, meta[F_INDEX +: 15]};
     assign m_cpl_status = status;
     assign m_cpl_tstamp = meta[F_TSTAMP];
-    assign m_cpl_segments = {1'b0, sent_reg[queue]} + {19'd0, good};
+    assign m_cpl_segments = {2'd0, sent_reg[queue]} + {19'd0, good};
     assign m_cpl_time   = tod;
     assign idle         = !can && !slot_release && !kill_release;
 
     always_comb begin
         meta_out = meta;
         meta_out[F_STATUS +: 4] = status;
-        meta_out[F_DROP] = waits && dead && !news_err;
     end
-    rw_fifo_ram #(.W(META_W + EDIT_W + 16), .DEPTH(FRAMES)) ready_frames (
-        .clk(clk), .rst(rst), .s_valid(go), .s_ready(out_ready), .s_data({meta_out, edit, sum}),
-        .m_valid(m_meta_valid), .m_ready(m_meta_ready), .m_data({m_meta, m_edit, m_sum})
+    wire drop = waits && dead && !news_err;
+    rw_fifo_ram #(.W(META_W + EDIT_W + 17), .DEPTH(FRAMES)) ready_frames (
+        .clk(clk), .rst(rst), .s_valid(go), .s_ready(out_ready), .s_data({meta_out, edit, sum, drop}),
+        .m_valid(m_meta_valid), .m_ready(m_meta_ready), .m_data({m_meta, m_edit, m_sum, m_drop})
     );
 
     integer k;
@@ -112,7 +113,7 @@ module rw_frame_seq #(
         fail_slot    <= edit[E_SLOT +: SLOT_W];
         if (go) begin
             dead_reg[queue] <= !last && (dead || failed);
-            sent_reg[queue] <= last ? 19'd0 : sent_reg[queue] + {18'd0, good};
+            sent_reg[queue] <= last ? 18'd0 : sent_reg[queue] + {17'd0, good};
         end
         if (rst) begin
             slot_release <= 1'b0;

@@ -26,8 +26,8 @@ module rw_gather #(
     input  logic                s_burst_last,
     // the frame's shape, once for each frame that is read
     input  logic                s_shape_valid,
-    input  logic [8:0]          s_shape_fill,           // where in the first beat its bytes begin
-    input  logic [8:0]          s_shape_header,         // bytes that go to the header slot
+    input  logic [BB-1:0]       s_shape_fill,           // where in the first beat its bytes begin
+    input  logic [7:0]          s_shape_header,         // words of 16 bits that go to the header slot
     input  logic                s_shape_wanted,         // a checksum is to be made
     input  logic [8:0]          s_shape_sum,            // ... from this byte on
     input  logic [SLOT_W-1:0]   s_shape_slot,
@@ -67,7 +67,7 @@ module rw_gather #(
         .m_valid(burst_valid), .m_ready(r_valid && r_last),
         .m_data({burst_offset, burst_len, burst_first, burst_last})
     );
-    localparam HW = 3 * 9 + 1 + SLOT_W;
+    localparam H_HEADER = BB, H_SUM = BB + 8, H_WANTED = H_SUM + 9, H_SLOT = H_WANTED + 1, HW = H_SLOT + SLOT_W;
     logic [HW-1:0] shape, a_shape_reg, b_shape_reg, tail_shape_reg;
 
     // ---- stage 1: which bytes of the beat count, and where they go
@@ -80,7 +80,7 @@ module rw_gather #(
     wire  [BB:0]   bytes  = r_last ? left[BB:0] : can;  // a burst ends with its last byte
     wire           first  = burst_first && !inside_reg;
     wire           last   = burst_last && r_last;
-    wire  [BB:0]   fill   = first ? shape[BB:0] : fill_reg;
+    wire  [BB:0]   fill   = first ? {1'b0, shape[BB-1:0]} : fill_reg;
     wire  [BB+1:0] total  = {1'b0, fill} + {1'b0, bytes};
     wire           some   = total[BB-1:0] != '0;
     wire           over   = total[BB+1] || (total[BB] && some);     // more than a beat
@@ -117,7 +117,7 @@ module rw_gather #(
     wire  [DATA_W-1:0] here = from_fill & (a_over_reg ? ALL : ~from_rest);      // bytes of the frame's beat at hand,
     wire  [DATA_W-1:0] next = a_over_reg ? ~from_fill & ~from_rest : '0;        // ... and of the one behind it
     logic [8:0]        skip_reg;                        // bytes from the beat's first one on that the checksum leaves out
-    wire  [8:0]        skip      = a_first_reg ? a_shape_reg[18 +: 9] : skip_reg;
+    wire  [8:0]        skip      = a_first_reg ? a_shape_reg[H_SUM +: 9] : skip_reg;
     wire  [8-BB:0]     skip_beats = skip[8:BB];
     wire  [DATA_W-1:0] from_skip = ALL << {skip[BB-1:0], 3'd0};
     logic [DATA_W-1:0] b_from_fill_reg, b_from_rest_reg, b_counts_reg;
@@ -137,30 +137,33 @@ module rw_gather #(
     logic [5:0]  number_reg;                            // of the next beat in its frame; stays at 63
     wire         body     = b_valid_reg && b_over_reg;
     wire [5:0]   number   = tail_reg ? 6'd0 : number_reg;
-    wire [12:0]  header_a_len = {4'd0, tail_shape_reg[9 +: 9]};
-    wire [12:0]  header_b_len = {4'd0, b_shape_reg[9 +: 9]};
-    wire [12:0]  begins_a = {1'b0, number_reg, 6'd0} >> (6 - BB);
-    wire [12:0]  begins_b = {1'b0, number, 6'd0} >> (6 - BB);
+    // words of 16 bits
+    localparam WORDS = BYTES / 2;
+    wire [11:0]  header_a_len = {4'd0, tail_shape_reg[H_HEADER +: 8]};
+    wire [11:0]  header_b_len = {4'd0, b_shape_reg[H_HEADER +: 8]};
+    wire [11:0]  begins_a = {1'b0, number_reg, 5'd0} >> (6 - BB);
+    wire [11:0]  begins_b = {1'b0, number, 5'd0} >> (6 - BB);
     wire         header_a = tail_reg && begins_a < header_a_len;
     wire         header_b = body && begins_b < header_b_len;
-    wire         unused   = &{1'b0, b_shape_reg[27:19], b_shape_reg[8:0], tail_shape_reg[27:18], tail_shape_reg[8:0]};
+    wire         unused   = &{1'b0, b_shape_reg[H_WANTED:H_SUM+1], b_shape_reg[BB-1:0], tail_shape_reg[H_WANTED:H_SUM],
+                              tail_shape_reg[BB-1:0]};
     assign wr_a_en   = tail_reg && !tail_bad_reg;       // there is payload in a frame's end
     assign wr_a_addr = addr_reg;
     assign wr_a_data = carry_reg;
-    assign wr_b_en   = body && begins_b + BYTES[12:0] > header_b_len;
+    assign wr_b_en   = body && begins_b + WORDS[11:0] > header_b_len;
     assign wr_b_addr = !tail_reg ? addr_reg : tail_bad_reg ? start_reg : addr_reg + 1'b1;
     assign wr_b_data = merged;
     assign header_en   = header_a || header_b;
-    assign header_slot = header_a ? tail_shape_reg[28 +: SLOT_W] : b_shape_reg[28 +: SLOT_W];
+    assign header_slot = header_a ? tail_shape_reg[H_SLOT +: SLOT_W] : b_shape_reg[H_SLOT +: SLOT_W];
     assign header_row  = {header_slot, header_a ? number_reg[7-BB:0] : number[7-BB:0]};
     assign header_data = header_a ? carry_reg : merged;
-    assign header_last = header_a ? begins_a + BYTES[12:0] >= header_a_len
-                                  : header_b && begins_b + BYTES[12:0] >= header_b_len;
+    assign header_last = header_a ? begins_a + WORDS[11:0] >= header_a_len
+                                  : header_b && begins_b + WORDS[11:0] >= header_b_len;
     wire  bad_now = b_err_reg || (bad_reg && !b_first_reg);
     logic sum_idle;
     rw_frame_sum #(.DATA_W(DATA_W)) sum (
         .clk(clk), .rst(rst), .s_valid(b_valid_reg), .s_data(b_data_reg & b_counts_reg),
-        .s_odd(b_shape_reg[18]), .s_last(b_last_reg), .s_err(bad_now),
+        .s_odd(b_shape_reg[H_SUM]), .s_last(b_last_reg), .s_err(bad_now),
         .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum), .idle(sum_idle)
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;
@@ -191,7 +194,7 @@ module rw_gather #(
             b_err_reg   <= a_err_reg;
             b_from_fill_reg <= from_fill;
             b_from_rest_reg <= from_rest;
-            b_counts_reg    <= !a_shape_reg[27] ? '0 : (skip_beats == '0) ? (here & from_skip) | next
+            b_counts_reg    <= !a_shape_reg[H_WANTED] ? '0 : (skip_beats == '0) ? (here & from_skip) | next
                              : (skip_beats == 1) ? next & from_skip : '0;
             skip_reg        <= !a_over_reg ? skip : (skip_beats == '0) ? 9'd0 : skip - BYTES[8:0];
         end

@@ -88,9 +88,9 @@ module rw_header_slots #(
     logic       busy_reg, a_valid_reg, b_valid_reg, c_valid_reg, a_last_reg, b_last_reg, c_last_reg;
     logic [4:0] chunk_reg;
     wire  [4:0] chunk = busy_reg ? chunk_reg : l3[6:2];
-    wire  [8:0] last_byte = hdr - 9'd1;
-    wire        last  = chunk == last_byte[7:3];
-    wire        unused = &{1'b0, req[R_FIXED], req[R_PARTIAL], req[R_L3], hdr[0], last_byte[8], last_byte[2:0]};
+    wire  [7:0] last_word = hdr[8:1] - 8'd1;
+    wire        last  = chunk == last_word[6:2];
+    wire        unused = &{1'b0, req[R_FIXED], req[R_PARTIAL], req[R_L3], hdr[0], last_word[7], last_word[1:0]};
     wire        start = have_reg && !busy_reg && !a_valid_reg && !b_valid_reg && !c_valid_reg && !sum_reg;
     assign look_en  = start || busy_reg;
     assign look_row = ROW_W'({slot_reg, chunk} >> (BB - 3));

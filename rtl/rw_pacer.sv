@@ -91,7 +91,7 @@ module rw_pacer #(
     assign m_axis_tvalid = valid_reg;
     assign m_axis_tdata  = data_reg;
     assign m_axis_tlast  = last_reg;
-    assign m_axis_tuser  = {meta_reg[F_INDEX +: 16], meta_reg[F_TSTAMP], 1'b0, {(8-QW){1'b0}}, meta_reg[F_QUEUE +: QW]};
+    assign m_axis_tuser  = {1'b0, meta_reg[F_INDEX +: 15], meta_reg[F_TSTAMP], 1'b0, {(8-QW){1'b0}}, meta_reg[F_QUEUE +: QW]};
     genvar b;
     generate
         for (b = 0; b < BYTES; b = b + 1) begin : g_keep

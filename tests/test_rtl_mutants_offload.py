@@ -279,11 +279,11 @@ MUTANTS = {
         Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
     "the beats of segments that are not sent stay": Broken(
-        "rw_frame_seq", "meta_out[F_DROP] = waits && dead && !news_err;", "meta_out[F_DROP] = 1'b0;",
+        "rw_frame_seq", "drop = waits && dead && !news_err;", "drop = 1'b0;",
         Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
     "a segment that failed counts": Broken(
-        "rw_done", "{1'b0, sent_reg[queue]} + {19'd0, good};", "{1'b0, sent_reg[queue]} + 20'd1;",
+        "rw_done", "{2'd0, sent_reg[queue]} + {19'd0, good};", "{2'd0, sent_reg[queue]} + 20'd1;",
         Check(offloads.unreadable, (100, [(0, 1, 3)])),
     ),
     "a packet that can't be read is read to its end": Broken(

@@ -152,7 +152,7 @@ BLOCKS = (
         (
             Change("rw_done", "(!wanted || m_cpl_ready);", "1'b1;"),
             Change("rw_done", "here && !wanted;", "!wanted;"),
-            Change("rw_done", "done_last ? 19'd0", "meta_reg[F_FIRST] ? 19'd0"),
+            Change("rw_done", "done_last ? 18'd0", "meta_reg[F_FIRST] ? 18'd0"),
         ),
     ),
     Block(

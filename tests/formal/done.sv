@@ -30,7 +30,7 @@ module done #(
     rw_done #(.QUEUES(QUEUES)) dut (.*);
 
     (* hierconn *) wire [5:0]  \dut.count , \dut.frames.wr_reg , \dut.frames.rd_reg ;
-    (* hierconn *) wire [18:0] \dut.sent_reg[0] , \dut.sent_reg[1] ;
+    (* hierconn *) wire [17:0] \dut.sent_reg[0] , \dut.sent_reg[1] ;
     (* hierconn *) wire [63:0] \dut.begin_reg[0] , \dut.begin_reg[1] ;
     (* hierconn *) wire         \dut.frames.valid_reg ;
     // the oldest frame that may still be on the wire; that it is the oldest is proved of rw_fifo
@@ -54,7 +54,7 @@ module done #(
     logic [63:0] its_end, before;
     (* anyconst *) logic queue;
     wire         mine = meta[F_QUEUE] == queue;
-    logic [18:0] segments;                             // of the queue's packet
+    logic [17:0] segments;                             // of the queue's packet
     logic [63:0] began;                                // its first beat, once it has one
     logic        known;
 
@@ -66,7 +66,7 @@ module done #(
         ended   <= over || (ended && !done_valid);
         if (!ended || done_valid) its_end <= \dut.fcs_end ;
         if (done_valid && mine) begin
-            segments <= meta[F_LAST] ? 19'd0 : segments + {18'd0, good};
+            segments <= meta[F_LAST] ? 18'd0 : segments + {17'd0, good};
             if (meta[F_FIRST]) began <= \dut.start_reg ;
             known <= known || meta[F_FIRST];
         end
@@ -90,13 +90,13 @@ module done #(
             `RW_CHECK(none_is_lost, !ended || done_valid || (m_cpl_valid && !m_cpl_ready))
             `RW_CHECK(a_completion_for_each_that_reports, (m_cpl_valid && m_cpl_ready) == (done_valid && reports))
             `RW_CHECK(else_its_slot, slot_release == (done_valid && ends && !reports))
-            `RW_CHECK(completion_is_its_own, !m_cpl_valid || ({m_cpl_queue, m_cpl_index, m_cpl_status, m_cpl_tstamp}
-                == {meta[F_QUEUE], meta[F_INDEX +: 16], meta[F_STATUS +: 4], meta[F_TSTAMP]}))
-            `RW_CHECK(number_of_segments, !(m_cpl_valid && mine) || m_cpl_segments == {1'b0, segments} + {19'd0, good})
+            `RW_CHECK(completion_is_its_own, !m_cpl_valid || ({m_cpl_queue, m_cpl_index[14:0], m_cpl_status, m_cpl_tstamp}
+                == {meta[F_QUEUE], meta[F_INDEX +: 15], meta[F_STATUS +: 4], meta[F_TSTAMP]}))
+            `RW_CHECK(number_of_segments, !(m_cpl_valid && mine) || m_cpl_segments == {2'd0, segments} + {19'd0, good})
             `RW_CHECK(time_of_the_first, !(m_cpl_valid && mine && (known || meta[F_FIRST]))
                 || m_cpl_time == (meta[F_FIRST] ? \dut.start_reg : began))
-            `RW_CHECK(counted, !done_valid || ({done_queue, done_index, done_status, done_last}
-                == {meta[F_QUEUE], meta[F_INDEX +: 16], meta[F_STATUS +: 4], meta[F_LAST]}))
+            `RW_CHECK(counted, !done_valid || ({done_queue, done_index[14:0], done_status, done_last}
+                == {meta[F_QUEUE], meta[F_INDEX +: 15], meta[F_STATUS +: 4], meta[F_LAST]}))
             `RW_CHECK(padded, !done_valid || done_bytes == ((meta[F_LEN +: 15] > 60) ? meta[F_LEN +: 15] : 15'd60))
             `RW_CHECK(wakes_at_the_end, !(some && tod < \dut.fcs_end ) || (deadline_valid && deadline == \dut.fcs_end ))
             `RW_CHECK(asleep_only_with_nothing_to_do, !idle || !(done_valid || m_cpl_valid || over))

@@ -73,7 +73,9 @@ module reservations #(
     logic              m_shape_valid, m_shape_wanted, m_meta_valid, open_valid, idle;
     logic [6:0]        m_job_number;
     logic [14:0]       m_job_bytes;
-    logic [8:0]        m_shape_fill, m_shape_header, m_shape_sum;
+    logic [2:0]        m_shape_fill;
+    logic [7:0]        m_shape_header;
+    logic [8:0]        m_shape_sum;
     logic [SLOT_W-1:0] m_shape_slot, open_slot;
     logic [META_W-1:0] m_meta;
     logic [EDIT_W-1:0] m_edit;
@@ -87,7 +89,7 @@ module reservations #(
     (* hierconn *) wire [32:0]       \dut.bound_reg ;
     (* hierconn *) wire [BUF_LOG2:0] \dut.free_reg ;
     (* hierconn *) wire [2:0]        \dut.frames_reg , \dut.flying_reg[0] , \dut.flying_reg[1] ;
-    (* hierconn *) wire [15:0]       \dut.slots_reg[0] , \dut.slots_reg[1] , \dut.most_reg[0] , \dut.most_reg[1] ,
+    (* hierconn *) wire [14:0]       \dut.slots_reg[0] , \dut.slots_reg[1] , \dut.most_reg[0] , \dut.most_reg[1] ,
         \dut.back_reg[0] , \dut.back_reg[1] ;
     (* hierconn *) wire [1:0]        \dut.slot_free_reg ;
     (* hierconn *) wire [1:0]        \dut.segmenter.open_reg ;
@@ -109,7 +111,7 @@ module reservations #(
     wire [15:0] charge = (len < 60) ? 16'd84 : {1'b0, len} + 16'd24;
     wire [12:0] back   = (buf_release ? {7'd0, buf_beats} : 13'd0) + (kill_release ? {1'b0, kill_beats} : 13'd0);
     wire [18:0] wire_after = wire_ahead - {3'd0, wire_bytes};
-    wire [14:0] stored = m_job_bytes + {6'd0, m_shape_fill} - {6'd0, m_shape_header[8:3], 3'd0};
+    wire [14:0] stored = m_job_bytes + {12'd0, m_shape_fill} - {6'd0, m_shape_header[7:2], 3'd0};
 
     // ---- completion slots of any queue
     (* anyconst *) logic queue;
@@ -123,6 +125,7 @@ module reservations #(
                           + {16'd0, slot_b_release && slot_b_queue == queue}
                           + ((con_valid && con_queue == queue) ? {1'b0, con_number} : 17'd0);
     logic [3:0]  old_log2;
+    wire  [15:0] most = (16'd1 << old_log2) - 16'd4;   // slots that packets may have
     logic        came_back;                            // slots, a cycle ago
     logic [8:0]  hdr0, hdr1;                           // of the packet that has begun
 
@@ -190,22 +193,22 @@ module reservations #(
             `RW_CHECK(bound_is_known,
                       \dut.bound_reg == {1'b0, bound} - 33'd24 && \dut.bounded_reg == (bound != 0))
             // ---- completion slots
-            `RW_CHECK(no_slot_is_promised_twice, promised <= ring)
+            `RW_CHECK(no_slot_is_promised_twice, promised < ring)
             `RW_CHECK(some_are_kept_for_events, !taken_f || begun || promised < ring - 4)
             `RW_CHECK(a_packet_that_has_begun_finds_its_slot, !begun || (promised < ring
-                && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < ring))
+                && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < ring - 1))
             `RW_CHECK(slots, (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) == promised
                 + (queue ? \dut.back_reg[1] : \dut.back_reg[0] )
-                && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) <= 16'd1 << old_log2
+                && (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < 16'd1 << old_log2
                 && promised <= (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] )
                 && (came_back || (queue ? \dut.back_reg[1] : \dut.back_reg[0] ) == 0))
             `RW_CHECK(segment_is_known, !\dut.segmenter.open_reg [0] || (!hdr0[0]
                 && \dut.segmenter.stored_reg[0] == {12'd0, hdr0[2:0]} + \dut.segmenter.seg_reg[0] ))
             `RW_CHECK(other_segment_is_known, !\dut.segmenter.open_reg [1] || (!hdr1[0]
                 && \dut.segmenter.stored_reg[1] == {12'd0, hdr1[2:0]} + \dut.segmenter.seg_reg[1] ))
-            `RW_CHECK(most_is_known, (queue ? \dut.most_reg[1] : \dut.most_reg[0] ) == (16'd1 << old_log2) - 16'd4)
+            `RW_CHECK(most_is_known, (queue ? \dut.most_reg[1] : \dut.most_reg[0] ) == most[14:0])
             `RW_CHECK(free_means_free, !\dut.slot_free_reg [queue]
-                || (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < (16'd1 << old_log2) - 16'd4)
+                || (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < most[14:0])
             `RW_CHECK(begun_is_known, begun == (\dut.segmenter.open_reg [queue]
                 && (queue ? \dut.segmenter.first_reg[1] : \dut.segmenter.first_reg[0] )))
             // ---- header slots
