@@ -147,7 +147,7 @@ module rw_egress #(
             r_hits_reg   <= hits & s_fields;
             r_lanes_reg  <= lanes;
             r_values_reg <= {s_patch[P_FLAGS +: 16], s_patch[P_SEQ_LOW +: 16], s_patch[P_SEQ +: 16], s_patch[P_IPSUM +: 16],
-                             s_patch[P_FRAG +: 16], s_patch[P_ID +: 16], s_patch[P_LEN +: 16]};
+                             2'd0, s_patch[P_FRAG +: 14], s_patch[P_ID +: 16], 1'b0, s_patch[P_LEN +: 15]};
             r_sum_hits_reg  <= {2{s_patch[P_EN_FIELD]}} & {sum_low[9:BB] == beat_place, sum_high[9:BB] == beat_place};
             r_sum_lanes_reg <= {sum_low[BB-1:0], sum_high[BB-1:0]};
             r_sum_reg       <= s_patch[P_FIELD +: 16];
@@ -223,15 +223,15 @@ module rw_egress #(
     );
 
     // ---- the frame's time on the wire: two halves of a product, then their sum
-    wire [15:0] wire_bytes = s_patch[P_WIRE +: 16];
+    wire [14:0] wire_bytes = s_patch[P_WIRE +: 15];
     logic [META_W-1:0] i1_meta_reg, i2_meta_reg;
     logic [42:0] low_reg, high_reg;
     logic [69:0] time_reg;
     always_ff @(posedge clk) begin
         i1_valid_reg <= start;
         i1_meta_reg  <= {s_meta[META_W-1:F_LEN], aborted ? STATUS_ABORTED[3:0] : status, s_meta[F_STATUS-1:0]};
-        low_reg      <= {27'd0, wire_bytes} * {16'd0, byte_time[26:0]};
-        high_reg     <= {27'd0, wire_bytes} * {16'd0, byte_time[53:27]};
+        low_reg      <= {28'd0, wire_bytes} * {16'd0, byte_time[26:0]};
+        high_reg     <= {28'd0, wire_bytes} * {16'd0, byte_time[53:27]};
         i2_valid_reg <= i1_valid_reg;
         i2_meta_reg  <= i1_meta_reg;
         time_reg     <= {27'd0, low_reg} + {high_reg, 27'd0};

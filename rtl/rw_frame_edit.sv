@@ -66,14 +66,14 @@ module rw_frame_edit #(
     wire        first = a_meta_reg[F_FIRST];
     wire        final_one = a_meta_reg[F_LAST];
     wire [14:0] len   = a_meta_reg[F_LEN +: 15];
-    wire [15:0] bare  = {1'b0, len} - {13'd0, a_edit_reg[E_TAG], 2'd0};
+    wire [14:0] bare  = len - {12'd0, a_edit_reg[E_TAG], 2'd0};
     wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
-    wire [15:0] data_beats = (bare + BYTES[15:0] - 16'd1) >> BB;
+    wire [14:0] data_beats = (bare + BYTES[14:0] - 15'd1) >> BB;
     wire [17:0] offset = a_edit_reg[E_OFFSET +: 18];
     wire [15:0] flags_in = a_ctx_reg[C_FLAGS +: 16];
     wire [31:0] seq_in   = a_ctx_reg[C_SEQ +: 32];
     wire [15:0] id_in    = a_ctx_reg[C_ID +: 16];
-    wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19], data_beats[15:12]};
+    wire        unused = &{1'b0, a_req_reg[R_TOTAL +: 19], data_beats[14:12]};
 
     // ---- stage b: the fields
     logic        b_cut_reg, b_six_reg, b_tcp_reg, b_ufo_reg, b_partial_reg, b_csum_reg, b_tag_reg;
@@ -84,8 +84,9 @@ module rw_frame_edit #(
     logic [8:0]  b_field_reg;
     logic [8:0]  b_hdr_reg;
     logic [6:0]  b_l3_reg, b_l4_reg;                    // in words of 16 bits: both are even
-    logic [15:0] b_ip_len_reg, b_l4_len_reg, b_id_reg, b_frag_reg, b_flags_reg, b_ip_base_reg, b_l4_base_reg,
-                 b_pseudo_reg;
+    logic [14:0] b_ip_len_reg, b_l4_len_reg;
+    logic [13:0] b_frag_reg;
+    logic [15:0] b_id_reg, b_flags_reg, b_ip_base_reg, b_l4_base_reg, b_pseudo_reg;
     logic [31:0] b_seq_reg;
     always_ff @(posedge clk) begin
         a_valid_reg <= take;
@@ -125,10 +126,10 @@ module rw_frame_edit #(
             b_hdr_reg     <= a_req_reg[R_HDR +: 9];
             b_l3_reg      <= a_req_reg[R_L3+1 +: 7];
             b_l4_reg      <= a_req_reg[R_L4+1 +: 7];
-            b_ip_len_reg  <= bare - {8'd0, a_req_reg[R_L3 +: 8]} - (six ? 16'd40 : 16'd0);
-            b_l4_len_reg  <= bare - {8'd0, a_req_reg[R_L4 +: 8]};
+            b_ip_len_reg  <= bare - {7'd0, a_req_reg[R_L3 +: 8]} - (six ? 15'd40 : 15'd0);
+            b_l4_len_reg  <= bare - {7'd0, a_req_reg[R_L4 +: 8]};
             b_id_reg      <= (a_req_reg[R_FIXED] || ufo) ? id_in : id_in + a_edit_reg[E_NUMBER +: 16];
-            b_frag_reg    <= {2'd0, !final_one, offset[15:3]};
+            b_frag_reg    <= {!final_one, offset[15:3]};
             b_seq_reg     <= seq_in + {14'd0, offset};
             // FIN and PSH belong to the last segment, CWR to the first
             b_flags_reg   <= flags_in & ~{8'd0, !first, 3'd0, !final_one, 2'd0, !final_one};
@@ -142,23 +143,25 @@ module rw_frame_edit #(
     logic        c_cut_reg, c_six_reg, c_tcp_reg, c_ufo_reg, c_partial_reg, c_csum_reg, c_tag_reg;
     logic [11:0] c_beats_reg, c_data_reg;
     logic [14:0] c_end_reg;
-    logic [15:0] c_wire_reg;
+    logic [14:0] c_wire_reg;
     logic [SLOT_W-1:0] c_slot_reg;
     logic [15:0] c_tci_reg;
     logic [8:0]  c_field_reg;
     logic [8:0]  c_hdr_reg;
     logic [6:0]  c_l3_reg, c_l4_reg;
-    logic [15:0] c_ip_len_reg, c_l4_len_reg, c_id_reg, c_frag_reg, c_flags_reg;
+    logic [14:0] c_ip_len_reg, c_l4_len_reg;
+    logic [13:0] c_frag_reg;
+    logic [15:0] c_id_reg, c_flags_reg;
     logic [31:0] c_seq_reg;
     logic [18:0] c_ip_sum_reg, c_l4_sum_reg;
     logic [18:0] l4_sum;
     always_comb begin
         if (!b_cut_reg)         l4_sum = {3'd0, b_sum_reg};
-        else if (b_partial_reg) l4_sum = {3'd0, b_pseudo_reg} + {3'd0, b_l4_len_reg};
-        else                    l4_sum = {3'd0, b_l4_base_reg} + {3'd0, b_l4_len_reg} + {3'd0, b_sum_reg}
+        else if (b_partial_reg) l4_sum = {3'd0, b_pseudo_reg} + {4'd0, b_l4_len_reg};
+        else                    l4_sum = {3'd0, b_l4_base_reg} + {4'd0, b_l4_len_reg} + {3'd0, b_sum_reg}
                                        + (b_tcp_reg ? {3'd0, b_seq_reg[31:16]} + {3'd0, b_seq_reg[15:0]}
                                                       + {3'd0, b_flags_reg}
-                                                    : {3'd0, b_l4_len_reg});
+                                                    : {4'd0, b_l4_len_reg});
     end
     always_ff @(posedge clk) begin
         if (b_valid_reg) begin
@@ -167,7 +170,7 @@ module rw_frame_edit #(
             c_beats_reg   <= b_beats_reg;
             c_data_reg    <= b_data_reg;
             c_end_reg     <= b_padded_reg - 15'd1;
-            c_wire_reg    <= {1'b0, b_padded_reg} + 16'd24;          // preamble 8, FCS 4, inter-frame gap 12
+            c_wire_reg    <= b_padded_reg + 15'd24;          // preamble 8, FCS 4, inter-frame gap 12
             c_slot_reg    <= b_slot_reg;
             c_csum_reg    <= b_csum_reg;
             c_tag_reg     <= b_tag_reg;
@@ -187,8 +190,8 @@ module rw_frame_edit #(
             c_frag_reg    <= b_frag_reg;
             c_flags_reg   <= b_flags_reg;
             c_seq_reg     <= b_seq_reg;
-            c_ip_sum_reg  <= {3'd0, b_ip_base_reg} + {3'd0, b_ip_len_reg} + {3'd0, b_id_reg}
-                           + (b_ufo_reg ? {3'd0, b_frag_reg} : 19'd0);
+            c_ip_sum_reg  <= {3'd0, b_ip_base_reg} + {4'd0, b_ip_len_reg} + {3'd0, b_id_reg}
+                           + (b_ufo_reg ? {5'd0, b_frag_reg} : 19'd0);
             c_l4_sum_reg  <= l4_sum;
         end
     end
@@ -212,15 +215,15 @@ module rw_frame_edit #(
         patch[P_L3 +: 7]       = c_l3_reg;
         patch[P_L4 +: 7]       = c_l4_reg;
         patch[P_EN_LEN]        = v4;
-        patch[P_LEN +: 16]     = c_ip_len_reg;
+        patch[P_LEN +: 15]     = c_ip_len_reg;
         patch[P_EN_ID]         = c_cut_reg;             // IPv6 has its payload length there
-        patch[P_ID +: 16]      = c_six_reg ? c_ip_len_reg : c_id_reg;
+        patch[P_ID +: 16]      = c_six_reg ? {1'b0, c_ip_len_reg} : c_id_reg;
         patch[P_EN_FRAG]       = c_cut_reg && c_ufo_reg;
-        patch[P_FRAG +: 16]    = c_frag_reg;
+        patch[P_FRAG +: 14]    = c_frag_reg;
         patch[P_EN_IPSUM]      = v4;
         patch[P_IPSUM +: 16]   = ~fold(c_ip_sum_reg);
         patch[P_EN_SEQ]        = c_cut_reg && !c_ufo_reg; // UDP has its length there
-        patch[P_SEQ +: 16]     = c_tcp_reg ? c_seq_reg[31:16] : c_l4_len_reg;
+        patch[P_SEQ +: 16]     = c_tcp_reg ? c_seq_reg[31:16] : {1'b0, c_l4_len_reg};
         patch[P_EN_TCP]        = c_cut_reg && c_tcp_reg;
         patch[P_SEQ_LOW +: 16] = c_seq_reg[15:0];
         patch[P_FLAGS +: 16]   = c_flags_reg;
@@ -233,7 +236,7 @@ module rw_frame_edit #(
         patch[P_TCI +: 16]     = c_tci_reg;
         patch[P_END +: 15]     = c_end_reg;
         patch[P_DATA +: 12]    = c_data_reg;
-        patch[P_WIRE +: 16]    = c_wire_reg;
+        patch[P_WIRE +: 15]    = c_wire_reg;
         patch[P_DROP]          = c_drop_reg;
     end
 

@@ -107,10 +107,10 @@ module rw_frame_sched #(
     localparam FW    = $clog2(FRAMES);
 
     // wire bytes picked and not yet over: less than 2^18, all that FRAMES frames, the buffer and their headers can be
-    logic [18:0]       commit_reg;
+    logic [17:0]       commit_reg;
     logic              commit_ok_reg;                   // less than the bound
     logic [15:0]       over_reg;                        // wire bytes that are over
-    logic [32:0]       bound_reg;                       // the bound, less what is charged beside a frame's bytes
+    logic [18:0]       bound_reg;                       // the bound, less what is charged beside a frame's bytes
     logic              bounded_reg;
     logic [BUF_LOG2:0] free_reg;                        // beats free in the frame buffer
     logic [FW:0]       frames_reg;                      // frames in flight
@@ -236,12 +236,13 @@ module rw_frame_sched #(
         end
     endgenerate
     wire        spends = go && !bare;
-    wire [18:0] commit_left = commit_reg - {3'd0, over_reg};
-    wire [18:0] with_others = commit_left + 19'd24;     // preamble 8, FCS 4, inter-frame gap 12
-    wire [18:0] commit_then = (len < 15'd60) ? with_others + 19'd60 : with_others + {4'd0, len};
-    wire        ok_left     = commit_bound == 32'd0 || {13'd0, commit_left} < commit_bound;
+    wire [17:0] commit_left = commit_reg - {2'd0, over_reg};
+    wire [17:0] with_others = commit_left + 18'd24;     // preamble 8, FCS 4, inter-frame gap 12
+    wire [17:0] commit_then = (len < 15'd60) ? with_others + 18'd60 : with_others + {3'd0, len};
+    wire        bounded     = commit_bound != 32'd0 && commit_bound[31:18] == '0;
+    wire        ok_left     = !bounded || commit_left < commit_bound[17:0];
     // what the frame may be long for another to follow it at once; less what is over in this cycle
-    wire signed [32:0] slack = bound_reg - {14'd0, commit_reg};
+    wire signed [18:0] slack = bound_reg - {1'b0, commit_reg};
     wire [BUF_LOG2:0] free_now  = free_reg + (buf_release  ? buf_beats          : {(BUF_LOG2+1){1'b0}})
                                            + (kill_release ? killed[BUF_LOG2:0] : {(BUF_LOG2+1){1'b0}});
     wire [BUF_LOG2:0] free_then = free_now - beats[BUF_LOG2:0];
@@ -260,9 +261,9 @@ module rw_frame_sched #(
         if (free_any)   starved_reg <= '0;
         over_reg      <= wire_release ? wire_bytes : 16'd0;
         commit_reg    <= spends ? commit_then : commit_left;
-        bound_reg     <= {1'b0, commit_bound} - 33'd24;
-        bounded_reg   <= commit_bound != 32'd0;
-        commit_ok_reg <= spends ? !bounded_reg || (slack > 33'sd60 && $signed({18'd0, len}) < slack) : ok_left;
+        bound_reg     <= {1'b0, commit_bound[17:0]} - 19'd24;
+        bounded_reg   <= bounded;
+        commit_ok_reg <= spends ? !bounded_reg || (slack > 19'sd60 && $signed({4'd0, len}) < slack) : ok_left;
         free_reg      <= spends ? free_then : free_now;
         frames_reg <= frames_reg + {{FW{1'b0}}, fly} - {{FW{1'b0}}, done_valid};
         for (k = 0; k < QUEUES; k = k + 1) begin
@@ -298,6 +299,6 @@ module rw_frame_sched #(
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(frame_buffer_is_never_overbooked, free_reg <= {1'b1, {BUF_LOG2{1'b0}}})
         `RW_CHECK(frames_in_flight_stay_bounded, frames_reg <= FRAMES[FW:0])
-        `RW_CHECK(commitment_never_goes_negative, !commit_reg[18])
+        `RW_CHECK(commitment_never_goes_negative, over_reg <= commit_reg[15:0] || commit_reg[17:16] != '0)
     end
 endmodule

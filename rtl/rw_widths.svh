@@ -5,6 +5,6 @@
 `define RW_EDIT_W 86
 `define RW_REQ_W 49
 `define RW_CTX_W 112
-`define RW_PATCH_W 245
+`define RW_PATCH_W 241
 `define RW_SLOT_W 5
 `endif

@@ -101,7 +101,7 @@ LONG = [
     offloads.cutting(SegType.TCP4, 2, 600),
     offloads.cutting(SegType.UDP6, 9_000, 21_000),
     offloads.cutting(SegType.UDP4, 15_000, 31_000),
-    offloads.cutting(SegType.TCP6, 16_383, 200_000),
+    offloads.cutting(SegType.TCP6, 16_383, 1 << 18),
 ]
 STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),

@@ -163,8 +163,8 @@ MUTANTS = {
     ),
     "the inter-frame gap is a byte short": Mutant(
         "rw_frame_edit",
-        "{1'b0, b_padded_reg} + 16'd24;",
-        "{1'b0, b_padded_reg} + 16'd23;",
+        "b_padded_reg + 15'd24;",
+        "b_padded_reg + 15'd23;",
         pacing_10g,
     ),
     "tvalid falls inside a frame": Mutant(

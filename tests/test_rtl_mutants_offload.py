@@ -103,7 +103,7 @@ MUTANTS = {
         "rw_frame_edit", "patch[P_EN_LEN]        = v4;", "patch[P_EN_LEN]        = 1'b0;", TCP4
     ),
     "the payload length of IPv6 counts its header": Broken(
-        "rw_frame_edit", "- (six ? 16'd40 : 16'd0);", ";", TCP6
+        "rw_frame_edit", "- (six ? 15'd40 : 15'd0);", ";", TCP6
     ),
     "the id stays": Broken(
         "rw_frame_edit", "id_in : id_in + a_edit_reg[E_NUMBER +: 16];", "id_in : id_in;", TCP4
@@ -113,16 +113,16 @@ MUTANTS = {
         "rw_frame_edit", "(a_req_reg[R_FIXED] || ufo)", "a_req_reg[R_FIXED]", UFO4
     ),
     "all fragments are followed by more": Broken(
-        "rw_frame_edit", "{2'd0, !final_one, offset[15:3]}", "{2'd0, 1'b1, offset[15:3]}", UFO4
+        "rw_frame_edit", "{!final_one, offset[15:3]}", "{1'b1, offset[15:3]}", UFO4
     ),
     "a fragment's offset is in bytes": Broken(
-        "rw_frame_edit", "{2'd0, !final_one, offset[15:3]}", "{2'd0, !final_one, offset[12:0]}", UFO4
+        "rw_frame_edit", "{!final_one, offset[15:3]}", "{!final_one, offset[12:0]}", UFO4
     ),
     "the header checksum forgets the id": Broken(
-        "rw_frame_edit", "+ {3'd0, b_ip_len_reg} + {3'd0, b_id_reg}\n", "+ {3'd0, b_ip_len_reg}\n", TCP4
+        "rw_frame_edit", "+ {4'd0, b_ip_len_reg} + {3'd0, b_id_reg}\n", "+ {4'd0, b_ip_len_reg}\n", TCP4
     ),
     "the header checksum forgets the offset": Broken(
-        "rw_frame_edit", "+ (b_ufo_reg ? {3'd0, b_frag_reg} : 19'd0);", ";", UFO4
+        "rw_frame_edit", "+ (b_ufo_reg ? {5'd0, b_frag_reg} : 19'd0);", ";", UFO4
     ),
     "the header checksum counts itself": Broken(
         "rw_header_slots", "in3 != 7'd2 && in3 != 7'd5 &&", "in3 != 7'd2 &&", TCP4
@@ -131,16 +131,16 @@ MUTANTS = {
         "rw_frame_edit", "seq_in + {14'd0, offset};", "{seq_in[31:16], seq_in[15:0] + offset[15:0]};", WRAP
     ),
     "the upper half of the sequence number stays": Broken(
-        "rw_frame_edit", "c_tcp_reg ? c_seq_reg[31:16] : c_l4_len_reg;", "c_l4_len_reg;", TCP4
+        "rw_frame_edit", "c_tcp_reg ? c_seq_reg[31:16] : {1'b0, c_l4_len_reg};", "{1'b0, c_l4_len_reg};", TCP4
     ),
     "FIN stays": Broken("rw_frame_edit", "!final_one, 2'd0, !final_one}", "!final_one, 3'd0}", TCP4),
     "PSH stays": Broken("rw_frame_edit", "!final_one, 2'd0, !final_one}", "3'd0, !final_one}", TCP4),
     "CWR stays": Broken("rw_frame_edit", "~{8'd0, !first, 3'd0,", "~{12'd0,", TCP4),
     "the UDP length is that of IP": Broken(
-        "rw_frame_edit", "c_tcp_reg ? c_seq_reg[31:16] : c_l4_len_reg;", "c_tcp_reg ? c_seq_reg[31:16] : c_ip_len_reg;",
+        "rw_frame_edit", "c_tcp_reg ? c_seq_reg[31:16] : {1'b0, c_l4_len_reg};", "c_tcp_reg ? c_seq_reg[31:16] : {1'b0, c_ip_len_reg};",
         UDP4,
     ),
-    "the checksum counts the UDP length once": Broken("rw_frame_edit", ": {3'd0, b_l4_len_reg});", ": 19'd0);", UDP6),
+    "the checksum counts the UDP length once": Broken("rw_frame_edit", ": {4'd0, b_l4_len_reg});", ": 19'd0);", UDP6),
     "the checksum forgets the flags": Broken("rw_frame_edit", "+ {3'd0, b_flags_reg}\n", "\n", TCP6),
     "the checksum keeps the length of the whole": Broken(
         "rw_header_slots", "{16'd0, l4_reg[16]} + {1'b0, less_reg};", "{16'd0, l4_reg[16]};", UDP4
@@ -149,7 +149,7 @@ MUTANTS = {
         "rw_frame_edit", "(c_cut_reg && c_partial_reg) ? l4_folded", "(c_cut_reg && c_partial_reg) ? plain", PARTIAL
     ),
     "a checksum that is left partial has no length": Broken(
-        "rw_frame_edit", "l4_sum = {3'd0, b_pseudo_reg} + {3'd0, b_l4_len_reg};", "l4_sum = {3'd0, b_pseudo_reg};",
+        "rw_frame_edit", "l4_sum = {3'd0, b_pseudo_reg} + {4'd0, b_l4_len_reg};", "l4_sum = {3'd0, b_pseudo_reg};",
         PARTIAL,
     ),
     "a checksum of 0 stays in UDP": Broken(
@@ -201,7 +201,7 @@ MUTANTS = {
         "rw_gather", "header_a ? number_reg[7-BB:0] : number[7-BB:0]};", "{(8-BB){1'b0}}};", LONG
     ),
     "a header is looked through before it is whole": Broken(
-        "rw_gather", "header_b && begins_b + BYTES[12:0] >= header_b_len;", "header_b;", LONG
+        "rw_gather", "header_b && begins_b + WORDS[11:0] >= header_b_len;", "header_b;", LONG
     ),
     "an old header is taken for the new one": Broken(
         "rw_header_slots", "ready_reg[open_slot] <= 1'b0;", "", Check(offloads.posts, MANY.config * 4)

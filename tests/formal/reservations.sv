@@ -83,10 +83,10 @@ module reservations #(
     logic [1:0]        event_ok, none_in_flight;
     rw_frame_sched #(.DATA_W(64), .QUEUES(2), .FRAMES(FRAMES), .BUF_LOG2(BUF_LOG2)) dut (.*);
 
-    (* hierconn *) wire [18:0]       \dut.commit_reg ;
+    (* hierconn *) wire [17:0]       \dut.commit_reg ;
     (* hierconn *) wire [15:0]       \dut.over_reg ;     // has been released, and is still counted
     (* hierconn *) wire              \dut.commit_ok_reg , \dut.bounded_reg ;
-    (* hierconn *) wire [32:0]       \dut.bound_reg ;
+    (* hierconn *) wire [18:0]       \dut.bound_reg ;
     (* hierconn *) wire [BUF_LOG2:0] \dut.free_reg ;
     (* hierconn *) wire [2:0]        \dut.frames_reg , \dut.flying_reg[0] , \dut.flying_reg[1] ;
     (* hierconn *) wire [14:0]       \dut.slots_reg[0] , \dut.slots_reg[1] , \dut.most_reg[0] , \dut.most_reg[1] ,
@@ -191,7 +191,7 @@ module reservations #(
                       \dut.commit_reg == counted && wire_ahead <= CHARGE * on_wire && on_wire <= FRAMES + 1)
             `RW_CHECK(below_the_bound, !\dut.commit_ok_reg || below)
             `RW_CHECK(bound_is_known,
-                      \dut.bound_reg == {1'b0, bound} - 33'd24 && \dut.bounded_reg == (bound != 0))
+                      \dut.bound_reg == {1'b0, bound[17:0]} - 19'd24 && \dut.bounded_reg == (bound != 0 && bound < 1 << 18))
             // ---- completion slots
             `RW_CHECK(no_slot_is_promised_twice, promised < ring)
             `RW_CHECK(some_are_kept_for_events, !taken_f || begun || promised < ring - 4)
