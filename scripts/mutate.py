@@ -103,6 +103,8 @@ LONG = [
     offloads.cutting(SegType.UDP4, 15_000, 31_000),
     offloads.cutting(SegType.TCP6, 16_383, 1 << 18),
 ]
+PRIORITIES = ((0, 1, 2, 7), (7, 4, 3, 0), (1, 1, 0, 2), (2, 5, 5, 2))
+PRIOR = fairness.Wait(2 * 1538, range(1, 3), 4, bulk=3, priority=1)
 STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),
     Stage("rules", offloads.verdicts, RULES),
@@ -119,6 +121,8 @@ STAGES = (
     Stage("resets before a segment", offloads.closed_unbegun, 3, twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
     Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
+    *(Stage(f"priorities {each}", fairness.strict, each, twin=False) for each in PRIORITIES),
+    Stage("a prior queue's wait", fairness.waits, PRIOR, twin=False),
     Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70, False), twin=False),
     Stage("completions at fetch", offloads.one_completion_a_packet, (QUEUES, 130, True), twin=False),
     Stage("completion slots", completion.slots_come_back, (QUEUES, False, True), twin=False),
@@ -134,7 +138,7 @@ STAGES = (
     Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
     Stage("long packets", offloads.posts, LONG),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
-    *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 9), twin=False) for queue in range(QUEUES)),
+    *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 8), twin=False) for queue in range(QUEUES)),
     Stage("around the largest ring", errors.around, 2, twin=False),
 )
 

@@ -137,8 +137,7 @@ MUTANTS = {
     "PSH stays": Broken("rw_frame_edit", "!final_one, 2'd0, !final_one}", "3'd0, !final_one}", TCP4),
     "CWR stays": Broken("rw_frame_edit", "~{8'd0, !first, 3'd0,", "~{12'd0,", TCP4),
     "the UDP length is that of IP": Broken(
-        "rw_frame_edit", "c_tcp_reg ? c_seq_reg[31:16] : {1'b0, c_l4_len_reg};", "c_tcp_reg ? c_seq_reg[31:16] : {1'b0, c_ip_len_reg};",
-        UDP4,
+        "rw_frame_edit", "c_seq_reg[31:16] : {1'b0, c_l4_len_reg};", "c_seq_reg[31:16] : {1'b0, c_ip_len_reg};", UDP4
     ),
     "the checksum counts the UDP length once": Broken("rw_frame_edit", ": {4'd0, b_l4_len_reg});", ": 19'd0);", UDP6),
     "the checksum forgets the flags": Broken("rw_frame_edit", "+ {3'd0, b_flags_reg}\n", "\n", TCP6),
