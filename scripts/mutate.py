@@ -109,7 +109,7 @@ STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),
     Stage("rules", offloads.verdicts, RULES),
     Stage("extremes", offloads.posts, offloads.EXTREMES),
-    Stage("a short mix", offload_mix.record, offload_mix.Mix(1, packets=2)),
+    Stage("a short mix", offload_mix.record, offload_mix.Mix(2, packets=4)),
     Stage("failed reads", offloads.unreadable, (100, [(0, 1, 3)] * QUEUES)),
     Stage("packets given up", offloads.given_up, QUEUES, twin=False),
     Stage("failed reads of one queue", offloads.unreadable, (97, [(), (), (1, 2), ()])),
