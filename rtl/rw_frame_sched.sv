@@ -180,8 +180,9 @@ module rw_frame_sched #(
     logic [SLOT_W-1:0] slot;
     rw_segmenter #(.DATA_W(DATA_W), .QUEUES(QUEUES), .SLOT_W(SLOT_W)) segmenter (
         .clk(clk), .rst(rst), .q_resetting(q_resetting),
-        .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_type(sum_type != SEG_NONE), .s_len(sum_len), .s_hdr(sum_hdr),
-        .s_mss(sum_mss), .s_tag(sum_tag), .m_ready(known), .m_wants_slot(wants_slot), .m_first(first),
+        .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_type(sum_type != SEG_NONE),
+        .s_len(sum_len), .s_hdr(sum_hdr), .s_mss(sum_mss), .s_tag(sum_tag), .m_ready(known),
+        .m_wants_slot(wants_slot), .m_first(first),
         .m_last(last), .m_close(closing), .m_len(len), .m_read(bytes), .m_stored(stored), .m_offset(offset),
         .m_number(number), .m_slot(slot), .go(go), .q_open(q_open), .q_close(q_close),
         .open_valid(open_valid), .open_slot(open_slot), .free_valid(free_valid), .free_slot(free_slot),
