@@ -47,8 +47,8 @@ module rw_desc_scan #(
 `include "ringwire_regs.svh"
     localparam DW = $clog2(DEPTH);
     localparam RW = 3 + 2 + 14 + 9 + 8 + 8;             // an offload descriptor's request
-    localparam AW = 10 + 1 + 8 + 8 + 1 + 16;            // what the first data descriptor asks for
-    localparam SW = 19 + 7 + 4 + 4 + (RW - 16) + 34;
+    localparam AW = 1 + 8 + 8 + 1 + 16;                 // what the first data descriptor asks for
+    localparam SW = 19 + 7 + 4 + 4 + (RW - 16) + AW;
     localparam [15:0] LEGAL_FLAGS = DESC_FLAG_EOP | DESC_FLAG_REPORT | DESC_FLAG_TSTAMP | DESC_FLAG_CSUM
                                   | DESC_FLAG_VLAN | DESC_FLAG_OFFLOAD;
     localparam [15:0] ASK_FLAGS = DESC_FLAG_CSUM | DESC_FLAG_VLAN;
@@ -95,11 +95,11 @@ module rw_desc_scan #(
     logic [127:0]  data_in_reg;
     logic [8:0]    ip_len;                              // lengths below 0 are seen as 256 and more
     logic [9:0]    l4_len;
-    logic [9:0]    csum_end;                            // byte behind the checksum field
+    logic [9:0]    end_now;                             // byte behind the checksum field that this one asks for
     always_ff @(posedge clk) begin
         data_in_reg <= rd_data;
         ip_len <= {1'b0, rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W]} - {1'b0, rd_data[OFFLOAD_L3_LSB +: OFFLOAD_L3_W]};
-        csum_end <= {2'd0, rd_data[DESC_CSUM_START_LSB +: 8]} + {2'd0, rd_data[DESC_CSUM_OFFSET_LSB +: 8]} + 10'd2;
+        end_now <= {2'd0, rd_data[DESC_CSUM_START_LSB +: 8]} + {2'd0, rd_data[DESC_CSUM_OFFSET_LSB +: 8]} + 10'd2;
         l4_len <= {1'b0, rd_data[OFFLOAD_HDR_LEN_LSB +: OFFLOAD_HDR_LEN_W]} - {2'd0, rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W]};
     end
 
@@ -113,6 +113,7 @@ module rw_desc_scan #(
     logic [RW-1:0] req_mem    [0:QUEUES-1];
     logic [18:0]   max_mem    [0:QUEUES-1];             // the longest packet that this request may have
     logic [AW-1:0] ask_mem    [0:QUEUES-1];
+    logic [9:0]    end_mem    [0:QUEUES-1];             // ... and the byte behind its checksum field
 
     wire [15:0] d_len   = data_in_reg[DESC_LEN_LSB +: DESC_LEN_W];
     wire [15:0] d_flags = data_in_reg[DESC_FLAGS_LSB +: DESC_FLAGS_W];
@@ -142,12 +143,13 @@ module rw_desc_scan #(
     // the packet, with this descriptor
     wire [RW-1:0] req_now = {o_type, data_in_reg[OFFLOAD_ID_FIXED_LSB], data_in_reg[OFFLOAD_CSUM_PARTIAL_LSB], d_len[13:0],
                              o_hdr, o_l3, o_l4};
-    wire [AW-1:0] ask_now = {csum_end, (d_flags & DESC_FLAG_CSUM) != 16'd0, data_in_reg[DESC_CSUM_START_LSB +: 8],
+    wire [AW-1:0] ask_now = {(d_flags & DESC_FLAG_CSUM) != 16'd0, data_in_reg[DESC_CSUM_START_LSB +: 8],
                              data_in_reg[DESC_CSUM_OFFSET_LSB +: 8], (d_flags & DESC_FLAG_VLAN) != 16'd0,
                              data_in_reg[DESC_VLAN_TCI_LSB +: 16]};
     wire          first_data = !is_off && !data_reg[s2_queue_reg];
     wire [RW-1:0] req = skip_reg[s2_queue_reg] ? req_mem[s2_queue_reg] : {RW{1'b0}};
     wire [AW-1:0] ask = first_data ? ask_now : ask_mem[s2_queue_reg];
+    wire [9:0]    csum_end = first_data ? end_now : end_mem[s2_queue_reg];
     wire          cut = req[RW-1 -: 3] != SEG_NONE;
     wire [8:0]    hdr = req[16 +: 9];
     wire [7:0]    csum_start = ask[25 +: 8];
@@ -163,7 +165,7 @@ module rw_desc_scan #(
     wire        bad_flags = (d_flags & ~LEGAL_FLAGS) != 16'd0
                          || (is_off && (number_reg[s2_queue_reg] != 7'd0 || eop))
                          || (!first_data && (d_flags & ASK_FLAGS) != 16'd0)
-                         || (first_data && cut && ask_now[33]);
+                         || (first_data && cut && ask_now[AW-1]);
     logic [3:0] verdict;                                // the first error of the packet stays
     always_comb begin
         verdict = status_reg[s2_queue_reg];
@@ -173,7 +175,7 @@ module rw_desc_scan #(
             else if (!is_off && (d_len == 16'd0 || {16'd0, d_len} > MAX_BUFFER)) verdict = STATUS_BAD_LENGTH[3:0];
             else if (len_sum > len_max)                     verdict = STATUS_TOO_LONG[3:0];
             else if (overfull)                              verdict = STATUS_TOO_MANY_DESC[3:0];
-            else if (eop && ask[33] && len_sum < {9'd0, ask[34 +: 10]}) verdict = STATUS_BAD_CSUM[3:0];
+            else if (eop && ask[AW-1] && len_sum < {9'd0, csum_end}) verdict = STATUS_BAD_CSUM[3:0];
             else if (eop && ((cut && len_sum <= {10'd0, hdr}) || (ask[16] && len_sum < 19'd14)))
                 verdict = STATUS_BAD_OFFLOAD[3:0];
         end
@@ -181,9 +183,9 @@ module rw_desc_scan #(
 
     wire push = s2_valid_reg && (eop || overfull || s2_fail_reg);
     wire [SW-1:0] summary = s2_fail_reg
-        ? {19'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 4'b0001, {(RW-16+34){1'b0}}}
+        ? {19'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 4'b0001, {(RW-16+AW){1'b0}}}
         : {len_sum, number, verdict, overfull, skip_reg[s2_queue_reg], wish,
-           req[RW-1:16], ask[33], cut ? req[15:0] : {csum_start, csum_to}, ask[16:0]};
+           req[RW-1:16], ask[AW-1], cut ? req[15:0] : {csum_start, csum_to}, ask[16:0]};
 
     // ---- summaries
     wire [QUEUES*SW-1:0] heads;                         // the oldest of each queue
@@ -234,6 +236,7 @@ module rw_desc_scan #(
                 if (is_off)     req_mem[s2_queue_reg] <= req_now;
                 if (is_off)     max_mem[s2_queue_reg] <= o_max;
                 if (first_data) ask_mem[s2_queue_reg] <= ask_now;
+                if (first_data) end_mem[s2_queue_reg] <= end_now;
                 number_reg[s2_queue_reg] <= number;
                 wish_reg[s2_queue_reg]   <= wish;
                 status_reg[s2_queue_reg] <= verdict;

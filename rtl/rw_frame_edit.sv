@@ -142,8 +142,7 @@ module rw_frame_edit #(
     // ---- stage c: the sums
     logic        c_cut_reg, c_six_reg, c_tcp_reg, c_ufo_reg, c_partial_reg, c_csum_reg, c_tag_reg;
     logic [11:0] c_beats_reg, c_data_reg;
-    logic [14:0] c_end_reg;
-    logic [14:0] c_wire_reg;
+    logic [14:0] c_end_reg, c_wire_reg;
     logic [SLOT_W-1:0] c_slot_reg;
     logic [15:0] c_tci_reg;
     logic [8:0]  c_field_reg;

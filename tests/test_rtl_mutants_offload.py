@@ -232,7 +232,7 @@ MUTANTS = {
         "rw_desc_scan", "|| (!first_data && (d_flags & ASK_FLAGS) != 16'd0)", "", packet(data(50), data(50, END | VLAN))
     ),
     "a packet that is cut may ask for a checksum": Broken(
-        "rw_desc_scan", "|| (first_data && cut && ask_now[33]);", ";", packet(udp(), data(200, END | CSUM))
+        "rw_desc_scan", "|| (first_data && cut && ask_now[AW-1]);", ";", packet(udp(), data(200, END | CSUM))
     ),
     "an offload descriptor may be anything": Broken(
         "rw_desc_scan", "else if (is_off && !o_ok) ", "else if (1'b0) ", packet(udp(l3=16), data(200, END))
