@@ -124,7 +124,7 @@ module rw_frame_sched #(
     logic [QW-1:0]     sel_reg;
     logic [QUEUES-1:0] eligible, waiting;               // to go next if the chosen one goes now, or if it does not
     logic [QUEUES-1:0] slot_free_reg;                   // a completion slot is free for one more packet
-    logic [14:0]       most_reg [0:QUEUES-1];           // ... of so many: the last four are for events that belong to none
+    logic [14:0]       most_reg [0:QUEUES-1];           // ... of so many: three of the last four are for events of no packet
     logic [QUEUES-1:0] may;                             // the queue may send at all
     logic [QUEUES-1:0] q_open, q_close, starved_reg;    // starved: its next packet found no header slot
     logic              known, wants_slot, first, last, closing, free_any, cut_idle;
@@ -240,6 +240,7 @@ module rw_frame_sched #(
     wire [17:0] commit_left = commit_reg - {2'd0, over_reg};
     wire [17:0] with_others = commit_left + 18'd24;     // preamble 8, FCS 4, inter-frame gap 12
     wire [17:0] commit_then = (len < 15'd60) ? with_others + 18'd60 : with_others + {3'd0, len};
+    // 2^18 and more bounds nothing: so much is never ahead
     wire        bounded     = commit_bound != 32'd0 && commit_bound[31:18] == '0;
     wire        ok_left     = !bounded || commit_left < commit_bound[17:0];
     // what the frame may be long for another to follow it at once; less what is over in this cycle
@@ -300,6 +301,6 @@ module rw_frame_sched #(
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(frame_buffer_is_never_overbooked, free_reg <= {1'b1, {BUF_LOG2{1'b0}}})
         `RW_CHECK(frames_in_flight_stay_bounded, frames_reg <= FRAMES[FW:0])
-        `RW_CHECK(commitment_never_goes_negative, over_reg <= commit_reg[15:0] || commit_reg[17:16] != '0)
+        `RW_CHECK(commitment_never_goes_negative, {2'd0, over_reg} <= commit_reg)
     end
 endmodule

@@ -23,6 +23,12 @@ def test_backlogged_queues_have_the_same_share_of_1000_frames(sim: Place, count:
     run(sim, fairness.shares, Shares((60,) * count, 1_000), queues=count, latency_ns=200)
 
 
+@worlds(*FAST, TWIN)
+@pytest.mark.parametrize("bound", [(1 << 18) - 1, 1 << 18, 1 << 31, (1 << 32) - 1])
+def test_a_bound_that_nothing_reaches_holds_nothing_back(sim: Place, bound: int) -> None:
+    run(sim, fairness.shares, Shares((60,) * 2, 100, bound=bound), queues=2)
+
+
 @worlds("verilator", TWIN)
 def test_frames_are_shared_out_not_bytes(sim: Place) -> None:
     run(sim, fairness.shares, Shares(MIXED, 10_000), queues=4, capture_bytes=1 << 26)

@@ -165,6 +165,7 @@ BLOCKS = (
             Change("rw_frame_sched", "+ (kill_release ? ", "+ (kill_release && !buf_release ? "),
             Change("rw_frame_sched", "frames_reg + {{FW{1'b0}}, fly}", "frames_reg + {{FW{1'b0}}, fly && !done_valid}"),
             Change("rw_frame_sched", "len}) < slack", "len}) <= slack"),
+            Change("rw_frame_sched", "&& commit_bound[31:18] == '0;", ";"),
             Change("rw_frame_sched", "fly && first && sel_reg", "fly && last && sel_reg"),
             Change("rw_segmenter", "(free_reg & ~({SLOTS{open_valid}} & lowest))", "free_reg"),
         ),
