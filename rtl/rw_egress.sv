@@ -169,18 +169,21 @@ module rw_egress #(
     always_comb begin
         from_edit = '0;
         edits     = '0;
-        for (w = 0; w < BYTES / 2; w = w + 1)
-            for (f = 0; f < FIELDS; f = f + 1)
-                if (r_hits_reg[f] && {{(32-WB){1'b0}}, r_lanes_reg[f*WB +: WB]} == w) begin
-                    from_edit[w*16 +: 16] = 16'hffff;
-                    edits[w*16 +: 16]     = edits[w*16 +: 16] | {r_values_reg[f*16 +: 8], r_values_reg[f*16+8 +: 8]};
-                end
-        for (w = 0; w < BYTES; w = w + 1)
-            for (f = 0; f < 2; f = f + 1)
-                if (r_sum_hits_reg[f] && {{(32-BB){1'b0}}, r_sum_lanes_reg[f*BB +: BB]} == w) begin
-                    from_edit[w*8 +: 8] = 8'hff;
-                    edits[w*8 +: 8]     = edits[w*8 +: 8] | r_sum_reg[8 - f*8 +: 8];
-                end
+        w         = 0;                                  // also where no field is, or it is a latch
+        for (f = 0; f < FIELDS; f = f + 1)              // most beats have no field: a simulator passes it all by
+            if (r_hits_reg[f])
+                for (w = 0; w < BYTES / 2; w = w + 1)
+                    if ({{(32-WB){1'b0}}, r_lanes_reg[f*WB +: WB]} == w) begin
+                        from_edit[w*16 +: 16] = 16'hffff;
+                        edits[w*16 +: 16]     = edits[w*16 +: 16] | {r_values_reg[f*16 +: 8], r_values_reg[f*16+8 +: 8]};
+                    end
+        for (f = 0; f < 2; f = f + 1)
+            if (r_sum_hits_reg[f])
+                for (w = 0; w < BYTES; w = w + 1)
+                    if ({{(32-BB){1'b0}}, r_sum_lanes_reg[f*BB +: BB]} == w) begin
+                        from_edit[w*8 +: 8] = 8'hff;
+                        edits[w*8 +: 8]     = edits[w*8 +: 8] | r_sum_reg[8 - f*8 +: 8];
+                    end
         edited = ((r_pad_reg ? {DATA_W{1'b0}} : rd_data) & from_payload & ~from_edit)
                | (header_data & ~from_payload & ~from_edit) | edits;
     end
