@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from ringwire.host.memory import HostMemory
 from ringwire.host.world import drive
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
-from ringwire.replay import ReplayConfig, ReplayReport, replay
+from ringwire.replay import ReplayConfig, ReplayError, ReplayReport, replay
 from ringwire.replay.job import Device, Job, run
+from ringwire.replay.packets import BATCH, read_packets, write_packets
 from ringwire.replay.report import Measured
 from ringwire.replay.survey import survey
+from ringwire.skb import CsumFlag, Skb
 from tests.captures import REAL_MIX, REAL_MIX_WIRE, flows, pcap, pcapng, stamped, wire_frames
 from tests.frames import UDP, Frame
 
@@ -300,6 +304,28 @@ def test_a_frame_that_no_wire_takes_is_dropped_and_counted(tmp_path: Path) -> No
     assert (report.measured.dropped_packets, report.measured.dropped_frames) == (1, 1)
 
 
+# -- from the survey's process to the simulator's
+
+
+def test_packets_travel_whole(tmp_path: Path) -> None:
+    packets = [
+        (
+            number,
+            Skb(number, (bytes(number), b"end"), csum_flags=CsumFlag(number % 2), vlan_tci=number, wire_ns=number / 8),
+        )
+        for number in range(BATCH + 3)
+    ]
+    file = tmp_path / "packets"
+    assert list(write_packets(file, packets)) == packets
+    for _ in range(2):
+        assert [(time, astuple(skb)) for time, skb in read_packets(file)] == [(t, astuple(s)) for t, s in packets]
+
+
+def test_no_room_for_the_packets_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ReplayError, match=r"nowhere: No such file.*TMPDIR"):
+        survey(ReplayConfig(REAL_MIX), tmp_path / "nowhere" / "packets")
+
+
 # -- the verdict
 
 
@@ -320,7 +346,9 @@ class TamperedWire:
             return taken
 
         device = Device(take, None, lambda: memory.faults, lambda text: None)
-        return drive(run(world, Job(config, survey(config), None), device))
+        with tempfile.TemporaryDirectory() as folder:
+            packets = Path(folder) / "packets"
+            return drive(run(world, Job(config, survey(config, packets), packets, None), device))
 
 
 @pytest.fixture

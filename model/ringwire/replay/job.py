@@ -16,14 +16,14 @@ from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.netdev.validate import push_vlan
 from ringwire.nic.registers import Stat, stat_register
 from ringwire.replay.config import ReplayConfig
+from ringwire.replay.packets import read_packets
 from ringwire.replay.plugin import driver_factory
 from ringwire.replay.report import Measured
-from ringwire.replay.source import PacedSource, Source, TaskClock
+from ringwire.replay.source import PacedSource, Packets, Source, TaskClock
 from ringwire.replay.survey import Survey, segments
 from ringwire.replay.wire import Frame, Pieces, Wire
 from ringwire.skb import Skb
 from ringwire.socket import Socket
-from ringwire.traffic.capture import Capture
 
 SETUP_LIMIT_NS = 1_000_000
 READ_LIMIT_NS = 1_000_000
@@ -43,6 +43,8 @@ class Job:
 
     config: ReplayConfig
     survey: Survey
+    packets: Path
+    """Where the capture's packets are, as :func:`ringwire.replay.packets.write_packets` leaves them."""
     out: Path | None
     """Where to write the wire's pcap: in a folder that the caller removes, whatever happens."""
 
@@ -91,7 +93,7 @@ async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire
     begin_ns, begin_s = world.timeline.now_ns, time.perf_counter()
     begin_edges = device.edges() if device.edges else 0
     begin_interrupts = world.interrupts
-    paced = host.start(config)
+    paced = host.start(config, read_packets(job.packets))
     if paced is not None:
         wire.offset_ns = paced.first_stamp_ns - paced.start_ns
 
@@ -160,19 +162,18 @@ class Host:
         self._drops = 0
         self._source: Source | None = None
 
-    def start(self, config: ReplayConfig) -> PacedSource | None:
+    def start(self, config: ReplayConfig, packets: Packets) -> PacedSource | None:
         """Begin to send; the source, if it goes by the capture's times."""
-        capture = Capture(config.capture, mtu=config.mtu)
         syscall_ns = self._costs.syscall_ns
         if config.pace == "capture":
-            self._source = paced = PacedSource(self.dev, self._clock, capture, syscall_ns, self._note_end)
+            self._source = paced = PacedSource(self.dev, self._clock, packets, syscall_ns, self._note_end)
             return paced
         # between two writes the CPU may take an interrupt; where writes take no time, there is no between
         batch = 1 if syscall_ns else WRITES_AT_ONCE
         self._source = socket = Socket(
             self.dev, config.sndbuf, clock=self._clock, syscall_ns=syscall_ns, batch=batch, on_free=self._note_end
         )
-        socket.send(map(itemgetter(1), capture))
+        socket.send(map(itemgetter(1), packets))
         return None
 
     @property

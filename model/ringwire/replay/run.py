@@ -45,14 +45,16 @@ def replay(config: ReplayConfig, out: Path | None = None, progress: Progress | N
     progress = Progress() if progress is None else progress
     if out is not None:
         _check_out(out, config.capture)
-    found = survey(config)
-    progress.surveyed(found)
 
     def tell(text: str) -> None:
         frames, simulated_ns = text.split()
         progress.advanced(int(frames), int(simulated_ns))
 
-    return ReplayReport(config, found, _measure(config, found, out, tell))
+    with tempfile.TemporaryDirectory(prefix="ringwire-replay-") as folder:
+        packets = Path(folder).resolve() / "packets"
+        found = survey(config, packets)
+        progress.surveyed(found)
+        return ReplayReport(config, found, _measure(job.Job(config, found, packets, None), out, tell))
 
 
 def _check_out(out: Path, capture: Path) -> None:
@@ -62,16 +64,16 @@ def _check_out(out: Path, capture: Path) -> None:
         raise ReplayError(f"--out {out}: that is the capture itself; name another file")
 
 
-def _measure(config: ReplayConfig, found: Survey, out: Path | None, tell: Callable[[str], None]) -> Measured:
+def _measure(work: job.Job, out: Path | None, tell: Callable[[str], None]) -> Measured:
     """Run the replay; the wire is written beside ``out`` and takes its place at the end."""
-    run = _on_twin if config.sim == "twin" else _on_rtl
+    run = _on_twin if work.config.sim == "twin" else _on_rtl
     if out is None:
-        return run(job.Job(config, found, None), tell)
+        return run(work, tell)
     target = out.resolve()
     try:
         with tempfile.TemporaryDirectory(prefix=".ringwire-", dir=target.parent) as folder:
             written = Path(folder) / "wire.pcap"
-            measured = run(job.Job(config, found, written), tell)
+            measured = run(replace(work, out=written), tell)
             written.replace(target)
             return measured
     except OSError as error:
@@ -121,7 +123,7 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
     driver = config.driver
     if driver.partition(":")[0].endswith(".py"):
         driver = str(Path(driver).resolve())
-    settled = replace(config, capture=config.capture.resolve(), driver=driver)
+    settled = replace(config, driver=driver)
     try:
         measured = run_job(
             JOB,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from ringwire.nic.pacer import wire_bytes
 from ringwire.pcap import CaptureError
 from ringwire.replay.config import ReplayConfig, ReplayError
+from ringwire.replay.packets import write_packets
 from ringwire.skb import Skb
 from ringwire.traffic.capture import Capture, CaptureCounts
 
@@ -36,15 +38,18 @@ class Survey:
         return sum(getattr(self.counts, kind.name) for kind in fields(self.counts) if kind.name in UNTOUCHED)
 
 
-def survey(config: ReplayConfig) -> Survey:
-    """Read all of the capture. :class:`ReplayError` if it can't be replayed."""
+def survey(config: ReplayConfig, packets: Path) -> Survey:
+    """Read all of the capture, and leave its packets in a new file (:mod:`ringwire.replay.packets`).
+
+    :class:`ReplayError` if it can't be replayed, or the packets take more room than there is.
+    """
     capture = Capture(config.capture, mtu=config.mtu)
-    packets = frames = size = 0
+    count = frames = size = 0
     first: int | None = None
     last = 0
     try:
-        for time_ns, skb in capture:
-            packets += 1
+        for time_ns, skb in write_packets(packets, capture):
+            count += 1
             frames += segments(skb)
             size += wire_size(skb)
             first = time_ns if first is None else min(first, time_ns)
@@ -53,9 +58,12 @@ def survey(config: ReplayConfig) -> Survey:
         text = str(error)
         cure = "" if "allowed:" in text else "; needed: a whole pcap or pcapng file of Ethernet frames"
         raise ReplayError(text + cure) from None
-    if not packets:
+    except OSError as error:
+        where = f"{packets.parent}: {error.strerror or error}"
+        raise ReplayError(f"{where}; the packets of {config.capture} need room there, or where TMPDIR says") from None
+    if not count:
         raise ReplayError(f"{config.capture}: holds no packet; nothing to replay")
-    return Survey(packets, frames, size, last - (first or 0), capture.counts)
+    return Survey(count, frames, size, last - (first or 0), capture.counts)
 
 
 def segments(skb: Skb) -> int:
