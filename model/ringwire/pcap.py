@@ -42,6 +42,8 @@ _IF_FCSLEN = 13
 _IF_TSOFFSET = 14
 
 _SECOND = 10**9
+_WRITE_BUFFER = 1 << 18
+"""Bytes. Python's own buffer would be a system call for every five frames."""
 
 
 class CaptureError(Exception):
@@ -277,7 +279,7 @@ class PcapWriter:
             if self._target.exists() and not self._target.is_file():
                 raise CaptureError(f"{path}: not a regular file")
             self._temporary = self._target.with_name(f".{self._target.name}.{os.getpid()}-{next(self._names)}.tmp")
-            self._stream = self._temporary.open("xb")
+            self._stream = self._temporary.open("xb", buffering=_WRITE_BUFFER)
         except (OSError, RuntimeError) as error:
             raise CaptureError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
         self._put(struct.pack("<IHHiIII", _NANOSECOND_MAGIC, *_PCAP_VERSION, 0, 0, MAX_FRAME, LINKTYPE_ETHERNET))
