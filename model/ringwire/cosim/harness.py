@@ -1,18 +1,19 @@
 """The same traffic with Python and without: what cocotb and the woken host cost, and how fast the model itself is.
 
 ``tb/traffic.c`` keeps one queue full of equal frames. A job lets it run under cocotb, where Python is woken as often as
-by a driver; ``tb/harness.cpp`` runs it with the same model, flags, memory and checkers, and nothing of Python.
+by a driver; ``tb/harness.h`` runs it with the same model, flags, memory and checkers, and nothing of Python.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from ctypes import c_uint32, c_uint64
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from ringwire.cosim.build import BuildError, Design, build_harness, random_reset
+from ringwire.cosim.build import Design, build_harness, random_reset
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import FastWorld, WorldError, WorldSettings, control_words
 
@@ -53,23 +54,21 @@ def with_python(traffic: Traffic, design: Design, settings: WorldSettings, limit
 
 
 def without_python(traffic: Traffic, design: Design, settings: WorldSettings, limit_s: float = 600.0) -> Speed:
-    """Run the traffic in the C++ harness, which Verilator alone has. SimulationFailed if it does not end well."""
-    if design.sim != "verilator":
-        raise BuildError("the harness without Python is for verilator")
-    program = build_harness(design)
+    """Run the traffic in the harness. SimulationFailed if it does not end well."""
     words = {**control_words(settings), **asdict(traffic)}
     words["count"] = words.pop("frames")  # which is a counter's name there
     words |= {"memory_bytes": settings.memory_bytes, "capture_bytes": settings.capture_bytes}
-    command = [str(program), *(f"{name}={int(value)}" for name, value in words.items())]
+    command = [*build_harness(design), *(f"{name}={int(value)}" for name, value in words.items())]
     command += random_reset(design, settings.seed)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired:
         raise SimulationFailed(f"harness on {design.folder_name}: not finished after {limit_s:g} s") from None
-    last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-    if done.returncode:
+    last = (done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["no output"])[-1]
+    counts = re.fullmatch(r"(\d+) (\d+) (\d+) (\d+\.\d+)", last)
+    if done.returncode or counts is None:
         raise SimulationFailed(f"harness on {design.folder_name}: {last}", done.stdout + done.stderr)
-    edges, skipped, frames, seconds = last.split()
+    edges, skipped, frames, seconds = counts.groups()
     return Speed(int(edges), int(skipped), int(frames), float(seconds))
 
 
