@@ -218,7 +218,7 @@ module ringwire_tx #(
     logic [8:0]    sum_hdr;
     logic [7:0]    sum_at, sum_to;
     logic [15:0]   sum_tci;
-    rw_desc_scan #(.QUEUES(QUEUES), .MAX_DESC(MAX_DESC)) scan (
+    rw_desc_scan #(.QUEUES(QUEUES), .MAX_DESC(MAX_DESC), .HELD(8 * AHEAD)) scan (
         .clk(clk), .rst(rst), .q_run(~q_resetting), .q_clear(q_clear), .arrived(arrived), .fetch_failed(fetch_failed),
         .rd_en(scan_en), .rd_queue(scan_queue), .rd_index(scan_index), .rd_data(scan_data),
         .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue), .sum_len(sum_len), .sum_number(sum_number),

@@ -7,7 +7,8 @@ module rw_desc_scan #(
     parameter QUEUES = 1,                               // transmit queues
     parameter QW     = (QUEUES > 1) ? $clog2(QUEUES) : 1, // bits of a queue number; derived
     parameter MAX_DESC = 64,                            // descriptors a packet may have, at most 64
-    parameter DEPTH  = 16                               // summaries kept a queue; a power of two
+    parameter DEPTH  = 16,                              // summaries kept a queue; a power of two
+    parameter HELD   = 512                              // descriptors of a queue that the pool may hold; a power of two
 ) (
     input  logic                 clk,
     input  logic                 rst,
@@ -54,7 +55,10 @@ module rw_desc_scan #(
     localparam [15:0] ASK_FLAGS = DESC_FLAG_CSUM | DESC_FLAG_VLAN;
 
     // ---- stage 0: which queue; it keeps its turn for up to 8 descriptors
-    logic [15:0]   next_reg [0:QUEUES-1];               // ring counter: next descriptor to scan
+    localparam HW = $clog2(HELD) + 1;                   // bits that tell how many of a queue are there
+    localparam NW = (HW > 9) ? HW : 9;                  // ... and which is next
+    logic [NW-1:0] next_reg [0:QUEUES-1];               // ring counter: next descriptor to scan
+    wire           unused = &{1'b0, arrived};           // its upper bits tell nothing more
     logic [DW:0]   held_reg [0:QUEUES-1];               // summaries held or on their way
     wire  [DW:0]   count [0:QUEUES-1];                  // summaries held
     logic [QUEUES-1:0] told_reg;                        // the failed read has been reported
@@ -65,10 +69,10 @@ module rw_desc_scan #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
-            wire [15:0] left = arrived[q*16 +: 16] - next_reg[q];
+            wire [HW-1:0] left = arrived[q*16 +: HW] - next_reg[q][HW-1:0];
             wire room = q_run[q] && held_reg[q] < DEPTH[DW:0] - 2;
-            assign ready[q]      = room && (left != 16'd0 || (fetch_failed[q] && !told_reg[q]));
-            assign ready_more[q] = room && left > 16'd1;
+            assign ready[q]      = room && (left != '0 || (fetch_failed[q] && !told_reg[q]));
+            assign ready_more[q] = room && left[HW-1:1] != '0;
             assign sum_more[q]   = count[q] > 1;
         end
     endgenerate
@@ -84,7 +88,7 @@ module rw_desc_scan #(
 
     // ---- stage 1: read it (or take note of the failed read)
     wire act     = turn_valid_reg && ready[turn_reg];
-    wire is_fail = next_reg[turn_reg] == arrived[turn_reg*16 +: 16];
+    wire is_fail = next_reg[turn_reg][HW-1:0] == arrived[turn_reg*16 +: HW];
     assign rd_en    = act && !is_fail;
     assign rd_queue = turn_reg;
     assign rd_index = next_reg[turn_reg][8:0];
@@ -216,7 +220,7 @@ module rw_desc_scan #(
         s2_valid_reg <= s1_valid_reg;
         s2_fail_reg  <= s1_fail_reg;
         s2_queue_reg <= s1_queue_reg;
-        if (act && !is_fail) next_reg[turn_reg] <= next_reg[turn_reg] + 16'd1;
+        if (act && !is_fail) next_reg[turn_reg] <= next_reg[turn_reg] + 1'b1;
         if (act && is_fail)  told_reg[turn_reg] <= 1'b1;
 
         if (s2_valid_reg) begin

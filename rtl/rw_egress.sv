@@ -60,7 +60,7 @@ module rw_egress #(
     wire          aborted   = whole && q_resetting[queue];
     wire          send      = whole && !aborted;
     wire          tag       = s_patch[P_TAG];
-    wire [8:0]    hdr    = s_patch[P_HDR +: 9];
+    wire [8:0]    hdr    = {s_patch[P_HDR +: 8], 1'b0};
     wire [11:0]   hdr_beats = {3'd0, hdr} >> BB;        // all header
     wire [14:0]   last_byte = s_patch[P_END +: 15];
     wire [14:0]   last_beat = last_byte >> BB;

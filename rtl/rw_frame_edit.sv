@@ -69,6 +69,8 @@ module rw_frame_edit #(
     wire [14:0] bare  = len - {12'd0, a_edit_reg[E_TAG], 2'd0};
     wire [14:0] padded = (len < 15'd60) ? 15'd60 : len;
     wire [14:0] data_beats = (bare + BYTES[14:0] - 15'd1) >> BB;
+    wire [7:0]  l3     = {a_req_reg[R_L3 +: 7], 1'b0};
+    wire [7:0]  l4     = {a_req_reg[R_L4 +: 7], 1'b0};
     wire [17:0] offset = a_edit_reg[E_OFFSET +: 18];
     wire [15:0] flags_in = a_ctx_reg[C_FLAGS +: 16];
     wire [31:0] seq_in   = a_ctx_reg[C_SEQ +: 32];
@@ -82,8 +84,8 @@ module rw_frame_edit #(
     logic [SLOT_W-1:0] b_slot_reg;
     logic [15:0] b_tci_reg;
     logic [8:0]  b_field_reg;
-    logic [8:0]  b_hdr_reg;
-    logic [6:0]  b_l3_reg, b_l4_reg;                    // in words of 16 bits: both are even
+    logic [7:0]  b_hdr_reg;                             // in words of 16 bits, as are these
+    logic [6:0]  b_l3_reg, b_l4_reg;
     logic [14:0] b_ip_len_reg, b_l4_len_reg;
     logic [13:0] b_frag_reg;
     logic [15:0] b_id_reg, b_flags_reg, b_ip_base_reg, b_l4_base_reg, b_pseudo_reg;
@@ -114,7 +116,7 @@ module rw_frame_edit #(
             b_csum_reg    <= a_edit_reg[E_CSUM];
             b_tag_reg     <= a_edit_reg[E_TAG];
             b_tci_reg     <= a_edit_reg[E_TCI +: 16];
-            b_field_reg   <= cut ? {1'b0, a_req_reg[R_L4 +: 8]} + (tcp ? 9'd16 : 9'd6)
+            b_field_reg   <= cut ? {1'b0, l4} + (tcp ? 9'd16 : 9'd6)
                                  : {1'b0, a_edit_reg[E_START +: 8]} + {1'b0, a_edit_reg[E_FIELD +: 8]};
             b_sum_reg     <= a_sum_reg;
             b_drop_reg    <= a_drop_reg;
@@ -123,11 +125,11 @@ module rw_frame_edit #(
             b_tcp_reg     <= tcp;
             b_ufo_reg     <= ufo;
             b_partial_reg <= a_req_reg[R_PARTIAL];
-            b_hdr_reg     <= a_req_reg[R_HDR +: 9];
-            b_l3_reg      <= a_req_reg[R_L3+1 +: 7];
-            b_l4_reg      <= a_req_reg[R_L4+1 +: 7];
-            b_ip_len_reg  <= bare - {7'd0, a_req_reg[R_L3 +: 8]} - (six ? 15'd40 : 15'd0);
-            b_l4_len_reg  <= bare - {7'd0, a_req_reg[R_L4 +: 8]};
+            b_hdr_reg     <= a_req_reg[R_HDR +: 8];
+            b_l3_reg      <= l3[7:1];
+            b_l4_reg      <= l4[7:1];
+            b_ip_len_reg  <= bare - {7'd0, l3} - (six ? 15'd40 : 15'd0);
+            b_l4_len_reg  <= bare - {7'd0, l4};
             b_id_reg      <= (a_req_reg[R_FIXED] || ufo) ? id_in : id_in + a_edit_reg[E_NUMBER +: 16];
             b_frag_reg    <= {!final_one, offset[15:3]};
             b_seq_reg     <= seq_in + {14'd0, offset};
@@ -146,7 +148,7 @@ module rw_frame_edit #(
     logic [SLOT_W-1:0] c_slot_reg;
     logic [15:0] c_tci_reg;
     logic [8:0]  c_field_reg;
-    logic [8:0]  c_hdr_reg;
+    logic [7:0]  c_hdr_reg;
     logic [6:0]  c_l3_reg, c_l4_reg;
     logic [14:0] c_ip_len_reg, c_l4_len_reg;
     logic [13:0] c_frag_reg;
@@ -210,7 +212,7 @@ module rw_frame_edit #(
     logic [PATCH_W-1:0] patch;
     always_comb begin
         patch = '0;
-        patch[P_HDR +: 9]      = c_cut_reg ? c_hdr_reg : 9'd0;
+        patch[P_HDR +: 8]      = c_cut_reg ? c_hdr_reg : 8'd0;
         patch[P_L3 +: 7]       = c_l3_reg;
         patch[P_L4 +: 7]       = c_l4_reg;
         patch[P_EN_LEN]        = v4;

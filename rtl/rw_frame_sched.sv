@@ -124,7 +124,7 @@ module rw_frame_sched #(
     logic [QW-1:0]     sel_reg;
     logic [QUEUES-1:0] eligible, waiting;               // to go next if the chosen one goes now, or if it does not
     logic [QUEUES-1:0] slot_free_reg;                   // a completion slot is free for one more packet
-    logic [14:0]       most_reg [0:QUEUES-1];           // ... of so many: three of the last four are for events of no packet
+    logic [14:2]       most_reg [0:QUEUES-1];           // ... of so many fours: three of the last four are for events of no packet
     logic [QUEUES-1:0] may;                             // the queue may send at all
     logic [QUEUES-1:0] q_open, q_close, starved_reg;    // starved: its next packet found no header slot
     logic              known, wants_slot, first, last, closing, free_any, cut_idle;
@@ -133,7 +133,7 @@ module rw_frame_sched #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
-            assign event_ok[q]  = slots_reg[q] < most_reg[q] + 15'd2;
+            assign event_ok[q]  = slots_reg[q] < {most_reg[q], 2'd2};
             // a packet that has begun comes to its end, also when the queue is stopped
             assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free_reg[q];
             assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q];
@@ -188,7 +188,7 @@ module rw_frame_sched #(
         .open_valid(open_valid), .open_slot(open_slot), .free_valid(free_valid), .free_slot(free_slot),
         .free_any(free_any), .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot), .idle(cut_idle)
     );
-    assign open_req = {sum_len, sum_to, sum_at, sum_hdr, sum_partial, sum_fixed, sum_type};
+    assign open_req = {sum_len, sum_to[7:1], sum_at[7:1], sum_hdr[8:1], sum_partial, sum_fixed, sum_type};
 
     wire        bare   = condemned || closing;          // a record without bytes
     wire [14:0] beats  = (stored + BYTES[14:0] - 15'd1) >> BB;
@@ -200,7 +200,7 @@ module rw_frame_sched #(
     assign sum_pop   = go && last;
 
     wire [14:0] index_next = index_reg[sel_reg] + {8'd0, sum_number};
-    wire [14:0] index_mask = ~(15'h7fff << ring_log2[sel_reg*4 +: 4]);
+    wire [14:0] index_mask = ~(15'h7fff << ring_log2[sel_reg*4 +: 4]) | 15'h3f;  // no ring is smaller
     wire [3:0]  status     = !closing ? sum_status : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
     wire [BB-1:0] fill     = (cut && !first) ? sum_hdr[BB-1:0] : '0;
     assign m_job_valid  = go;
@@ -271,12 +271,12 @@ module rw_frame_sched #(
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
                                            - {{FW{1'b0}}, done_valid && done_queue == k[QW-1:0]};
-            most_reg[k]   <= (15'd1 << ring_log2[k*4 +: 4]) - 15'd4;
+            most_reg[k]   <= 13'((15'd1 << ring_log2[k*4 +: 4]) >> 2) - 13'd1;
             back_reg[k]   <= {14'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
                            + {14'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
                            + ((con_valid && con_queue == k[QW-1:0]) ? con_number[14:0] : 15'd0);
             slots_reg[k]  <= promises[k] ? slots_now[k] + 15'd1 : slots_now[k];
-            slot_free_reg[k] <= promises[k] ? slots_now[k] + 15'd1 < most_reg[k] : slots_now[k] < most_reg[k];
+            slot_free_reg[k] <= promises[k] ? slots_now[k] + 15'd1 < {most_reg[k], 2'd0} : slots_now[k] < {most_reg[k], 2'd0};
             if (rst || q_clear[k]) begin
                 slots_reg[k] <= '0;
                 back_reg[k]  <= '0;

@@ -17,6 +17,7 @@ module rw_frame_sum #(
     output logic              idle
 );
     localparam GROUPS = DATA_W / 64;                    // of four words each
+    localparam W      = 19 + $clog2(GROUPS);            // bits of the sum of all, and of 17 bits
 
     // ---- stage 1: the sum of each group
     function automatic [GROUPS*18-1:0] sums(input [DATA_W-1:0] data);
@@ -32,17 +33,17 @@ module rw_frame_sum #(
 
     // ---- stage 2: all together, and what came before
     logic [16:0] total_reg;
-    logic [21:0] all;
+    logic [W-1:0] all;
     integer h;
     always_comb begin
-        all = {5'd0, total_reg};
-        for (h = 0; h < GROUPS; h = h + 1) all = all + {4'd0, a_sums_reg[h*18 +: 18]};
+        all = {{(W-17){1'b0}}, total_reg};
+        for (h = 0; h < GROUPS; h = h + 1) all = all + {{(W-18){1'b0}}, a_sums_reg[h*18 +: 18]};
     end
     logic        b_valid_reg, b_err_reg, b_odd_reg;
     logic [16:0] b_sum_reg;
 
     // ---- stage 3: 16 bits, in the order of the frame's words
-    wire [16:0] folded = {1'b0, all[15:0]} + {11'd0, all[21:16]};
+    wire [16:0] folded = {1'b0, all[15:0]} + {{(33-W){1'b0}}, all[W-1:16]};
     wire [15:0] word   = b_sum_reg[15:0] + {15'd0, b_sum_reg[16]};
 
     assign idle = !s_valid && !a_valid_reg && !b_valid_reg && !m_valid;

@@ -75,12 +75,12 @@ module rw_header_slots #(
     /* verilator lint_on PINCONNECTEMPTY */
     wire [REQ_W-1:0] req = look_req_reg;
     wire [2:0]  kind = req[R_TYPE +: 3];
-    wire [8:0]  hdr  = req[R_HDR +: 9];
-    wire [6:0]  l3   = req[R_L3+1 +: 7];                // in words of 16 bits
-    wire [6:0]  l4   = req[R_L4+1 +: 7];
+    wire [7:0]  hdr  = req[R_HDR +: 8];                 // in words of 16 bits
+    wire [6:0]  l3   = req[R_L3 +: 7];
+    wire [6:0]  l4   = req[R_L4 +: 7];
     wire        tcp  = kind == SEG_TCP4 || kind == SEG_TCP6;
     wire        ufo  = kind == SEG_UFO4;
-    wire [18:0] behind = req[R_TOTAL +: 19] - {11'd0, req[R_L4 +: 8]};  // L4 header and payload of the whole packet
+    wire [18:0] behind = req[R_TOTAL +: 19] - {11'd0, l4, 1'b0};  // L4 header and payload of the whole packet
     logic [18:0] behind_reg;
     wire [16:0] folded = {1'b0, behind_reg[15:0]} + {14'd0, behind_reg[18:16]};
 
@@ -88,9 +88,9 @@ module rw_header_slots #(
     logic       busy_reg, a_valid_reg, b_valid_reg, c_valid_reg, a_last_reg, b_last_reg, c_last_reg;
     logic [4:0] chunk_reg;
     wire  [4:0] chunk = busy_reg ? chunk_reg : l3[6:2];
-    wire  [7:0] last_word = hdr[8:1] - 8'd1;
+    wire  [7:0] last_word = hdr - 8'd1;
     wire        last  = chunk == last_word[6:2];
-    wire        unused = &{1'b0, req[R_FIXED], req[R_PARTIAL], req[R_L3], hdr[0], last_word[7], last_word[1:0]};
+    wire        unused = &{1'b0, req[R_FIXED], req[R_PARTIAL], last_word[7], last_word[1:0]};
     wire        start = have_reg && !busy_reg && !a_valid_reg && !b_valid_reg && !c_valid_reg && !sum_reg;
     assign look_en  = start || busy_reg;
     assign look_row = ROW_W'({slot_reg, chunk} >> (BB - 3));
@@ -124,11 +124,11 @@ module rw_header_slots #(
                     && in3 != 7'd1 && in3 != 7'd2 && in3 != 7'd5 && !(ufo && in3 == 7'd3);
             is_id[j] = at < l4 && in3 == 7'd2;
             // TCP or UDP header
-            in_l4[j]    = at >= l4 && {1'b0, at} < hdr[8:1] && in4 != 7'd2 && !(tcp && (in4 == 7'd3 || in4 == 7'd6));
-            is_high[j]  = {1'b0, at} < hdr[8:1] && tcp && in4 == 7'd2;
-            is_low[j]   = {1'b0, at} < hdr[8:1] && tcp && in4 == 7'd3;
-            is_flags[j] = {1'b0, at} < hdr[8:1] && tcp && in4 == 7'd6;
-            is_field[j] = {1'b0, at} < hdr[8:1] && in4 == (tcp ? 7'd8 : 7'd3);
+            in_l4[j]    = at >= l4 && {1'b0, at} < hdr && in4 != 7'd2 && !(tcp && (in4 == 7'd3 || in4 == 7'd6));
+            is_high[j]  = {1'b0, at} < hdr && tcp && in4 == 7'd2;
+            is_low[j]   = {1'b0, at} < hdr && tcp && in4 == 7'd3;
+            is_flags[j] = {1'b0, at} < hdr && tcp && in4 == 7'd6;
+            is_field[j] = {1'b0, at} < hdr && in4 == (tcp ? 7'd8 : 7'd3);
         end
     end
     function automatic [15:0] chosen(input [63:0] words, input [3:0] which);

@@ -3,8 +3,8 @@
 `define RW_WIDTHS_SVH
 `define RW_META_W(QW) ((QW) + 39)
 `define RW_EDIT_W 86
-`define RW_REQ_W 49
+`define RW_REQ_W 46
 `define RW_CTX_W 112
-`define RW_PATCH_W 241
+`define RW_PATCH_W 240
 `define RW_SLOT_W 5
 `endif

@@ -1,7 +1,8 @@
 """``make mutate``: break the netlists of the segmentation and checksum engine at random places, and see who tells.
 
 yosys draws COUNT mutations with SEED, evenly over cells, wires and source lines, and each that changes a netlist at all
-is put into the RTL alone. Testbenches run on it in a fixed order, the quickest first, until one tells.
+is put into the RTL alone. Testbenches run on it in a fixed order until one tells: a few on Icarus, which has a model in
+seconds, then many on Verilator, which is slow to build and fast to run.
 ``build/mutate/report.json`` has all of it; a run that was ended goes on where it was, and survivors are tried again.
 Ends with 1 if fewer than 95 % were killed.
 """
@@ -27,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import engine
+from ringwire.cosim.build import Design, build
 from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.descriptors import SegType
 from scripts.sim import ROOT, fail, number, run_script
@@ -66,12 +68,19 @@ class Stage(NamedTuple):
     """The twin says what is right; else the scenario does by itself."""
     latency_ns: int = 500
     """Of the host's memory."""
+    period_ps: int = 4000
+    """Of the clock."""
+    sim: str = "verilator"
+
+    def build(self, rtl: Path) -> None:
+        """Have a model of this RTL."""
+        build(Design(self.sim, DATA_W, QUEUES, rtl=rtl))
 
     def on(self, rtl: Path | None, limit_s: float = 600) -> Any:
         """What it returns on this RTL, or on the twin; it may raise SimulationFailed or AssertionError."""
         knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "latency_ns": self.latency_ns, "seed": 1}
-        where = place(TWIN if rtl is None else "icarus")
-        return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
+        where = place(TWIN if rtl is None else self.sim)
+        return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, period_ps=self.period_ps, **knobs)
 
 
 class Standard(NamedTuple):
@@ -106,10 +115,10 @@ LONG = [
 PRIORITIES = ((0, 1, 2, 7), (7, 4, 3, 0), (1, 1, 0, 2), (2, 5, 5, 2))
 PRIOR = fairness.Wait(2 * 1538, range(1, 3), 4, bulk=3, priority=1)
 STAGES = (
-    Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP)),
-    Stage("rules", offloads.verdicts, RULES),
-    Stage("extremes", offloads.posts, offloads.EXTREMES),
-    Stage("a short mix", offload_mix.record, offload_mix.Mix(2, packets=4)),
+    Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP), sim="icarus"),
+    Stage("rules", offloads.verdicts, RULES, sim="icarus"),
+    Stage("extremes", offloads.posts, offloads.EXTREMES, sim="icarus"),
+    Stage("a short mix", offload_mix.record, offload_mix.Mix(2, packets=4), sim="icarus"),
     Stage("failed reads", offloads.unreadable, (100, [(0, 1, 3)] * QUEUES)),
     Stage("packets given up", offloads.given_up, QUEUES, twin=False),
     Stage("failed reads of one queue", offloads.unreadable, (97, [(), (), (1, 2), ()])),
@@ -137,9 +146,12 @@ STAGES = (
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
     Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
     Stage("long packets", offloads.posts, LONG),
-    *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in (2, 3, 4)),
-    *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 8), twin=False) for queue in range(QUEUES)),
+    *(Stage(f"rules, queue {queue}", offloads.verdicts_of, (queue, RULES)) for queue in range(1, QUEUES)),
+    *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in range(2, 10)),
+    *(Stage(f"frames {seed}", mix.mix, mix.Mix(300, seed), twin=False, period_ps=3103) for seed in (2, 3)),
+    *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 11), twin=False) for queue in range(QUEUES)),
     Stage("around the largest ring", errors.around, 2, twin=False),
+    Stage("largest packets", offloads.largest, (QUEUES, 6), twin=False),
 )
 
 
@@ -208,6 +220,7 @@ class Bench:
         for stage, standard in zip(STAGES, standards, strict=True):
             if stop.is_set():
                 break
+            stage.build(self.rtl)
             try:
                 same(stage.on(self.rtl, standard.limit_s), standard.result, "broken against whole: ")
             except (SimulationFailed, AssertionError) as error:
@@ -321,6 +334,7 @@ def unbroken(bench: Bench, mutations: Sequence[Mutation], console: Console) -> l
     bench.make("", sorted({mutation.netlist for mutation in mutations}))
     standards = []
     for stage in STAGES:
+        stage.build(bench.rtl)
         begin_s = time.monotonic()
         try:
             result = stage.on(bench.rtl)

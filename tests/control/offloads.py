@@ -11,7 +11,7 @@ from random import Random
 from ringwire.cosim.world import SimulatedWorld
 from ringwire.host.world import World
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES, DescFlag, SegType, Status, pack_data, pack_offload, unpack_data
-from ringwire.nic.registers import MAX_BUFFER
+from ringwire.nic.registers import MAX_BUFFER, MAX_PAYLOAD
 from tests.conformance import vectors
 from tests.conformance.test_gso_device import Left, Post, post_all, post_of
 from tests.control.bench import Outcome, Queue, between, counters, outcomes, same, sent, take_faults
@@ -81,8 +81,14 @@ def udp(mss: int = 100, header: int = L4 + 8, l3: int = L3, l4: int = L4, flags:
 
 async def verdicts(world: World, packets: list[Packet]) -> tuple[list[Outcome], list[bytes]]:
     """What becomes of packets that are legal or not, each followed by one that is; and all that leaves."""
+    return await verdicts_of(world, (0, packets))
+
+
+async def verdicts_of(world: World, config: tuple[int, list[Packet]]) -> tuple[list[Outcome], list[bytes]]:
+    """:func:`verdicts` on one of the queues. ``config``: (queue, packets)."""
+    number, packets = config
     start(world)
-    queue = Queue(world, log2=9)
+    queue = Queue(world, number, log2=9)
     queue.enable()
     addr = world.memory.map(Random(len(packets)).randbytes(MAX_BUFFER))
     good = payloads([60])[0]
@@ -218,6 +224,38 @@ async def one_completion_a_packet(world: World, config: tuple[int, int, bool]) -
         await queue.wait(2, LIMIT_NS)
         want = [(2, Status.OK, segments), (4, Status.OK, segments)]
         same(outcomes(queue.got), want, f"completions of queue {queue.queue}")
+
+
+async def largest(world: World, config: tuple[int, int]) -> None:
+    """On each queue at once, a TCP packet as long as one may be, in so many segments that every counter comes round.
+
+    ``config``: (queues, MSS).
+    """
+    count, mss = config
+    start(world)
+    header, payload = L4 + 20, MAX_PAYLOAD
+    segments = -(-payload // mss)
+    random = Random(mss)
+    queues = [Queue(world, number) for number in range(count)]
+    begins = []
+    for queue in queues:
+        queue.enable()
+        data = random.randbytes(header + payload)
+        begins.append((int.from_bytes(data[18:20], "big"), int.from_bytes(data[38:42], "big")))
+        queue.post_raw(pack_offload(SegType.TCP4, mss, header, L3, L4))
+        edges = [*range(0, len(data), MAX_BUFFER), len(data)]
+        for begin, end in pairwise(edges):
+            queue.post(world.memory.map(data[begin:end]), end - begin, EOP | REPORT if end == len(data) else 0)
+    for queue in queues:
+        queue.doorbell()
+    for queue in queues:
+        await queue.wait(1, 100 * LONG_NS, step_ns=20_000)
+        same([(entry.status, entry.segments) for entry in queue.got], [(Status.OK, segments)], f"queue {queue.queue} ")
+    for queue, (ident, seq) in zip(queues, begins, strict=True):
+        frames = [frame.data for frame in sent(world, queue.queue)]
+        got = [(int.from_bytes(data[18:20], "big"), int.from_bytes(data[38:42], "big")) for data in frames]
+        want = [((ident + k) % 2**16, (seq + k * mss) % 2**32) for k in range(segments)]
+        same(got, want, f"id and sequence number on queue {queue.queue}, segment ")
 
 
 async def unreadable(world: World, config: tuple[int, list[tuple[int, ...]]]) -> list[list[bytes]]:
