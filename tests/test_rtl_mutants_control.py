@@ -71,7 +71,7 @@ MUTANTS = {
         {"data_w": 64},
     ),
     "the completion ring may be overrun": Mutant(
-        "rw_frame_sched", "(15'd1 << ring_log2[k*4 +: 4]) >> 2) - 13'd1;", "(15'd1 << ring_log2[k*4 +: 4]) >> 2) + 13'd1;",
+        "rw_frame_sched", "ring_log2[k*4 +: 4]) >> 2) - 13'd1;", "ring_log2[k*4 +: 4]) >> 2) + 13'd1;",
         completion.full_ring, (0, 0, 6), {"queues": 4},
     ),
     "an event takes no slot": Mutant(

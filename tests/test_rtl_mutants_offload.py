@@ -169,7 +169,7 @@ MUTANTS = {
         "rw_header_slots", "{1'b0, l4_sum[15:0]} + {14'd0, l4_sum[18:16]};", "{1'b0, l4_sum[15:0]};", TCP4
     ),
     "carries of a beat's sum are lost": Broken(
-        "rw_frame_sum", "{1'b0, all[15:0]} + {{(33-W){1'b0}}, all[W-1:16]};", "{1'b0, all[15:0]} + {16'd0, all[16]};", ODD
+        "rw_frame_sum", "all[15:0]} + {{(33-W){1'b0}}, all[W-1:16]};", "all[15:0]} + {16'd0, all[16]};", ODD
     ),
     "the last carry of a frame's sum is lost": Broken(
         "rw_frame_sum", "b_sum_reg[15:0] + {15'd0, b_sum_reg[16]};", "b_sum_reg[15:0];", CARRY
