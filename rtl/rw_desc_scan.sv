@@ -110,12 +110,12 @@ module rw_desc_scan #(
     // ---- stage 3: check it
     logic [18:0]   len_reg    [0:QUEUES-1];             // of the packet so far
     logic [6:0]    number_reg [0:QUEUES-1];
-    logic [3:0]    status_reg [0:QUEUES-1];
+    logic [2:0]    status_reg [0:QUEUES-1];             // what is told before the last descriptor is below 8
     logic [1:0]    wish_reg   [0:QUEUES-1];             // {tstamp, report}
     logic          skip_reg   [0:QUEUES-1];             // there was an offload descriptor
     logic          data_reg   [0:QUEUES-1];             // there was a data descriptor
     logic [RW-1:0] req_mem    [0:QUEUES-1];
-    logic [18:0]   max_mem    [0:QUEUES-1];             // the longest packet that this request may have
+    logic [11:0]   max_mem    [0:QUEUES-1];             // the longest packet that this request may have
     logic [AW-1:0] ask_mem    [0:QUEUES-1];
     logic [9:0]    end_mem    [0:QUEUES-1];             // ... and the byte behind its checksum field
 
@@ -161,7 +161,11 @@ module rw_desc_scan #(
     wire [18:0] len_sum = len_reg[s2_queue_reg] + (is_off ? 19'd0 : {3'd0, d_len});
     wire [18:0] o_max   = (o_type != SEG_NONE) ? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])
                                                : MAX_FRAME[18:0];
-    wire [18:0] len_max = skip_reg[s2_queue_reg] ? max_mem[s2_queue_reg] : MAX_FRAME[18:0];
+    // 2^18 or 2^16 - 1 and a header, or MAX_FRAME: the other bits are 0
+    wire [11:0] o_bits  = {o_max[18], o_max[16], o_max[14], o_max[8:0]};
+    wire [11:0] bits    = max_mem[s2_queue_reg];
+    wire [18:0] o_kept  = {o_bits[11], 1'b0, o_bits[10], 1'b0, o_bits[9], 5'd0, o_bits[8:0]};
+    wire [18:0] len_max = skip_reg[s2_queue_reg] ? {bits[11], 1'b0, bits[10], 1'b0, bits[9], 5'd0, bits[8:0]} : MAX_FRAME[18:0];
     wire [6:0]  number  = number_reg[s2_queue_reg] + 7'd1;
     wire [1:0]  wish    = wish_reg[s2_queue_reg]
                         | {(d_flags & DESC_FLAG_TSTAMP) != 16'd0, (d_flags & DESC_FLAG_REPORT) != 16'd0};
@@ -172,7 +176,7 @@ module rw_desc_scan #(
                          || (first_data && cut && ask_now[AW-1]);
     logic [3:0] verdict;                                // the first error of the packet stays
     always_comb begin
-        verdict = status_reg[s2_queue_reg];
+        verdict = {1'b0, status_reg[s2_queue_reg]};
         if (verdict == STATUS_OK[3:0]) begin
             if (bad_flags)                                  verdict = STATUS_BAD_FLAGS[3:0];
             else if (is_off && !o_ok)                       verdict = STATUS_BAD_OFFLOAD[3:0];
@@ -231,19 +235,19 @@ module rw_desc_scan #(
                 skip_reg[s2_queue_reg]   <= 1'b0;
                 data_reg[s2_queue_reg]   <= 1'b0;
                 // beyond MAX_DESC descriptors the packet stays condemned until its EOP
-                status_reg[s2_queue_reg] <= (overfull && !s2_fail_reg) ? verdict : STATUS_OK[3:0];
+                status_reg[s2_queue_reg] <= (overfull && !s2_fail_reg) ? verdict[2:0] : STATUS_OK[2:0];
             end else begin
                 // a length that has passed every limit stays there, so that the sum can't wrap
                 len_reg[s2_queue_reg]    <= (len_sum > len_max) ? 19'h60000 : len_sum;
                 skip_reg[s2_queue_reg]   <= skip_reg[s2_queue_reg] || is_off;
                 data_reg[s2_queue_reg]   <= data_reg[s2_queue_reg] || !is_off;
                 if (is_off)     req_mem[s2_queue_reg] <= req_now;
-                if (is_off)     max_mem[s2_queue_reg] <= o_max;
+                if (is_off)     max_mem[s2_queue_reg] <= o_bits;
                 if (first_data) ask_mem[s2_queue_reg] <= ask_now;
                 if (first_data) end_mem[s2_queue_reg] <= end_now;
                 number_reg[s2_queue_reg] <= number;
                 wish_reg[s2_queue_reg]   <= wish;
-                status_reg[s2_queue_reg] <= verdict;
+                status_reg[s2_queue_reg] <= verdict[2:0];
             end
         end
 
@@ -279,6 +283,8 @@ module rw_desc_scan #(
     end
 
     always @(posedge clk) if (!rst) begin
+        `RW_CHECK(no_bit_of_a_longest_packet_is_lost, !s2_valid_reg || !is_off || !o_ok || o_kept == o_max)
+        `RW_CHECK(what_stays_is_told_in_three_bits, !s2_valid_reg || push || !verdict[3])
         `RW_CHECK(summaries_never_overflow, !push || sum_room[s2_queue_reg])
         `RW_CHECK(summary_is_popped_only_where_one_is, !sum_pop || sum_some[sum_queue])
     end

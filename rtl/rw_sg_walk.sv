@@ -53,7 +53,7 @@ module rw_sg_walk #(
     );
     /* verilator lint_on PINCONNECTEMPTY */
 
-    logic [15:0] taken_reg [0:QUEUES-1];                // ring counter: descriptors taken
+    logic [8:0]  taken_reg [0:QUEUES-1];                // ring counter: descriptors taken, modulo what a pool may hold
     logic [6:0]  done_reg;                              // descriptors of this job taken so far
     logic        in_reg, first_reg, last_reg;           // a descriptor is coming out of the pool
     logic [6:0]  walked_reg [0:QUEUES-1];               // of the packet being cut: descriptors taken
@@ -93,7 +93,7 @@ module rw_sg_walk #(
     assign job_ready  = (step && last) || cut_done;
     assign rd_en      = (take && job_read && !skip) || cut_look;
     assign rd_queue   = job_queue;
-    assign rd_index   = taken_reg[job_queue][8:0];
+    assign rd_index   = taken_reg[job_queue];
     assign idle       = !job_valid && !in_reg && !m_frag_valid && !give_valid;
 
     wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
@@ -136,7 +136,7 @@ module rw_sg_walk #(
         if (cut_taken) walked_reg[job_queue] <= walked + 7'd1;
         if (cut_done && job_last) walked_reg[job_queue] <= '0;
 
-        if (take || cut_taken) taken_reg[job_queue] <= taken_reg[job_queue] + 16'd1;
+        if (take || cut_taken) taken_reg[job_queue] <= taken_reg[job_queue] + 9'd1;
         give_valid <= (take || cut_taken) && taken_reg[job_queue][2:0] == 3'd7;
         give_queue <= job_queue;
         for (k = 0; k < QUEUES; k = k + 1)

@@ -142,6 +142,7 @@ STAGES = (
     Stage("latency", timing.doorbell_to_wire, 60, twin=False),
     Stage("room of failed reads", errors.read_errors_give_room_back, (220, 4088, 0), twin=False),
     Stage("frame buffer", pacing.committed, (0, 4096), twin=False),
+    Stage("edges", pacing.exact, pacing.EDGES, twin=False),
     Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
     Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
@@ -302,7 +303,8 @@ def draw(seed: int, count: int) -> list[Mutation]:
         f"hierarchy -check -top ringwire_tx -chparam DATA_W {DATA_W} -chparam QUEUES {QUEUES}",
         "proc",
         "opt",
-        # a bit that nothing depends on is not worth breaking
+        # what is written where nothing is, and a bit that nothing depends on, are not worth breaking
+        "opt_expr -mux_undef",
         "wreduce",
         "opt",
         "delete ringwire_tx",

@@ -33,6 +33,12 @@ def test_a_backlogged_wire_keeps_its_exact_schedule_on_a_narrow_bus(sim: Place) 
 
 
 @worlds(*FAST, TWIN)
+@pytest.mark.parametrize("data_w", [64, 512])
+def test_wire_times_add_up_to_the_last_bit(sim: Place, data_w: int) -> None:
+    run(sim, pacing.exact, pacing.EDGES if sim.name != "icarus" else pacing.EDGES[::7], data_w=data_w)
+
+
+@worlds(*FAST, TWIN)
 @EACH_CLOCK
 def test_frames_are_never_closer_than_their_wire_time(sim: Place, clock: str) -> None:
     rates = Rates((*SLOW, 25 * GBIT, 100 * GBIT), FRAMES[sim], gaps=True)

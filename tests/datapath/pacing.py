@@ -144,6 +144,50 @@ async def schedule(world: World, config: Rates) -> list[int]:
     return [frame.start_ps for frame in sent(world)]
 
 
+TO_THE_BIT = 1001
+"""Bytes of a frame for :func:`exact`: odd with what belongs to it."""
+
+
+def longer_by(units: int, length: int = TO_THE_BIT, clocks_ns: int = 4) -> int:
+    """A byte's time in units of 2^-40 ns: a frame then takes so many units more than a whole number of clocks."""
+    whole = clocks_ns << 40
+    size = length + OVERHEAD
+    # a byte takes more than a clock, so that the bus can follow
+    return units * pow(size, -1, whole) % whole + whole
+
+
+EDGES = [longer_by(units) for units in (0, *(1 << bit for bit in range(42)))]
+"""Byte times at which a frame is due on an edge, or behind it by one bit of the sum, each bit in turn."""
+
+
+async def exact(world: World, config: list[int]) -> None:
+    """Three frames at one byte time after the other start at the edge when they are due, to the last bit of the sum.
+
+    ``config``: the byte times, units of 2^-40 ns. The clock's period is whole nanoseconds, so that the device knows it.
+    """
+    length, times = TO_THE_BIT, config
+    period = period_ps(world)
+    store = ByteStore(world, 1 << 12)
+    lane = Lane(world, log2=6, mod_frames=3, mod_ns=1_000)
+    start(world, 10**9)
+    lane.go()
+    for units in times:
+        port = world.port()
+        port.write(GLOBAL_OFFSETS["BYTE_TIME_LO"], units & 0xFFFFFFFF)
+        port.write(GLOBAL_OFFSETS["BYTE_TIME_HI"], units >> 32)
+        begin = len(sent(world))
+        await lane.room(3)
+        for _ in range(3):
+            lane.send(*store.cut([(0, length)]))
+        await lane.drain()
+        byte = units * BYTE_TIME_UNIT
+        await world.pause(int(OVERHEAD * byte) + 1)
+        first, *others = [frame.start_ps for frame in sent(world)[begin:]]
+        edges = [edge_from(first * Fraction(1, PS_PER_NS) + k * (length + OVERHEAD) * byte, period) for k in (1, 2)]
+        same(others, edges, f"a byte takes {units} units; start of frame ")
+    await judge(world, [lane])
+
+
 def sustainable(length: int, rate_bps: int, period: int, beat_bytes: int) -> bool:
     """Whether the bus can bring such frames, and their descriptors, as fast as the wire takes them."""
     beats = -(-max(length, 60) // beat_bytes) + Fraction(16, beat_bytes)
