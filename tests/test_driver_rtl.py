@@ -20,7 +20,7 @@ CONFIGS = {
     "head write-back": DriverConfig(line_rate_bps=GBIT, head_write_back=True, report_every=4),
     "complete at fetch": DriverConfig(ring_entries=128, line_rate_bps=100 * GBIT, complete_at_fetch=True),
 }
-DEVICE: dict[str, Any] = {"queues": 2, "cpus": 2, "costs": HostCosts()}
+DEVICE: dict[str, Any] = {"queues": 4, "cpus": 2, "costs": HostCosts()}
 
 
 @worlds("verilator", TWIN)

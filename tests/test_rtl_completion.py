@@ -15,9 +15,9 @@ def test_index_time_flags_and_phase_are_right_over_several_passes_of_the_ring(si
 
 
 @worlds(*FAST)
-@pytest.mark.parametrize("data_w", [64, 128, 256])
-def test_completions_are_right_at_every_width(sim: Place, data_w: int) -> None:
-    run(sim, completion.passes, (6, 3 if sim == "verilator" else 2, 5), data_w=data_w)
+@pytest.mark.parametrize(("data_w", "queues"), [(64, 1), (128, 4), (256, 4)])
+def test_completions_are_right_at_every_width(sim: Place, data_w: int, queues: int) -> None:
+    run(sim, completion.passes, (6, 3 if sim == "verilator" else 2, 5), data_w=data_w, queues=queues)
 
 
 @worlds(*FAST, TWIN)

@@ -36,9 +36,9 @@ def test_a_failed_payload_read_kills_its_packet_whichever_beat_it_was(sim: Place
 
 
 @worlds("verilator")
-@pytest.mark.parametrize("data_w", [64, 256])
-def test_a_failed_payload_read_kills_its_packet_at_other_widths(sim: Place, data_w: int) -> None:
-    run(sim, errors.payload_read, data_w=data_w)
+@pytest.mark.parametrize(("data_w", "queues"), [(64, 1), (256, 4)])
+def test_a_failed_payload_read_kills_its_packet_at_other_widths(sim: Place, data_w: int, queues: int) -> None:
+    run(sim, errors.payload_read, data_w=data_w, queues=queues)
 
 
 @worlds("verilator", TWIN)

@@ -26,7 +26,7 @@ def test_backlogged_queues_have_the_same_share_of_1000_frames(sim: Place, count:
 @worlds(*FAST, TWIN)
 @pytest.mark.parametrize("bound", [(1 << 18) - 1, 1 << 18, 1 << 31, (1 << 32) - 1])
 def test_a_bound_that_nothing_reaches_holds_nothing_back(sim: Place, bound: int) -> None:
-    run(sim, fairness.shares, Shares((60,) * 2, 100, bound=bound), queues=2)
+    run(sim, fairness.shares, Shares((60,) * 2, 100, bound=bound), queues=4)
 
 
 @worlds("verilator", TWIN)

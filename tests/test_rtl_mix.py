@@ -83,6 +83,6 @@ def test_every_width_and_number_of_queues_sends_what_it_was_given(sim: Place, da
 
 
 @worlds("verilator")
-@pytest.mark.parametrize(("data_w", "queues"), [(64, 1), (128, 16), (256, 4), (512, 1), (512, 4)])
+@pytest.mark.parametrize(("data_w", "queues"), [(64, 1), (128, 4), (256, 4), (512, 1), (512, 4)])
 def test_each_width_and_each_number_of_queues_sends_what_it_was_given(sim: Place, data_w: int, queues: int) -> None:
     run(sim, mix, Mix(1_000, seed(), queues, longest=2_000), data_w=data_w, queues=queues)

@@ -73,13 +73,13 @@ def test_a_packet_that_is_cut_is_read_once(sim: Place, width: int, mss: int) -> 
 @worlds("verilator", "icarus")
 @WIDTHS
 def test_a_reset_closes_a_packet_that_has_not_begun(sim: Place, width: int) -> None:
-    run(sim, offloads.closed_unbegun, 3, queues=2, data_w=width)
+    run(sim, offloads.closed_unbegun, 3, queues=4, data_w=width)
 
 
 @worlds("verilator", "icarus")
 @WIDTHS
 def test_a_packet_that_can_not_be_read_is_given_up(sim: Place, width: int) -> None:
-    run(sim, offloads.given_up, 2, queues=2, data_w=width)
+    run(sim, offloads.given_up, 2, queues=4, data_w=width)
 
 
 @worlds("verilator", "icarus")
