@@ -32,7 +32,7 @@ from ringwire.cosim.build import Design, build
 from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.descriptors import SegType
 from scripts.sim import ROOT, fail, number, run_script
-from tests.control import completion, errors, fairness, offload_mix, offloads
+from tests.control import completion, errors, fairness, offload_mix, offloads, reset
 from tests.control.bench import same
 from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
 from tests.datapath import mix, pacing, timing
@@ -128,6 +128,7 @@ STAGES = (
     Stage("frames as they are", mix.mix, mix.Mix(60), twin=False),
     Stage("resets", offloads.closing, (QUEUES, 2), twin=False),
     Stage("resets before a segment", offloads.closed_unbegun, 3, twin=False),
+    Stage("resets of all in flight", reset.all_in_flight, QUEUES, twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
     Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
     *(Stage(f"priorities {each}", fairness.strict, each, twin=False) for each in PRIORITIES),

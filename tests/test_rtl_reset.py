@@ -66,6 +66,11 @@ def test_resets_give_the_storage_of_prefetched_descriptors_back(sim: Place, queu
     run(sim, reset.prefetched, (queues, 6 if sim != "icarus" else 2), queues=queues)
 
 
+@worlds(*FAST)
+def test_a_reset_waits_for_as_many_frames_as_can_be_in_flight(sim: Place) -> None:
+    run(sim, reset.all_in_flight, 1 if sim == "icarus" else 4, queues=4, data_w=64)
+
+
 @worlds(*FAST, TWIN)
 def test_a_queue_can_be_reset_in_every_state(sim: Place) -> None:
     run(sim, reset.of_every_state)

@@ -49,11 +49,16 @@ class Load:
         """Completions that were judged."""
         self._number = 0
 
-    def post(self, most: int, sizes: tuple[int, ...] = (60, 61, 300, 1514)) -> None:
-        """Post up to ``most`` packets, as far as the ring has room, and ring the doorbell. The last one is reported."""
+    def post(
+        self, most: int, sizes: tuple[int, ...] = (60, 61, 300, 1514), cuts: tuple[int, ...] = (1, 1, 2, 5)
+    ) -> None:
+        """Post up to ``most`` packets, as far as the ring has room, and ring the doorbell. The last one is reported.
+
+        A packet has one of these sizes, and is cut into one of these numbers of fragments.
+        """
         random, queue = self.random, self.queue
         for left in reversed(range(most)):
-            parts = random.choice((1, 1, 2, 5))
+            parts = random.choice(cuts)
             if queue.room() < parts:
                 break
             last = left == 0 or queue.room() < 2 * parts + 5

@@ -86,6 +86,7 @@ ASKS_BADLY = [
     offload()[:7] + b"\x80" + offload()[8:],
     offload()[:15] + bytes((offload()[15] | 0x40,)),
     offload()[:15] + bytes((offload()[15] | 0x80,)),
+    *((int.from_bytes(offload(), "little") | 1 << bit).to_bytes(16, "little") for bit in range(1, 63)),
 ]
 
 B = Status

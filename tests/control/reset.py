@@ -81,6 +81,29 @@ async def under_load(world: World, config: Resets) -> None:
     between(min(ends.sent, ends.untouched), config.count, 1 << 20, "packets sent and untouched at resets")
 
 
+async def all_in_flight(world: World, queues: int) -> None:
+    """Each queue in turn is reset while as many frames of it are in the device as can be, on a wire that takes none.
+
+    No reset is over before each of them has met its end; none of them comes after.
+    """
+    start(world, 10_000_000)
+    for number in range(queues):
+        queue = Queue(world, number, log2=10)
+        load = Load(world, queue, Random(number), errors=0)
+        queue.enable()
+        load.post(queue.entries, (60,), (1,))
+        await world.pause(100_000)
+        await queue.reset()
+        await settled(queue)
+        between(load.judge().aborted, 450, 512, f"packets of queue {number} aborted")
+        load.forget()
+        queue.enable()
+        load.post(10, (60,))
+        await world.pause(1_000_000)
+        queue.take()
+        same(load.judge(), Tally(10, 0, 0, 0), f"packets of queue {number} after the reset")
+
+
 async def settled(queue: Queue) -> None:
     """After a reset all of a queue's state is as at power-up, and its completion ring is left alone."""
     for name in ("HEAD", "FETCHED", "CPL_WRITTEN", "CTRL"):
