@@ -119,6 +119,7 @@ STAGES = (
     Stage("rules", offloads.verdicts, RULES, sim="icarus"),
     Stage("extremes", offloads.posts, offloads.EXTREMES, sim="icarus"),
     Stage("a short mix", offload_mix.record, offload_mix.Mix(2, packets=4), sim="icarus"),
+    Stage("fields anywhere", offloads.posts, offloads.PLACES),
     Stage("failed reads", offloads.unreadable, (100, [(0, 1, 3)] * QUEUES)),
     Stage("packets given up", offloads.given_up, QUEUES, twin=False),
     Stage("failed reads of one queue", offloads.unreadable, (97, [(), (), (1, 2), ()])),

@@ -65,6 +65,14 @@ def test_sums_carry_the_most_and_the_least(sim: Place, width: int) -> None:
 
 @worlds("verilator", "icarus")
 @WIDTHS
+def test_the_fields_of_a_header_may_lie_anywhere(sim: Place, width: int) -> None:
+    places = offloads.PLACES if sim.name != "icarus" else offloads.PLACES[::3]
+    got, want = (run(where, offloads.posts, places, data_w=width) for where in (sim, place(TWIN)))
+    same(got, want, "RTL against the twin: ")
+
+
+@worlds("verilator", "icarus")
+@WIDTHS
 @pytest.mark.parametrize("mss", [64, 536, 1448])
 def test_a_packet_that_is_cut_is_read_once(sim: Place, width: int, mss: int) -> None:
     run(sim, offloads.read_once, (mss, width // 8), data_w=width)

@@ -43,13 +43,15 @@ def asking(data: bytes, start_at: int, offset: int, tci: int | None = None, piec
     return Post(tuple(data[at : at + size] for at in range(0, len(data), size)), None, flags, wishes)
 
 
-def cutting(kind: SegType, mss: int, payload: int, seed: int = 1, fill: int | None = None, **options: bool) -> Post:
+def cutting(
+    kind: SegType, mss: int, payload: int, seed: int = 1, fill: int | None = None, l3: int = L3, **options: bool
+) -> Post:
     """A packet to be cut, in pieces, of random bytes or of one value: also where the fields of its header are."""
-    l4 = L3 + (40 if kind in (SegType.TCP6, SegType.UDP6) else 20)
+    l4 = l3 + (40 if kind in (SegType.TCP6, SegType.UDP6) else 20)
     header = l4 + (20 if kind in (SegType.TCP4, SegType.TCP6) else 0 if kind is SegType.UFO4 else 8)
     size = header + payload
     data = Random(seed).randbytes(size) if fill is None else bytes([fill]) * size
-    request = pack_offload(kind, mss, header, L3, l4, **options)
+    request = pack_offload(kind, mss, header, l3, l4, **options)
     edges = [0, *range(header + 3, len(data), MAX_BUFFER), len(data)]
     return Post(tuple(data[begin:end] for begin, end in pairwise(edges)), request, 0, 0)
 
@@ -63,6 +65,14 @@ EXTREMES = [
     for partial in (False, True)
 ]
 """Sums that carry the most and the least."""
+
+PLACES = [
+    cutting(kind, 104, 250, seed=l3, l3=l3)
+    for kind in SegType
+    if kind is not SegType.NONE
+    for l3 in range(L3, L3 + 64, 2)
+]
+"""Every place in a beat where the fields of a header can lie, also two of them in one."""
 
 
 async def posts(world: World, config: list[Post]) -> list[Left]:
