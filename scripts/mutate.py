@@ -71,6 +71,8 @@ class Stage(NamedTuple):
     period_ps: int = 4000
     """Of the clock."""
     sim: str = "verilator"
+    seed: int = 1
+    """Of the state that the device wakes up in."""
 
     def build(self, rtl: Path) -> None:
         """Have a model of this RTL."""
@@ -78,9 +80,10 @@ class Stage(NamedTuple):
 
     def on(self, rtl: Path | None, limit_s: float = 600) -> Any:
         """What it returns on this RTL, or on the twin; it may raise SimulationFailed or AssertionError."""
-        knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "latency_ns": self.latency_ns, "seed": 1}
+        knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "latency_ns": self.latency_ns}
         where = place(TWIN if rtl is None else self.sim)
-        return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, period_ps=self.period_ps, **knobs)
+        knobs |= {"period_ps": self.period_ps, "seed": self.seed}
+        return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
 
 
 class Standard(NamedTuple):
@@ -112,7 +115,12 @@ LONG = [
     offloads.cutting(SegType.UDP4, 15_000, 31_000),
     offloads.cutting(SegType.TCP6, 16_383, 1 << 18),
 ]
-PRIORITIES = ((0, 1, 2, 7), (7, 4, 3, 0), (1, 1, 0, 2), (2, 5, 5, 2))
+PRIORITIES = (
+    *((0, 1, 2, 7), (7, 4, 3, 0), (1, 1, 0, 2), (2, 5, 5, 2)),
+    # any two queues in both orders, by each bit
+    *((0, 1, 0, 1), (1, 0, 1, 0), (0, 0, 1, 1), (1, 1, 0, 0), (0, 1, 1, 0), (1, 0, 0, 1)),
+    *((0, 2, 4, 6), (6, 4, 2, 0), (3, 5, 4, 2), (2, 4, 5, 3), (4, 6, 0, 2), (2, 0, 6, 4)),
+)
 PRIOR = fairness.Wait(2 * 1538, range(1, 3), 4, bulk=3, priority=1)
 STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP), sim="icarus"),
@@ -153,6 +161,11 @@ STAGES = (
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in range(2, 10)),
     *(Stage(f"frames {seed}", mix.mix, mix.Mix(300, seed), twin=False, period_ps=3103) for seed in (2, 3)),
     *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 11), twin=False) for queue in range(QUEUES)),
+    *(Stage(f"full largest ring {queue}", completion.full_ring, (0, queue, 15), twin=False) for queue in range(QUEUES)),
+    *(
+        Stage(f"completions, seed {seed}", offloads.one_completion_a_packet, (QUEUES, 70, False), twin=False, seed=seed)
+        for seed in (2, 3, 4)
+    ),
     Stage("around the largest ring", errors.around, 2, twin=False),
     Stage("largest packets", offloads.largest, (QUEUES, 6), twin=False),
 )

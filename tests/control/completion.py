@@ -253,6 +253,20 @@ async def full_ring(world: World, config: tuple[int, int, int]) -> None:
     all_of_them = [((i + 1) % stalled.entries, Status.OK, 1) for i in range(len(data))]
     same(reports, all_of_them, "completions of the queue that was stalled")
 
+    # and when it stands again, it has as many slots as before
+    stalled.consume()
+    before = len(sent(world, number))
+    for _ in range(2):
+        for _ in range(min(stalled.room(await stalled.get("HEAD")), stalled.entries // 2)):
+            stalled.packet(data[0])
+        stalled.doorbell()
+        await world.pause(160 * stalled.entries)
+    for _ in range(min(stalled.room(await stalled.get("HEAD")), 8)):
+        stalled.packet(data[0])
+    stalled.doorbell()
+    await world.pause(20_000)
+    between(len(sent(world, number)) - before, stalled.entries - 8, stalled.entries, "frames of it the second time")
+
 
 async def slots_come_back(world: World, config: tuple[int, bool, bool]) -> None:
     """Completion slots are free again once consumed, or at the end of a frame that asks for no completion.
