@@ -67,10 +67,11 @@ EXTREMES = [
 """Sums that carry the most and the least."""
 
 PLACES = [
-    cutting(kind, 104, 250, seed=l3, l3=l3)
+    cutting(kind, 104, 250, seed=l3 + lap, l3=l3)
     for kind in SegType
     if kind is not SegType.NONE
     for l3 in range(L3, L3 + 64, 2)
+    for lap in (0, 100, 200, 300)
 ]
 """Every place in a beat where the fields of a header can lie, also two of them in one."""
 
