@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringwire.driver.config import ConfigError, DeviceBusy, DriverConfig
+from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, ConfigError, DeviceBusy, DriverConfig
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset
 from ringwire.driver.tx_ring import ChargedPort, TxRing
@@ -52,6 +52,7 @@ class RingwireDriver:
 
     max_ring_entries = 1 << MAX_RING_LOG2
     ring_allowed = f"a power of two, {1 << MIN_RING_LOG2} to {max_ring_entries}"
+    coalesce_allowed = f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, above 1 only with tx-usecs"
 
     def __init__(
         self,

@@ -176,7 +176,7 @@ class NetDevice:
 
     def set_mtu(self, mtu: int) -> None:
         """``ip link set mtu``, bytes. DeviceError (EINVAL) outside of what the device takes."""
-        allowed = f"{self.min_mtu} to {self.max_mtu}" if self.max_mtu else f"{self.min_mtu} and up"
+        allowed = self.mtu_allowed
         if mtu < self.min_mtu:
             raise DeviceError("EINVAL", "mtu", allowed, "mtu less than device minimum")
         if self.max_mtu and mtu > self.max_mtu:
@@ -185,6 +185,11 @@ class NetDevice:
             self.mtu = mtu
             if self.ndo_change_mtu is not None:
                 self.ndo_change_mtu(mtu)
+
+    @property
+    def mtu_allowed(self) -> str:
+        """What :meth:`set_mtu` takes, for people."""
+        return f"{self.min_mtu} to {self.max_mtu}" if self.max_mtu else f"{self.min_mtu} and up"
 
     def set_real_num_tx_queues(self, count: int) -> None:
         """netif_set_real_num_tx_queues: use the first ``count``; what is queued for the others is dropped."""

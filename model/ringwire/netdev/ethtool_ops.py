@@ -32,7 +32,7 @@ class LinkStats:
 
 @runtime_checkable
 class RingOps(Protocol):
-    """``ethtool -g`` and ``-G``; descriptors."""
+    """``ethtool -g`` and ``-G``; descriptors. ``*_allowed`` say in a user's words what the setter takes."""
 
     max_ring_entries: int
     ring_allowed: str
@@ -45,6 +45,8 @@ class RingOps(Protocol):
 @runtime_checkable
 class CoalesceOps(Protocol):
     """``ethtool -c`` and ``-C``."""
+
+    coalesce_allowed: str
 
     @property
     def coalesce(self) -> Coalesce: ...
