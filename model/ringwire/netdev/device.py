@@ -251,16 +251,27 @@ class NetDevice:
 
     @tx_queue_len.setter
     def tx_queue_len(self, length: int) -> None:
-        """A change drops what is queued: Linux deactivates the device for it."""
+        """A change drops what is queued: Linux deactivates the device for it.
+
+        DeviceError (ENOMEM), and the old length, if a discipline can't make queues of this one.
+        """
         if length < 0:
             raise ValueError(f"{self.name}: txqueuelen {length} is negative")
         if length == self._tx_queue_len:
             return
-        self._tx_queue_len = length
         self.qdisc.reset()
+        before, self._tx_queue_len = self._tx_queue_len, length
+        try:
+            self._tell_tx_queue_len()
+        except ValueError as error:
+            self._tx_queue_len = before
+            self._tell_tx_queue_len()
+            raise DeviceError("ENOMEM", "txqueuelen", str(error)) from None
+
+    def _tell_tx_queue_len(self) -> None:
         for index, txq in enumerate(self.tx_queues):
             if index == 0 or txq.qdisc is not self.qdisc:
-                txq.qdisc.change_tx_queue_len(length)
+                txq.qdisc.change_tx_queue_len(self._tx_queue_len)
 
     # -- queueing
 

@@ -8,6 +8,7 @@ ERRNO_TEXT = {
     "EBUSY": "Device or resource busy",
     "EINVAL": "Invalid argument",
     "EISDIR": "Is a directory",
+    "ENOMEM": "Cannot allocate memory",
     "ENODEV": "No such device",
     "ENOENT": "No such file or directory",
     "EOPNOTSUPP": "Operation not supported",

@@ -49,13 +49,7 @@ def get_ring(dev: NetDevice) -> RingParams:
 
 def set_ring(dev: NetDevice, tx: int) -> None:
     """ethtool -G tx. DeviceError: EINVAL for a size that the driver refuses."""
-    ops = dev.driver
-    if not isinstance(ops, RingOps):
-        raise _unsupported("-G")
-    if tx > ops.max_ring_entries:
-        raise DeviceError("EINVAL", "tx", ops.ring_allowed, "requested ring size exceeds maximum")
-    if tx != ops.ring_entries:
-        _ask("tx", lambda: ops.set_ring(tx), ops.ring_allowed)
+    _write_ring(dev, {"tx": tx})
 
 
 def _ring_values(dev: NetDevice) -> Values:
@@ -74,14 +68,19 @@ _RING_EXTRAS = {"rx-buf-len": "rx buf len", "cqe-size": "cqe size", "tx-push": "
 
 
 def _write_ring(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
-    now = get_ring(dev)
+    ops = dev.driver
+    if not isinstance(ops, RingOps):
+        raise _unsupported("-G")
     for name, text in _RING_EXTRAS.items():
         if name in wanted:
             raise DeviceError("EOPNOTSUPP", name, "tx", f"setting {text} not supported")
-    for name in ("rx", "rx-mini", "rx-jumbo"):
-        if wanted.get(name):
-            raise DeviceError("EINVAL", name, "0: there is no receive path", "requested ring size exceeds maximum")
-    set_ring(dev, int(wanted.get("tx", now.tx)))
+    for name in ("rx", "rx-mini", "rx-jumbo", "tx"):
+        most, allowed = (ops.max_ring_entries, ops.ring_allowed) if name == "tx" else (0, "0: there is tx only")
+        if wanted.get(name, 0) > most:
+            raise DeviceError("EINVAL", name, allowed, "requested ring size exceeds maximum")
+    tx = wanted.get("tx", ops.ring_entries)
+    if tx != ops.ring_entries:
+        _ask("tx", lambda: ops.set_ring(tx), ops.ring_allowed)
 
 
 # -- channels
@@ -102,16 +101,7 @@ def get_channels(dev: NetDevice) -> Channels:
 
 def set_channels(dev: NetDevice, tx: int) -> None:
     """ethtool -L tx. DeviceError: EINVAL if there are not so many, EBUSY if the driver can't now."""
-    ops, allowed = dev.driver, f"1 to {dev.num_tx_queues}"
-    if not isinstance(ops, ChannelOps):
-        raise _unsupported("-L")
-    if tx > dev.num_tx_queues:
-        raise DeviceError("EINVAL", "tx", allowed, "requested channel count exceeds maximum")
-    if tx < 1:
-        text = "requested channel counts would result in no RX or TX channel being configured"
-        raise DeviceError("EINVAL", "tx", allowed, text)
-    if tx != dev.real_num_tx_queues:
-        _ask("tx", lambda: ops.set_channels(tx))
+    _write_channels(dev, {"tx": tx})
 
 
 def _channel_values(dev: NetDevice) -> Values:
@@ -121,22 +111,32 @@ def _channel_values(dev: NetDevice) -> Values:
 
 
 def _write_channels(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
-    for name in ("rx", "other", "combined"):
-        if wanted.get(name):
-            raise DeviceError("EINVAL", name, "0: there is tx only", "requested channel count exceeds maximum")
-    set_channels(dev, int(wanted.get("tx", dev.real_num_tx_queues)))
+    ops = dev.driver
+    if not isinstance(ops, ChannelOps):
+        raise _unsupported("-L")
+    at_most = {"rx": 0, "tx": dev.num_tx_queues, "other": 0, "combined": 0}
+    for name, most in at_most.items():
+        if wanted.get(name, 0) > most:
+            allowed = f"1 to {most}" if most else "0: there is tx only"
+            raise DeviceError("EINVAL", name, allowed, "requested channel count exceeds maximum")
+    tx = wanted.get("tx", dev.real_num_tx_queues)
+    if not tx:
+        text = "requested channel counts would result in no RX or TX channel being configured"
+        raise DeviceError("EINVAL", "tx", f"1 to {dev.num_tx_queues}", text)
+    if tx != dev.real_num_tx_queues:
+        _ask("tx", lambda: ops.set_channels(tx))
 
 
 # -- coalescing
 
 
 _COALESCE_NAMES = """
-    adaptive-rx adaptive-tx stats-block-usecs sample-interval pkt-rate-low pkt-rate-high
     rx-usecs rx-frames rx-usecs-irq rx-frames-irq tx-usecs tx-frames tx-usecs-irq tx-frames-irq
-    rx-usecs-low rx-frames-low tx-usecs-low tx-frames-low rx-usecs-high rx-frames-high tx-usecs-high tx-frames-high
-    cqe-mode-rx cqe-mode-tx
+    stats-block-usecs adaptive-rx adaptive-tx pkt-rate-low rx-usecs-low rx-frames-low tx-usecs-low tx-frames-low
+    pkt-rate-high rx-usecs-high rx-frames-high tx-usecs-high tx-frames-high sample-interval cqe-mode-tx cqe-mode-rx
 """
 COALESCE = tuple(_COALESCE_NAMES.split())
+"""In the order in which the kernel looks at them."""
 _COALESCE_SWITCHES = ("adaptive-rx", "adaptive-tx", "cqe-mode-rx", "cqe-mode-tx")
 
 
@@ -178,8 +178,8 @@ def _coalesce_values(dev: NetDevice) -> Values:
 def _write_coalesce(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
     get_coalesce(dev)
     there_are = ("tx-usecs", "tx-frames", "adaptive-tx")
-    for name in wanted:
-        if name not in there_are:
+    for name in COALESCE:
+        if name in wanted and name not in there_are:
             raise DeviceError("EINVAL", name, ", ".join(there_are), "cannot modify an unsupported parameter")
     usecs, frames, adaptive = (wanted.get(name) for name in there_are)
     set_coalesce(dev, usecs, frames, None if adaptive is None else bool(adaptive))

@@ -88,10 +88,10 @@ def set_txqueuelen(dev: NetDevice, length: int) -> None:
 def show_link(dev: NetDevice, ifindex: int = FIRST_IFINDEX, statistics: bool = False) -> str:
     """A device as ``ip link show`` prints it, with ``-s`` where asked."""
     link = get_link(dev, ifindex)
-    queue = f" qlen {link.txqlen}" if link.txqlen else ""
+    queue = f"qlen {link.txqlen}" if link.txqlen else ""
     text = (
         f"{link.ifindex}: {link.ifname}: <{','.join(link.flags)}> mtu {link.mtu} qdisc {link.qdisc}"
-        f" state {link.operstate} mode {link.linkmode} group {link.group}{queue}\n"
+        f" state {link.operstate} mode {link.linkmode} group {link.group} {queue}\n"
         f"    link/{link.link_type} {link.address} brd {link.broadcast}\n"
     )
     return text + (_counters(get_stats(dev)) if statistics else "")
@@ -156,9 +156,8 @@ def _apply_mtu(dev: NetDevice, mtu: int) -> None:
 
 
 def _apply_txqueuelen(dev: NetDevice, length: int) -> None:
-    # iproute2 keeps -1 for "not given"
-    if length != -1:
-        set_txqueuelen(dev, length & U32)
+    # a negative number goes to the kernel as it is, which sees 32 bits
+    set_txqueuelen(dev, length & U32)
 
 
 MTU = Setting("mtu", "a number of bytes", _apply_mtu)
@@ -231,6 +230,8 @@ class Ip:
         wanted: dict[Setting, tuple[int, Word]] = {}
         while words:
             word = words.here
+            if name is not None and words.skip("dev"):
+                raise _garbage(words.here)
             if word.text in FLAGS:
                 words.take("up or down")
                 # the last one holds
