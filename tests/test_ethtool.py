@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -436,6 +438,7 @@ ethtool
 ethtool -Z rw0
 ethtool -k
 """.strip().splitlines()
+NET = Path("/sys/class/net")
 VETH = "ip link add name rw0 numtxqueues 4 type veth peer name rw1"
 
 
@@ -486,14 +489,12 @@ def numberless(said: Said) -> Said:
     return Said(re.sub(r": (n/a|[0-9]+|on|off)", ": .", said.output), said.error, said.status)
 
 
-def test_rings_and_json_are_laid_out_as_by_ethtool(tmp_path: Path) -> None:
+def test_rings_are_laid_out_as_by_ethtool() -> None:
     """With a device of the machine, which is read and not touched: those in a namespace have no rings."""
-    import shutil
-    import subprocess
-
     if shutil.which("ethtool") is None:
         pytest.skip("no ethtool here to compare with")
-    found = [subprocess.run(["ethtool", "-g", path.name], capture_output=True, text=True) for path in NET.iterdir()]
+    names = [path.name for path in NET.iterdir()] if NET.exists() else []
+    found = [subprocess.run(["ethtool", "-g", name], capture_output=True, text=True) for name in names]
     texts = [done.stdout for done in found if done.returncode == 0]
     if not texts:
         pytest.skip("no device here that has rings")
@@ -502,9 +503,6 @@ def test_rings_and_json_are_laid_out_as_by_ethtool(tmp_path: Path) -> None:
         return [re.sub(r"\t(n/a|[0-9]+|on|off)$", "\t.", line) for line in text.splitlines()[1:]]
 
     assert layout(Ethtool([twin().dev]).run("ethtool -g eth0")) == layout(texts[0])
-
-
-NET = Path("/sys/class/net")
 
 
 def test_the_kernels_names_are_all_there(tmp_path: Path) -> None:

@@ -107,6 +107,15 @@ def test_set() -> None:
         ip.set_txqueuelen(bench.dev, 1 << 32)
 
 
+def test_a_length_that_one_queue_can_not_have_is_taken_back_from_the_others() -> None:
+    dev = StackBench(num_tx_queues=2).dev
+    told: list[int] = []
+    dev.tx_queues[0].qdisc.change_tx_queue_len = told.append  # type: ignore[method-assign]
+    with pytest.raises(DeviceError, match="txqueuelen: Cannot allocate memory"):
+        ip.set_txqueuelen(dev, 1 << 30)
+    assert told == [1 << 30, 1000] and dev.tx_queue_len == 1000
+
+
 def test_down_drops_what_is_queued_and_asks_the_driver_once() -> None:
     bench = StackBench(size=1)
     asked: list[str] = []

@@ -78,8 +78,8 @@ def test_a_hook_is_asked_before_xps_and_a_queue_not_in_use_becomes_the_first() -
 
 def test_fewer_queues_take_their_share_of_hashes_and_of_cpus() -> None:
     host = Host(cpus=2, queues=4)
-    host.dev.set_xps_cpus(3, [0])
-    host.dev.set_xps_cpus(1, [0])
+    for queue in (3, 2, 1):
+        host.dev.set_xps_cpus(queue, [0])
     host.dev.set_real_num_tx_queues(2)
     assert [host.queue_from(1, value * QUARTER) for value in range(4)] == [0, 0, 1, 1]
     assert host.dev.xps.queues(0) == [1]

@@ -167,7 +167,10 @@ class NetDevice:
             self.is_up = True
 
     def close(self) -> None:
-        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops."""
+        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops.
+
+        Packets that come while it is down wait, where Linux would drop them.
+        """
         if self.is_up:
             self.is_up = False
             self.qdisc.reset()

@@ -120,7 +120,7 @@ def _write_channels(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
             allowed = f"1 to {most}" if most else "0: there is tx only"
             raise DeviceError("EINVAL", name, allowed, "requested channel count exceeds maximum")
     tx = wanted.get("tx", dev.real_num_tx_queues)
-    if not tx:
+    if tx < 1:
         text = "requested channel counts would result in no RX or TX channel being configured"
         raise DeviceError("EINVAL", "tx", f"1 to {dev.num_tx_queues}", text)
     if tx != dev.real_num_tx_queues:

@@ -164,8 +164,8 @@ MTU = Setting("mtu", "a number of bytes", _apply_mtu)
 TXQUEUELEN = Setting("txqueuelen", f"0 to {I32}", _apply_txqueuelen)
 SETTINGS = {"mtu": MTU, "txqueuelen": TXQUEUELEN, "qlen": TXQUEUELEN, "txqlen": TXQUEUELEN}
 FLAGS: dict[str, Callable[[NetDevice], None]] = {"up": NetDevice.open, "down": NetDevice.close}
-_FLAGS = Setting("up", "up or down", lambda dev, up: FLAGS["up" if up else "down"](dev))
-ORDER = (MTU, _FLAGS, TXQUEUELEN)
+UP_OR_DOWN = Setting("up", "up or down", lambda dev, up: FLAGS["up" if up else "down"](dev))
+ORDER = (MTU, UP_OR_DOWN, TXQUEUELEN)
 """The kernel takes a request's parts in this order, whatever the line's, and stops at the first that it refuses."""
 _OTHER_NAMES = """
     address alias allmulticast arp broadcast carrier group gso_max_segs gso_max_size master mode multicast name netns
@@ -235,7 +235,7 @@ class Ip:
             if word.text in FLAGS:
                 words.take("up or down")
                 # the last one holds
-                wanted[_FLAGS] = int(word.text == "up"), word
+                wanted[UP_OR_DOWN] = int(word.text == "up"), word
             elif word.text in SETTINGS:
                 words.take("a parameter")
                 self._take_number(words, SETTINGS[word.text], wanted)
