@@ -23,6 +23,7 @@ from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
 from ringwire.skb import Skb
 from ringwire.tools import ethtool, features
+from ringwire.tools.commands import Commands
 from ringwire.tools.ethtool import Channels, Ethtool, RingParams
 from ringwire.tools.features import FEATURE_NAMES, FeatureState
 from ringwire.tools.refusal import Refused
@@ -167,9 +168,9 @@ def test_queues_change_while_the_device_is_down_only() -> None:
         bench = twin(4)
         run, world = Ethtool([bench.dev]).run, bench.world
         run("ethtool -L eth0 tx 2")
+        bench.dev.watchdog.timeout = 1000
         await bench.up()
         assert [ring.held for ring in bench.driver.rings] == [False, False, True, True]
-        bench.dev.watchdog.timeout = 1
         await world.pause(3000 * MS)
         assert [txq.trans_timeout for txq in bench.dev.tx_queues] == [0] * 4, "queues that rest are not stuck"
         for value in range(8):
@@ -196,6 +197,19 @@ def test_queues_change_while_the_device_is_down_only() -> None:
         bench.check()
 
     drive(test())
+
+
+def test_the_disciplines_of_queues_that_rest_are_not_shown(tmp_path: Path) -> None:
+    lines = ["tc qdisc replace dev rw0 root handle 1: mq", "ethtool -L rw0 tx 2", "tc qdisc show dev rw0"]
+    wanted = real(tmp_path, f"{VETH}\nip link set rw0 up", lines, "ethtool", "tc")
+    found = modelled(Commands([device("rw0", 4)]).run, lines)
+    # the kernel lists them the other way round, and with its own default discipline
+    assert [classes(said) for said in found] == [classes(said) for said in wanted] == [[], [], ["1:1", "1:2"]]
+
+
+def classes(said: Said) -> list[str]:
+    """Classes that have a discipline."""
+    return sorted(re.findall(r"parent (\S+)", said.output))
 
 
 def test_the_drivers_own_refusals() -> None:
@@ -234,6 +248,14 @@ def test_a_switch_takes_along_what_needs_it() -> None:
         "tx-generic-segmentation: on [not requested]\n"
         "tx-udp-fragmentation: on [not requested]\n"
     )
+
+
+def test_congestion_marks_need_one_of_both_protocols() -> None:
+    dev = twin().dev
+    features.set_features(dev, {"tx-tcp-segmentation": False})
+    assert Feature.TSO_ECN in dev.features and Feature.TSO_MANGLEID not in dev.features
+    features.set_features(dev, {"tx-tcp6-segmentation": False})
+    assert Feature.TSO_ECN not in dev.features
 
 
 def test_gso_is_kept_for_those_who_make_packets() -> None:
@@ -279,6 +301,15 @@ def test_what_the_device_lacks_is_fixed() -> None:
     assert caught.value.output == "Actual changes:\nrx-hashing: off [requested on]\n"
     assert "tx-scatter-gather, tx-checksum-ip-generic, tx-generic-segmentation)" in str(caught.value)
     assert dev.features == Feature.SG | Feature.HW_CSUM
+
+
+def test_what_can_not_be_switched_off_stays_on() -> None:
+    dev = StackBench().dev
+    dev.hw_features = Feature.ALL & ~Feature.VLAN_TX
+    assert features.get_features(dev)["tx-vlan-hw-insert"] == FeatureState(active=True, requested=False, fixed=True)
+    changes = features.set_features(dev, {"txvlan": False, "tx-udp-segmentation": False})
+    assert changes.text() == "Actual changes:\ntx-vlan-hw-insert: on [requested off]\ntx-udp-segmentation: off\n"
+    assert Feature.VLAN_TX in dev.features and Feature.USO not in dev.features
 
 
 # -- statistics
@@ -364,6 +395,9 @@ tso off
 tx-tcp-segmentation on
 tx-tcp-mangleid-segmentation on
 tx-tcp-segmentation off
+tso on
+tx-tcp-segmentation off
+tx-tcp6-segmentation off
 tso on
 rxhash on tso off
 rxhash off

@@ -14,6 +14,7 @@ from ringwire.host.world import drive
 from ringwire.netdev import NetDevice, dev_queue_xmit
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.ethtool_ops import LinkStats
+from ringwire.nic.descriptors import Status
 from ringwire.nic.registers import GLOBAL_OFFSETS, MAX_FRAME
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
@@ -110,7 +111,7 @@ def test_set() -> None:
 def test_a_length_that_one_queue_can_not_have_is_taken_back_from_the_others() -> None:
     dev = StackBench(num_tx_queues=2).dev
     told: list[int] = []
-    dev.tx_queues[0].qdisc.change_tx_queue_len = told.append  # type: ignore[method-assign]
+    dev.tx_queues[0].qdisc.change_tx_queue_len = told.append  # type: ignore[assignment]
     with pytest.raises(DeviceError, match="txqueuelen: Cannot allocate memory"):
         ip.set_txqueuelen(dev, 1 << 30)
     assert told == [1 << 30, 1000] and dev.tx_queue_len == 1000
@@ -181,6 +182,14 @@ def test_a_new_mtu_moves_the_bound_on_committed_bytes() -> None:
         assert await read(world, GLOBAL_OFFSETS["COMMIT_BOUND"]) == before + 2 * 7500
 
     drive(test())
+
+
+def test_totals_are_those_of_all_queues() -> None:
+    bench = DriverBench(TwinWorld(TwinConfig(queues=2)), queues=2)
+    for number, ring in enumerate(bench.driver.rings, start=1):
+        ring.tx_packets, ring.tx_bytes, ring.dropped, ring.forgotten = 10 * number, 1000 * number, number, 100 * number
+        ring.errors[Status.ABORTED], ring.errors[Status.READ] = number, 10 * number
+    assert ip.get_stats(bench.dev) == LinkStats(tx_packets=30, tx_bytes=3000, tx_errors=33, tx_dropped=303)
 
 
 @pytest.mark.parametrize(
