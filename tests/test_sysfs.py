@@ -96,6 +96,9 @@ def test_a_files_queue_is_the_one_in_its_path() -> None:
     assert sysfs.read(dev, "queues/tx-1/tx_timeout") == "4\n"
     sysfs.write(dev, "tx_queue_len", "3\n")
     assert dev.tx_queue_len == 3
+    with pytest.raises(DeviceError, match="tx_timeout: Permission denied") as caught:
+        sysfs.write(dev, "queues/tx-1/tx_timeout", "0")
+    assert caught.value.errno == "EACCES" and dev.tx_queues[1].trans_timeout == 4
 
 
 def test_queues_that_are_not_in_use_have_no_files() -> None:
