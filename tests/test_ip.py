@@ -117,6 +117,30 @@ def test_a_length_that_one_queue_can_not_have_is_taken_back_from_the_others() ->
     assert told == [1 << 30, 1000] and dev.tx_queue_len == 1000
 
 
+def test_a_driver_may_refuse_an_mtu_within_the_bounds() -> None:
+    dev = StackBench().dev
+
+    def change(mtu: int) -> None:
+        assert dev.mtu == mtu
+        raise ValueError("up to 2000 with small buffers")
+
+    dev.ndo_change_mtu = change
+    with pytest.raises(
+        Refused, match=r"RTNETLINK answers: Invalid argument \(allowed: up to 2000 with small buffers\)"
+    ):
+        Ip([dev]).run("ip link set eth0 mtu 3000")
+    Ip([dev]).run("ip link set eth0 mtu 1500")
+    assert dev.mtu == 1500
+    dev.ndo_change_mtu = None
+    dev.max_mtu = 9000
+    for mtu in (68, 9000):
+        Ip([dev]).run(f"ip link set eth0 mtu {mtu}")
+        assert dev.mtu == mtu
+    for mtu in (67, 9001):
+        with pytest.raises(DeviceError, match="allowed: 68 to 9000"):
+            dev.set_mtu(mtu)
+
+
 def test_down_drops_what_is_queued_and_asks_the_driver_once() -> None:
     bench = StackBench(size=1)
     asked: list[str] = []

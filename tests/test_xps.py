@@ -53,6 +53,14 @@ def test_a_cpus_packets_go_to_its_queue_and_others_by_hash() -> None:
     assert [host.queue_from(1, value * QUARTER) for value in range(4)] == [0, 1, 2, 3]
 
 
+def test_a_device_that_keeps_the_time_of_one_cpu_can_be_told_of_all() -> None:
+    host = Host(cpus=2, queues=4)
+    assert NetDevice(host.cpus[0], RingDriver(), num_tx_queues=4).xps.num_cpus == 1
+    host.dev = NetDevice(host.cpus[0], RingDriver(8, 4), num_tx_queues=4, cpus=host.cpus)
+    host.dev.set_xps_cpus(3, [1])
+    assert (host.queue_from(0), host.queue_from(1)) == (0, 3)
+
+
 def test_several_queues_of_a_cpu_share_by_hash_in_the_order_they_were_given() -> None:
     host = Host(cpus=2, queues=4)
     for queue in (3, 0, 2):

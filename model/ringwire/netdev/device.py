@@ -46,8 +46,8 @@ class NetDevice:
     """A network interface: what ``ip link``, ``ethtool``, ``tc`` and sysfs set, and what packets meet.
 
     Lengths in bytes. The driver may come later, but before the first packet. With ``costs`` and ``charge`` the
-    stack's own work takes simulated time; without them it takes none. Where ``clock`` is all the host's CPUs, XPS
-    steers by the one that is running; else there is one CPU.
+    stack's own work takes simulated time; without them it takes none. XPS steers by the one of ``cpus`` that is
+    running (those of ``clock`` if it is all the host's CPUs); without them there is one CPU.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class NetDevice:
         default_qdisc: str = "pfifo_fast",
         costs: HostCosts | None = None,
         charge: Callable[[int], None] | None = None,
+        cpus: Cpus | None = None,
     ) -> None:
         if num_tx_queues < 1:
             raise ValueError(f"{name}: a device has at least one transmit queue, not {num_tx_queues}")
@@ -105,7 +106,7 @@ class NetDevice:
         self.ndo_open: Callable[[], None] | None = None
         self.ndo_stop: Callable[[], None] | None = None
         self.ndo_change_mtu: Callable[[int], None] | None = None
-        """Told of a new MTU, in bytes, once it is in force."""
+        """Told of a new MTU, in bytes, once it is in force; a ValueError refuses it."""
         self.ndo_set_tx_maxrate: Callable[[TxQueue, int], None] | None = None
         """Limits a queue's rate, Mbit/s, 0 = not; a ValueError refuses."""
         self.features_check: Callable[[Skb, int], int] | None = None
@@ -131,7 +132,7 @@ class NetDevice:
         self.real_num_tx_queues = num_tx_queues
         """Those in use, the first ones; :meth:`set_real_num_tx_queues` changes it."""
         self.tx_queues = [TxQueue(self, index) for index in range(num_tx_queues)]
-        self._cpus = clock if isinstance(clock, Cpus) else None
+        self._cpus = clock if cpus is None and isinstance(clock, Cpus) else cpus
         self.xps = XpsMap(len(self._cpus) if self._cpus is not None else 1)
         """Read it as you like; :meth:`set_xps_cpus` changes it."""
         self.select_queue = None
@@ -184,10 +185,13 @@ class NetDevice:
             raise DeviceError("EINVAL", "mtu", allowed, "mtu less than device minimum")
         if self.max_mtu and mtu > self.max_mtu:
             raise DeviceError("EINVAL", "mtu", allowed, "mtu greater than device maximum")
-        if mtu != self.mtu:
-            self.mtu = mtu
-            if self.ndo_change_mtu is not None:
+        before, self.mtu = self.mtu, mtu
+        if mtu != before and self.ndo_change_mtu is not None:
+            try:
                 self.ndo_change_mtu(mtu)
+            except ValueError as error:
+                self.mtu = before
+                raise DeviceError("EINVAL", "mtu", str(error)) from None
 
     @property
     def mtu_allowed(self) -> str:
