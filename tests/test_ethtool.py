@@ -354,6 +354,9 @@ def test_statistics() -> None:
         ("ethtool -K eth0 tso", "column 20: ethtool (-K): flag '(null)' for parameter '(null)' is not followed by"),
         ("ethtool -K eth0 tsoo on", "column 17: 'tsoo': netlink error: bit name not found (offset 56); netlink error: "
          "Operation not supported (allowed: rx, tx, sg, tso, "),
+        ("ethtool -K eth0 tx-tcp-segmentation off ufo on tsoo on", "column 48: 'tsoo': netlink error: bit name not"
+         " found (offset 120); "),
+        ("ethtool -G eth0 tx 4294967296", "column 20: '4294967296': ethtool (-G): invalid value '4294967296' for par"),
         ("ethtool -K eth0", "column 16: Could not change any device features"),
         ("ethtool -k eth1", "column 12: 'eth1': netlink error: no device matches name (offset 24); netlink error: No su"
          "ch device (allowed: eth0)"),

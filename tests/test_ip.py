@@ -70,6 +70,14 @@ def test_json_holds_the_same() -> None:
     text = run("ip -j link show dev eth0")
     assert text.startswith('[{"ifindex":2,"ifname":"eth0","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1500')
     assert "stats64" not in text
+    pretty = run("ip -j -s -p link").splitlines()
+    assert pretty[0] == "[ {" and pretty[3] == '        "flags": [ "BROADCAST","MULTICAST","UP","LOWER_UP" ],'
+    assert pretty[-6:-3] == [
+        '                "dropped": 4,',
+        '                "carrier_errors": 0,',
+        '                "collisions": 0',
+    ]
+    assert pretty[-3:] == ["            }", "        }", "    } ]"]
     (found,) = json.loads(run("ip -j -s -p link"))
     assert found["stats64"]["tx"] == {
         "bytes": 123_456_789_012,
@@ -221,6 +229,8 @@ def test_totals_are_those_of_all_queues() -> None:
     [
         ("ip link set eth0 mtu 60", "column 22: '60': Error: mtu less than device minimum. (allowed: 68 and up)"),
         ("ip link set eth0 mtu", 'column 21: Command line is not complete. Try option "help" (allowed: the value of'),
+        ("ip link set eth0 qlen 2147483648", "column 23: '2147483648': Error: argument \"2147483648\" is wrong: Invalid"
+         " \"txqueuelen\" value (allowed: 0 to 2147483647)"),
         ("ip link set eth0 mtux 9", "column 18: 'mtux': Error: either \"dev\" is duplicate, or \"mtux\" is a garbage."
          " (allowed: mtu, txqueuelen, qlen, txqlen, up, down)"),
         ("ip link set eth1 up", "column 13: 'eth1': Cannot find device \"eth1\" (allowed: eth0)"),

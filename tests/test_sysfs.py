@@ -167,6 +167,25 @@ def test_cat_prints_what_it_can() -> None:
     assert caught.value.printed == f"cat: {NET}/eth0/nonsense: No such file or directory"
 
 
+def test_the_kernel_looks_at_32_bits_of_a_longer_number() -> None:
+    dev = StackBench().dev
+    run = Sysfs([dev]).run
+    run(f"echo {(2 << 32) + 1400} > {NET}/eth0/mtu")
+    assert dev.mtu == 1400
+    with pytest.raises(Refused, match="Invalid argument"):
+        run(f"echo {(1 << 32) - 1} > {NET}/eth0/mtu")
+    dev.set_qdisc(qdisc_class("noqueue")(dev))
+    run(f"echo 0xffffffff > {NET}/eth0/tx_queue_len")
+    assert (dev.tx_queue_len, run(f"cat {NET}/eth0/tx_queue_len")) == (0xFFFF_FFFF, "-1\n")
+
+
+def test_a_folder_takes_no_new_files() -> None:
+    for path, said in (("mtus", "Permission denied"), ("queues/tx-3/mtu", "No such file or directory")):
+        with pytest.raises(Refused) as caught:
+            Sysfs([StackBench().dev]).run(f"echo 1 > {NET}/eth0/{path}")
+        assert caught.value.printed == f"bash: {NET}/eth0/{path}: {said}"
+
+
 def test_a_shorter_queue_drops_what_is_queued() -> None:
     bench = StackBench(size=1)
     run = Sysfs([bench.dev]).run
