@@ -21,6 +21,12 @@ class ConfigError(ValueError):
     """A setting that the device or the driver refuses."""
 
 
+class DeviceBusy(ConfigError):
+    """A setting that can't change while the device is up."""
+
+    errno = "EBUSY"
+
+
 @dataclass(frozen=True, slots=True)
 class DriverConfig:
     """Times in nanoseconds, rates in bit/s."""
@@ -35,6 +41,8 @@ class DriverConfig:
     """Interrupt this long after a completion at the latest (ethtool -C tx-usecs)."""
     mod_frames: int = 0
     """... or after this many (tx-frames), if it is above 1. With neither, each completion interrupts."""
+    adaptive_tx: bool = False
+    """Moderation may follow the load (ethtool -C adaptive-tx)."""
     cpl_threshold: int = 1
     """Completions that the device gathers before it writes them."""
     cpl_timer_ns: int = 0

@@ -10,15 +10,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringwire.driver.config import ConfigError, DriverConfig
+from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, ConfigError, DeviceBusy, DriverConfig
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset
 from ringwire.driver.tx_ring import ChargedPort, TxRing
 from ringwire.host.napi import Napi
 from ringwire.netdev import Feature, NetDevice, TxQueue
+from ringwire.netdev.ethtool_ops import Coalesce, LinkStats
 from ringwire.nic.descriptors import Status
 from ringwire.nic.pacer import byte_time, wire_bytes
-from ringwire.nic.registers import GLOBAL_OFFSETS, ID_VALUE, MAX_DESCRIPTORS, MAX_FRAME, VERSION_VALUE, queue_register
+from ringwire.nic.registers import (
+    GLOBAL_OFFSETS,
+    ID_VALUE,
+    MAX_DESCRIPTORS,
+    MAX_FRAME,
+    MAX_RING_LOG2,
+    MIN_RING_LOG2,
+    VERSION_VALUE,
+    queue_register,
+)
 from ringwire.skb import Skb
 
 FEATURES = Feature.ALL
@@ -39,6 +49,10 @@ class ProbeError(Exception):
 
 class RingwireDriver:
     """One device. ``open`` it, let time pass, and it is ``up``; packets that come earlier wait in their qdisc."""
+
+    max_ring_entries = 1 << MAX_RING_LOG2
+    ring_allowed = f"a power of two, {1 << MIN_RING_LOG2} to {max_ring_entries}"
+    coalesce_allowed = f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, above 1 only with tx-usecs"
 
     def __init__(
         self,
@@ -68,6 +82,9 @@ class RingwireDriver:
         dev.features = dev.hw_features = FEATURES
         dev.features_check = self.ndo_features_check
         dev.tx_timeout = self.ndo_tx_timeout
+        dev.is_up = False
+        dev.max_mtu = MAX_FRAME - dev.hard_header_len
+        dev.ndo_open, dev.ndo_stop, dev.ndo_change_mtu = self.open, self.close, self.ndo_change_mtu
         dev.driver = self
 
     # -- finding the device, setting it up
@@ -76,7 +93,7 @@ class RingwireDriver:
         """Probe the device, then set it up. ProbeError comes from the read that finds something else."""
         if self.up:
             raise ConfigError(f"{self._dev.name} is up, or not down yet")
-        self._wanted = True
+        self._wanted = self._dev.is_up = True
         self._port.read(GLOBAL_OFFSETS["ID"], self._found_id)
 
     def _found_id(self, value: int) -> None:
@@ -96,7 +113,9 @@ class RingwireDriver:
             self.up = True
             self._set_up_wire()
             self._dev.watchdog.start()
-            for queue in range(len(self.rings)):
+            for txq in self._dev.tx_queues[self._dev.real_num_tx_queues :]:
+                txq.start()  # a queue that is not in use is not stuck
+            for queue in self._queues():
                 self._exchange(queue)
 
     def _set_up_wire(self) -> None:
@@ -107,6 +126,10 @@ class RingwireDriver:
         write(GLOBAL_OFFSETS["BYTE_TIME_HI"], unit >> 32)
         write(GLOBAL_OFFSETS["COMMIT_BOUND"], self.commit_bound())
         write(GLOBAL_OFFSETS["CTRL"], 1 | config.complete_at_fetch << 1 | (not rate) << 2)
+
+    def _queues(self) -> range:
+        """Those in use."""
+        return range(self._dev.real_num_tx_queues)
 
     def commit_bound(self) -> int:
         """Wire bytes that pass while a frame is read and goes through the device, and two frames; 0 without a rate."""
@@ -187,15 +210,15 @@ class RingwireDriver:
             self._exchange(queue)
 
         if self.up:
-            for queue in range(len(self.rings)):
+            for queue in self._queues():
                 self._halt(queue, drain_ns, exchange)
 
     def close(self, drain_ns: int = 0) -> None:
         """Stop the device; what is in flight after ``drain_ns`` is lost. It has ended when ``up`` is False."""
-        self._wanted = False
+        self._wanted = self._dev.is_up = False
         self._dev.watchdog.stop()
         if self.up:
-            for queue in range(len(self.rings)):
+            for queue in self._queues():
                 self._halt(queue, drain_ns, self._release)
 
     def _release(self, queue: int) -> None:
@@ -211,12 +234,38 @@ class RingwireDriver:
         else:
             under_way.then = partial(then, queue)
 
-    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
-        """ethtool -C tx-usecs and tx-frames, at any time. ConfigError if refused."""
-        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames)
+    @property
+    def ring_entries(self) -> int:
+        """ethtool -g tx."""
+        return self.config.ring_entries
+
+    @property
+    def coalesce(self) -> Coalesce:
+        """ethtool -c."""
+        return Coalesce(self.config.mod_ns, self.config.mod_frames, self.config.adaptive_tx)
+
+    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool | None = None) -> None:
+        """ethtool -C tx-usecs, tx-frames and (None = as it is) adaptive-tx, at any time. ConfigError if refused."""
+        adaptive = self.config.adaptive_tx if adaptive_tx is None else adaptive_tx
+        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames, adaptive_tx=adaptive)
         if self.up:
-            for ring in self.rings:
-                ring.set_moderation(self.config)
+            for queue in self._queues():
+                self.rings[queue].set_moderation(self.config)
+
+    def set_channels(self, count: int) -> None:
+        """ethtool -L tx: use the first ``count`` queues. ConfigError if there are not so many, or the device is up."""
+        if not 1 <= count <= len(self.rings):
+            raise ConfigError(f"{self._dev.name} has 1 to {len(self.rings)} transmit queues, not {count}")
+        if count == self._dev.real_num_tx_queues:
+            return
+        if self._wanted or self.up:
+            raise DeviceBusy(f"any number of queues while the device is down (ip link set dev {self._dev.name} down)")
+        self._dev.set_real_num_tx_queues(count)
+
+    def ndo_change_mtu(self, mtu: int) -> None:
+        """The bound on what is committed to the wire counts full-sized frames."""
+        if self.up:
+            self._port.write(GLOBAL_OFFSETS["COMMIT_BOUND"], self.commit_bound())
 
     # -- what one can know
 
@@ -237,3 +286,13 @@ class RingwireDriver:
                 if status is not Status.OK:
                     found[f"{prefix}error_{status.name.lower()}"] = ring.errors[status]
         return found
+
+    def link_stats(self) -> LinkStats:
+        """Totals of all queues; packets that failed in the device are errors, those that a reset lost are drops."""
+        rings = self.rings
+        return LinkStats(
+            tx_packets=sum(ring.tx_packets for ring in rings),
+            tx_bytes=sum(ring.tx_bytes for ring in rings),
+            tx_errors=sum(sum(ring.errors.values()) for ring in rings),
+            tx_dropped=sum(ring.dropped + ring.forgotten for ring in rings),
+        )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from ringwire import gso
-from ringwire.host.cpu import HostCosts
+from ringwire.host.cpu import Cpus, HostCosts
+from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.features import ETHTOOL_NAMES, Feature, consistent
 from ringwire.netdev.queue import TxQueue
 from ringwire.netdev.watchdog import TxWatchdog
 from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
+from ringwire.netdev.xps import XpsMap
 from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
 from ringwire.qdisc.registry import qdisc_class
 from ringwire.skb import Skb
 
 NS_PER_S = 1_000_000_000
+MIN_MTU = 68
+"""Bytes: what every IPv4 link carries (RFC 791)."""
 SOFTIRQ_ROUNDS = 10
 """Rounds of the transmit softirq in a row before it lets other work in."""
 
@@ -42,7 +46,8 @@ class NetDevice:
     """A network interface: what ``ip link``, ``ethtool``, ``tc`` and sysfs set, and what packets meet.
 
     Lengths in bytes. The driver may come later, but before the first packet. With ``costs`` and ``charge`` the
-    stack's own work takes simulated time; without them it takes none.
+    stack's own work takes simulated time; without them it takes none. XPS steers by the one of ``cpus`` that is
+    running (those of ``clock`` if it is all the host's CPUs); without them there is one CPU.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class NetDevice:
         default_qdisc: str = "pfifo_fast",
         costs: HostCosts | None = None,
         charge: Callable[[int], None] | None = None,
+        cpus: Cpus | None = None,
     ) -> None:
         if num_tx_queues < 1:
             raise ValueError(f"{name}: a device has at least one transmit queue, not {num_tx_queues}")
@@ -69,6 +75,10 @@ class NetDevice:
         self.call_at = clock.call_at
         self.hz = hz
         self.mtu = mtu
+        """Bytes; :meth:`set_mtu` checks a new one and tells the driver."""
+        self.min_mtu = MIN_MTU
+        self.max_mtu = 0
+        """0 = no bound."""
         self.hard_header_len = hard_header_len
         self.features = self.hw_features = features
         """``hw_features`` can be switched on; ``features`` are."""
@@ -81,6 +91,11 @@ class NetDevice:
         """Packets that one run of a qdisc may pull (sysctl net.core.dev_weight)."""
         self.default_qdisc = default_qdisc
         self.carrier = True
+        self.is_up = True
+        """Administratively (IFF_UP)."""
+        self.address = "02:00:00:00:00:01"
+        self.gso = True
+        """ethtool -K gso: sources may make super-packets. Those that come are segmented whatever it says."""
         self.tx_dropped = 0
         """Packets that the stack gave up without a qdisc to count them."""
 
@@ -88,8 +103,12 @@ class NetDevice:
         """Told of each packet that is dropped anywhere in the stack, before it is freed."""
         self.watchdog_armed: Callable[[int, int], None] | None = None
         """Told (expiry, slack in ns) whenever a qdisc asks for its timer."""
-        self.select_queue: Callable[[Skb], int] = self.hash_queue
-        """ndo_select_queue: a packet's transmit queue; asked where there are several."""
+        self.ndo_open: Callable[[], None] | None = None
+        self.ndo_stop: Callable[[], None] | None = None
+        self.ndo_change_mtu: Callable[[int], None] | None = None
+        """Told of a new MTU, in bytes, once it is in force; a ValueError refuses it."""
+        self.ndo_set_tx_maxrate: Callable[[TxQueue, int], None] | None = None
+        """Limits a queue's rate, Mbit/s, 0 = not; a ValueError refuses."""
         self.features_check: Callable[[Skb, int], int] | None = None
         """ndo_features_check: which of the device's features (bits of :class:`Feature`) work for this packet."""
         self.tx_timeout: Callable[[TxQueue], None] | None = None
@@ -110,7 +129,13 @@ class NetDevice:
 
         self._tx_queue_len = tx_queue_len
         self.num_tx_queues = num_tx_queues
+        self.real_num_tx_queues = num_tx_queues
+        """Those in use, the first ones; :meth:`set_real_num_tx_queues` changes it."""
         self.tx_queues = [TxQueue(self, index) for index in range(num_tx_queues)]
+        self._cpus = clock if cpus is None and isinstance(clock, Cpus) else cpus
+        self.xps = XpsMap(len(self._cpus) if self._cpus is not None else 1)
+        """Read it as you like; :meth:`set_xps_cpus` changes it."""
+        self.select_queue = None
         self.watchdog = TxWatchdog(self)
         if driver is not None:
             self.driver = driver
@@ -131,6 +156,78 @@ class NetDevice:
         return self.now_ns() * self.hz // NS_PER_S
 
     # -- knobs
+
+    def open(self) -> None:
+        """``ip link set up``. DeviceError (EBUSY) from a driver that can't just now."""
+        if not self.is_up:
+            if self.ndo_open is not None:
+                try:
+                    self.ndo_open()
+                except ValueError as error:
+                    raise DeviceError("EBUSY", "up", str(error)) from None
+            self.is_up = True
+
+    def close(self) -> None:
+        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops.
+
+        Packets that come while it is down wait, where Linux would drop them.
+        """
+        if self.is_up:
+            self.is_up = False
+            self.qdisc.reset()
+            if self.ndo_stop is not None:
+                self.ndo_stop()
+
+    def set_mtu(self, mtu: int) -> None:
+        """``ip link set mtu``, bytes. DeviceError (EINVAL) outside of what the device takes."""
+        allowed = self.mtu_allowed
+        if mtu < self.min_mtu:
+            raise DeviceError("EINVAL", "mtu", allowed, "mtu less than device minimum")
+        if self.max_mtu and mtu > self.max_mtu:
+            raise DeviceError("EINVAL", "mtu", allowed, "mtu greater than device maximum")
+        before, self.mtu = self.mtu, mtu
+        if mtu != before and self.ndo_change_mtu is not None:
+            try:
+                self.ndo_change_mtu(mtu)
+            except ValueError as error:
+                self.mtu = before
+                raise DeviceError("EINVAL", "mtu", str(error)) from None
+
+    @property
+    def mtu_allowed(self) -> str:
+        """What :meth:`set_mtu` takes, for people."""
+        return f"{self.min_mtu} to {self.max_mtu}" if self.max_mtu else f"{self.min_mtu} and up"
+
+    def set_real_num_tx_queues(self, count: int) -> None:
+        """netif_set_real_num_tx_queues: use the first ``count``; what is queued for the others is dropped."""
+        if not 1 <= count <= self.num_tx_queues:
+            raise DeviceError("EINVAL", "queues", f"1 to {self.num_tx_queues}")
+        for txq in self.tx_queues[count : self.real_num_tx_queues]:
+            txq.qdisc.reset()
+        self.xps.forget_from(count)
+        self.real_num_tx_queues = count
+        self._choose_picker()
+
+    def set_xps_cpus(self, queue: int, cpus: Iterable[int]) -> None:
+        """Have a queue serve the packets of these CPUs. DeviceError: ENOENT where there is one queue only, EOVERFLOW
+        for a CPU that there isn't.
+        """
+        if self.num_tx_queues == 1:
+            raise DeviceError("ENOENT", "xps_cpus", "a device with several transmit queues")
+        self.xps.assign(queue, cpus)
+        self._choose_picker()
+
+    def set_tx_maxrate(self, txq: TxQueue, mbps: int) -> None:
+        """A queue's rate limit, Mbit/s, 0 = none. DeviceError: EOPNOTSUPP without a driver's hook."""
+        if self.ndo_set_tx_maxrate is None:
+            raise DeviceError("EOPNOTSUPP", "tx_maxrate", "nothing: the driver has no rate limit per queue")
+        self.ndo_set_tx_maxrate(txq, mbps)
+        txq.maxrate_mbps = mbps
+
+    @property
+    def wanted_features(self) -> Feature:
+        """What was asked for, whether it works without the others it needs or not."""
+        return self._wanted_features
 
     @property
     def features(self) -> Feature:
@@ -161,16 +258,27 @@ class NetDevice:
 
     @tx_queue_len.setter
     def tx_queue_len(self, length: int) -> None:
-        """A change drops what is queued: Linux deactivates the device for it."""
+        """A change drops what is queued: Linux deactivates the device for it.
+
+        DeviceError (ENOMEM), and the old length, if a discipline can't make queues of this one.
+        """
         if length < 0:
             raise ValueError(f"{self.name}: txqueuelen {length} is negative")
         if length == self._tx_queue_len:
             return
-        self._tx_queue_len = length
         self.qdisc.reset()
+        before, self._tx_queue_len = self._tx_queue_len, length
+        try:
+            self._tell_tx_queue_len()
+        except ValueError as error:
+            self._tx_queue_len = before
+            self._tell_tx_queue_len()
+            raise DeviceError("ENOMEM", "txqueuelen", str(error)) from None
+
+    def _tell_tx_queue_len(self) -> None:
         for index, txq in enumerate(self.tx_queues):
             if index == 0 or txq.qdisc is not self.qdisc:
-                txq.qdisc.change_tx_queue_len(length)
+                txq.qdisc.change_tx_queue_len(self._tx_queue_len)
 
     # -- queueing
 
@@ -189,9 +297,41 @@ class NetDevice:
         for txq in self.tx_queues:
             txq.qdisc = self.qdisc.for_queue(txq.index)
 
+    @property
+    def select_queue(self) -> Callable[[Skb], int] | None:
+        """ndo_select_queue: a packet's transmit queue; asked where there are several, None leaves it to the stack."""
+        return self._select_queue
+
+    @select_queue.setter
+    def select_queue(self, hook: Callable[[Skb], int] | None) -> None:
+        self._select_queue = hook
+        self._choose_picker()
+
+    def _choose_picker(self) -> None:
+        """netdev_pick_tx, decided when one of its reasons changes and not for every packet."""
+        self.pick_queue: Callable[[Skb], int] = self.hash_queue
+        if self._select_queue is not None:
+            self.pick_queue = self._hooked_queue
+        elif self.xps and self.real_num_tx_queues > 1:
+            self.pick_queue = self.xps_queue
+
+    def _hooked_queue(self, skb: Skb) -> int:
+        """What the driver's hook says; a queue that is not in use becomes the first (netdev_cap_txqueue)."""
+        assert self._select_queue is not None
+        queue = self._select_queue(skb)
+        return queue if queue < self.real_num_tx_queues else 0
+
     def hash_queue(self, skb: Skb) -> int:
-        """The queue that the packet's hash selects, scaled to the number of queues."""
-        return reciprocal_scale(skb.hash, self.num_tx_queues)
+        """The queue that the packet's hash selects, scaled to the number of queues in use."""
+        return reciprocal_scale(skb.hash, self.real_num_tx_queues)
+
+    def xps_queue(self, skb: Skb) -> int:
+        """The queue of the CPU that is running, by hash among several; one without a queue goes by hash over all."""
+        running = self._cpus.running if self._cpus is not None else None
+        queues = self.xps.queues(running.index if running is not None else 0)
+        if not queues:
+            return self.hash_queue(skb)
+        return queues[0] if len(queues) == 1 else queues[reciprocal_scale(skb.hash, len(queues))]
 
     def drop(self, skb: Skb) -> None:
         """Free a packet that will not be sent."""

@@ -33,7 +33,8 @@ class Feature(IntFlag):
 
 
 GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO | Feature.UFO | Feature.TSO_MANGLEID
-"""Segmentation by the device; each of them needs SG and HW_CSUM."""
+"""Segmentation by the device; each of them needs HW_CSUM, and all but USO need SG."""
+ALL_TSO = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.TSO_MANGLEID
 
 ETHTOOL_NAMES = {
     "tx-scatter-gather": Feature.SG,
@@ -62,9 +63,16 @@ _GSO = {
 
 
 def consistent(features: Feature) -> Feature:
-    """The features that remain when those are gone that lack another one they need."""
-    needed = Feature.SG | Feature.HW_CSUM
-    return features if features & needed == needed else features & ~GSO_FEATURES
+    """The features that remain when those are gone that lack another one they need (netdev_fix_features)."""
+    if not features & Feature.HW_CSUM:
+        features &= ~GSO_FEATURES
+    if not features & Feature.SG:
+        features &= ~(ALL_TSO | Feature.UFO)
+    if not features & Feature.TSO:
+        features &= ~Feature.TSO_MANGLEID
+    if not features & (Feature.TSO | Feature.TSO6):
+        features &= ~Feature.TSO_ECN
+    return features
 
 
 def can_segment(skb: Skb, features: int) -> bool:

@@ -27,7 +27,7 @@ ANY_XOFF = DRV_XOFF | STACK_XOFF
 class TxQueue:
     """One transmit queue of a device; a driver stops, wakes and accounts through it."""
 
-    __slots__ = ("dev", "dql", "index", "qdisc", "state", "trans_start_ns", "trans_timeout")
+    __slots__ = ("dev", "dql", "index", "maxrate_mbps", "qdisc", "state", "trans_start_ns", "trans_timeout")
 
     qdisc: AnyQdisc
     """The discipline that feeds it."""
@@ -41,6 +41,8 @@ class TxQueue:
         """When it was last stopped. Linux stamps every packet, but reads the stamp of stopped queues only."""
         self.trans_timeout = 0
         """Time-outs that the transmit watchdog saw (sysfs tx_timeout)."""
+        self.maxrate_mbps = 0
+        """What the driver was told to keep to (sysfs tx_maxrate), 0 = no limit."""
 
     @property
     def stopped(self) -> bool:

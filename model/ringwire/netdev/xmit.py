@@ -42,7 +42,7 @@ def dev_queue_xmit(skb: Skb, dev: NetDevice) -> int:
     dev.bh_disabled += 1
     try:
         skb.pkt_len = skb.len + (gso_segments(skb) - 1) * skb.hdr_len if skb.gso_size else skb.len
-        queue = skb.queue_mapping = dev.select_queue(skb) if dev.num_tx_queues > 1 else 0
+        queue = skb.queue_mapping = dev.pick_queue(skb) if dev.num_tx_queues > 1 else 0
         txq = dev.tx_queues[queue]
         q = txq.qdisc
         flags = q.flags

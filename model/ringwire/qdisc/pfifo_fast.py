@@ -21,6 +21,16 @@ RELEASE_BATCH = 16
 """Consumed entries are released when this many have gathered: two cache lines of pointers."""
 
 
+MAX_RING = (2**31 - 1) // 8
+"""Pointers in the largest array that the kernel allocates."""
+
+
+class RingTooLarge(ValueError):
+    """No memory for a ring of so many pointers."""
+
+    errno = "ENOMEM"
+
+
 class PointerRing:
     """A bounded queue whose slots come free late.
 
@@ -31,6 +41,8 @@ class PointerRing:
     __slots__ = ("_batch", "_head", "_room", "_unreleased", "entries", "size")
 
     def __init__(self, size: int) -> None:
+        if size > MAX_RING:
+            raise RingTooLarge(f"0 to {MAX_RING}")
         self.size = size
         self.entries: deque[Skb] = deque()
         self._batch = RELEASE_BATCH if size // 2 >= RELEASE_BATCH else 1

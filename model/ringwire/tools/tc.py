@@ -207,13 +207,15 @@ class Tc:
 
 def show(dev: NetDevice, statistics: bool = True) -> str:
     """The device's disciplines as ``tc -d qdisc show`` prints them, with ``-s`` where asked."""
-    return "".join(_describe(qdisc, statistics) for qdisc in _tree(dev.qdisc))
+    return "".join(_describe(qdisc, statistics) for qdisc in _tree(dev.qdisc, dev.real_num_tx_queues))
 
 
-def _tree(qdisc: AnyQdisc) -> Iterator[AnyQdisc]:
+def _tree(qdisc: AnyQdisc, queues: int) -> Iterator[AnyQdisc]:
+    """A discipline and those below it, but for those of transmit queues that are not in use."""
     yield qdisc
-    for _, child in qdisc.children():
-        yield from _tree(child)
+    for minor, child in qdisc.children():
+        if not qdisc.flags & MQROOT or minor <= queues:
+            yield from _tree(child, queues)
 
 
 def _describe(qdisc: AnyQdisc, statistics: bool) -> str:

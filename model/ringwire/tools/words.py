@@ -46,6 +46,11 @@ class Words:
         """The next word's text, "" at the end."""
         return self._words[self._next].text if self else ""
 
+    @property
+    def here(self) -> Word:
+        """The next word without taking it; at the line's end one without text."""
+        return self._words[self._next] if self else Word("", self._end)
+
     def take(self, wanted: str) -> Word:
         """The next word; at the line's end an error says that ``wanted`` is missing."""
         if not self:
