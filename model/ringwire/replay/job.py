@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
@@ -79,21 +80,20 @@ async def in_simulator(world: FastWorld, job: Job) -> Measured:
 async def run(world: World, job: Job, device: Device) -> Measured:
     """Replay a capture in ``world``, from setting the device up to the last completion."""
     config = job.config
-    wire = Wire(config.queues, config.line_rate_bps, job.out)
-    host = Host(world, config, wire)
-    host.driver.open()
-    await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
-    measured = await _replay(world, job, device, host, wire)
-    wire.close()
-    return measured
+    with closing(Wire(config.queues, config.line_rate_bps, job.out)) as wire:
+        host = Host(world, config, wire)
+        host.driver.open()
+        await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
+        with closing(read_packets(job.packets)) as packets:
+            return await _replay(world, job, device, host, wire, packets)
 
 
-async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire) -> Measured:
+async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire, packets: Packets) -> Measured:
     config, found = job.config, Measured()
     begin_ns, begin_s = world.timeline.now_ns, time.perf_counter()
     begin_edges = device.edges() if device.edges else 0
     begin_interrupts = world.interrupts
-    paced = host.start(config, read_packets(job.packets))
+    paced = host.start(config, packets)
     if paced is not None:
         wire.offset_ns = paced.first_stamp_ns - paced.start_ns
 

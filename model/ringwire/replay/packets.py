@@ -7,7 +7,7 @@ Taking a packet out of it costs a fifth of what making it of a captured frame do
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
@@ -21,7 +21,7 @@ _FIELDS = [field.name for field in fields(Skb)]
 _values = attrgetter(*_FIELDS[: _FIELDS.index("destructor")])
 
 
-def write_packets(path: Path, packets: Iterable[tuple[int, Skb]]) -> Iterator[tuple[int, Skb]]:
+def write_packets(path: Path, packets: Iterable[tuple[int, Skb]]) -> Generator[tuple[int, Skb]]:
     """Write packets to a new file as they pass by; it is whole once the last one has. OSError if there is no room."""
     with path.open("xb") as file:
         batch: list[tuple[int, tuple[object, ...]]] = []
@@ -35,7 +35,7 @@ def write_packets(path: Path, packets: Iterable[tuple[int, Skb]]) -> Iterator[tu
             pickle.dump(batch, file, pickle.HIGHEST_PROTOCOL)
 
 
-def read_packets(path: Path) -> Iterator[tuple[int, Skb]]:
+def read_packets(path: Path) -> Generator[tuple[int, Skb]]:
     """The packets of such a file, as many times as wanted."""
     with path.open("rb") as file:
         while file.peek(1):
