@@ -283,8 +283,8 @@ module rw_desc_scan #(
     end
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(no_bit_of_a_longest_packet_is_lost, !s2_valid_reg || !is_off || !o_ok || o_kept == o_max)
-        `RW_CHECK(what_stays_is_told_in_three_bits, !s2_valid_reg || push || !verdict[3])
+        `RW_CHECK(no_bit_of_a_longest_packet_is_lost, !s2_valid_reg || s2_fail_reg || !is_off || !o_ok || o_kept == o_max)
+        `RW_CHECK(what_stays_is_told_in_three_bits, !s2_valid_reg || s2_fail_reg || push || !verdict[3])
         `RW_CHECK(summaries_never_overflow, !push || sum_room[s2_queue_reg])
         `RW_CHECK(summary_is_popped_only_where_one_is, !sum_pop || sum_some[sum_queue])
     end

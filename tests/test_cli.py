@@ -354,7 +354,12 @@ def test_an_interrupted_replay_leaves_nothing_behind(number: signal.Signals, cod
     capture.write_bytes(pcap(stamped([super_packet] * 2000)))
     words = ["replay", str(capture), "--out", str(folder / "wire.pcap"), "--sim", "twin"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "ringwire", *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "ringwire", *words],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # tests that a shell runs in the background ignore Ctrl-C, and so would what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(folder.iterdir()):

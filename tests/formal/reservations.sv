@@ -89,7 +89,8 @@ module reservations #(
     (* hierconn *) wire [18:0]       \dut.bound_reg ;
     (* hierconn *) wire [BUF_LOG2:0] \dut.free_reg ;
     (* hierconn *) wire [2:0]        \dut.frames_reg , \dut.flying_reg[0] , \dut.flying_reg[1] ;
-    (* hierconn *) wire [14:0]       \dut.slots_reg[0] , \dut.slots_reg[1] , \dut.most_reg[0] , \dut.most_reg[1] ,
+    (* hierconn *) wire [14:2]       \dut.most_reg[0] , \dut.most_reg[1] ;
+    (* hierconn *) wire [14:0]       \dut.slots_reg[0] , \dut.slots_reg[1] ,
         \dut.back_reg[0] , \dut.back_reg[1] ;
     (* hierconn *) wire [1:0]        \dut.slot_free_reg ;
     (* hierconn *) wire [1:0]        \dut.segmenter.open_reg ;
@@ -206,7 +207,7 @@ module reservations #(
                 && \dut.segmenter.stored_reg[0] == {12'd0, hdr0[2:0]} + \dut.segmenter.seg_reg[0] ))
             `RW_CHECK(other_segment_is_known, !\dut.segmenter.open_reg [1] || (!hdr1[0]
                 && \dut.segmenter.stored_reg[1] == {12'd0, hdr1[2:0]} + \dut.segmenter.seg_reg[1] ))
-            `RW_CHECK(most_is_known, (queue ? \dut.most_reg[1] : \dut.most_reg[0] ) == most[14:0])
+            `RW_CHECK(most_is_known, (queue ? \dut.most_reg[1] : \dut.most_reg[0] ) == most[14:2])
             `RW_CHECK(free_means_free, !\dut.slot_free_reg [queue]
                 || (queue ? \dut.slots_reg[1] : \dut.slots_reg[0] ) < most[14:0])
             `RW_CHECK(begun_is_known, begun == (\dut.segmenter.open_reg [queue]
