@@ -112,16 +112,14 @@ def test_a_ring_of_another_size_is_refused(size: int) -> None:
 def test_coalescing() -> None:
     bench = twin()
     run = Ethtool([bench.dev]).run
-    run("ethtool -C eth0 adaptive-tx on tx-usecs 20 tx-frames 0x20")
-    assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32, True)
-    assert (bench.driver.config.mod_ns, bench.driver.config.adaptive_tx) == (20_000, True)
+    run("ethtool -C eth0 tx-usecs 20 tx-frames 0x20")
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32)
+    assert (bench.driver.config.mod_ns, bench.driver.config.mod_frames) == (20_000, 32)
     text = run("ethtool -c eth0")
-    assert text.startswith("Coalesce parameters for eth0:\nAdaptive RX: n/a  TX: on\nstats-block-usecs: n/a\n")
+    assert text.startswith("Coalesce parameters for eth0:\nAdaptive RX: n/a  TX: n/a\nstats-block-usecs: n/a\n")
     assert "\n\ntx-usecs: 20\ntx-frames: 32\ntx-usecs-irq: n/a\ntx-frames-irq: n/a\n\nrx-usecs-low: n/a\nrx-f" in text
     assert text.endswith("\nCQE mode RX: n/a  TX: n/a\n\n")
-    assert json.loads(run("ethtool --json -c eth0")) == [
-        {"ifname": "eth0", "adaptive-tx": True, "tx-usecs": 20, "tx-frames": 32}
-    ]
+    assert json.loads(run("ethtool --json -c eth0")) == [{"ifname": "eth0", "tx-usecs": 20, "tx-frames": 32}]
 
 
 def test_what_is_not_given_stays_to_the_nanosecond() -> None:
@@ -130,9 +128,6 @@ def test_what_is_not_given_stays_to_the_nanosecond() -> None:
     assert bench.driver.config.mod_ns == 1500
     bench.driver.set_coalesce(0, 0)
     assert ethtool.get_coalesce(bench.dev) == Coalesce()
-    ethtool.set_coalesce(bench.dev, adaptive_tx=True)
-    bench.driver.set_coalesce(7, 0)
-    assert bench.driver.config.adaptive_tx, "the two numbers alone leave it as it is"
 
 
 def test_moderation_reaches_the_device() -> None:
@@ -343,7 +338,8 @@ def test_statistics() -> None:
         ("ethtool -G eth0 tx", "column 19: ethtool (-G): no value for parameter 'tx' (allowed: 0 to 4294967295)"),
         ("ethtool --set-ring eth0 tx x", "column 28: 'x': ethtool (-G): invalid value 'x' for parameter 'tx'"),
         ("ethtool -C eth0 rx-usecs 5", "column 26: '5': netlink error: cannot modify an unsupported parameter (offset "
-         "36); netlink error: Invalid argument (allowed: tx-usecs, tx-frames, adaptive-tx)"),
+         "36); netlink error: Invalid argument (allowed: tx-usecs, tx-frames)"),
+        ("ethtool -C eth0 adaptive-tx on", "column 29: 'on': netlink error: cannot modify an unsupported parameter"),
         ("ethtool -C eth0 tx-frames 9", "column 27: '9': netlink error: Invalid argument (allowed: tx-usecs 0 to 214748"
          "3; tx-frames 0 to 32767, above 1 only with tx-usecs)"),
         ("ethtool -C eth0 tx-usecs 2147484", "column 26: '2147484': netlink error: Invalid argument (allowed: tx-us"),

@@ -41,8 +41,6 @@ class DriverConfig:
     """Interrupt this long after a completion at the latest (ethtool -C tx-usecs)."""
     mod_frames: int = 0
     """... or after this many (tx-frames), if it is above 1. With neither, each completion interrupts."""
-    adaptive_tx: bool = False
-    """Moderation may follow the load (ethtool -C adaptive-tx)."""
     cpl_threshold: int = 1
     """Completions that the device gathers before it writes them."""
     cpl_timer_ns: int = 0

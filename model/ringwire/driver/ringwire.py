@@ -242,12 +242,11 @@ class RingwireDriver:
     @property
     def coalesce(self) -> Coalesce:
         """ethtool -c."""
-        return Coalesce(self.config.mod_ns, self.config.mod_frames, self.config.adaptive_tx)
+        return Coalesce(self.config.mod_ns, self.config.mod_frames)
 
-    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool | None = None) -> None:
-        """ethtool -C tx-usecs, tx-frames and (None = as it is) adaptive-tx, at any time. ConfigError if refused."""
-        adaptive = self.config.adaptive_tx if adaptive_tx is None else adaptive_tx
-        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames, adaptive_tx=adaptive)
+    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
+        """ethtool -C tx-usecs and tx-frames, at any time. ConfigError if refused."""
+        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames)
         if self.up:
             for queue in self._queues():
                 self.rings[queue].set_moderation(self.config)

@@ -17,7 +17,6 @@ class Coalesce:
     mod_ns: int = 0
     """Longest wait after a completion, ns."""
     mod_frames: int = 0
-    adaptive_tx: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class CoalesceOps(Protocol):
 
     @property
     def coalesce(self) -> Coalesce: ...
-    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool) -> None: ...
+    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None: ...
 
 
 @runtime_checkable

@@ -148,9 +148,7 @@ def get_coalesce(dev: NetDevice) -> Coalesce:
     return ops.coalesce
 
 
-def set_coalesce(
-    dev: NetDevice, tx_usecs: int | None = None, tx_frames: int | None = None, adaptive_tx: bool | None = None
-) -> None:
+def set_coalesce(dev: NetDevice, tx_usecs: int | None = None, tx_frames: int | None = None) -> None:
     """ethtool -C; None leaves a parameter as it is. DeviceError: EINVAL for what the driver refuses."""
     now = get_coalesce(dev)
     ops = dev.driver
@@ -158,12 +156,11 @@ def set_coalesce(
     wanted = Coalesce(
         now.mod_ns if tx_usecs is None else tx_usecs * NS_PER_US,
         now.mod_frames if tx_frames is None else tx_frames,
-        now.adaptive_tx if adaptive_tx is None else adaptive_tx,
     )
-    given = {"tx-usecs": tx_usecs, "tx-frames": tx_frames, "adaptive-tx": adaptive_tx}
+    given = {"tx-usecs": tx_usecs, "tx-frames": tx_frames}
     knob = next((name for name, value in given.items() if value is not None), "")
     if wanted != now:
-        _ask(knob, lambda: ops.set_coalesce(wanted.mod_ns, wanted.mod_frames, wanted.adaptive_tx), ops.coalesce_allowed)
+        _ask(knob, lambda: ops.set_coalesce(wanted.mod_ns, wanted.mod_frames), ops.coalesce_allowed)
 
 
 def _coalesce_values(dev: NetDevice) -> Values:
@@ -171,18 +168,16 @@ def _coalesce_values(dev: NetDevice) -> Values:
     return dict.fromkeys(COALESCE) | {
         "tx-usecs": now.mod_ns // NS_PER_US,
         "tx-frames": now.mod_frames,
-        "adaptive-tx": now.adaptive_tx,
     }
 
 
 def _write_coalesce(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
     get_coalesce(dev)
-    there_are = ("tx-usecs", "tx-frames", "adaptive-tx")
+    there_are = ("tx-usecs", "tx-frames")
     for name in COALESCE:
         if name in wanted and name not in there_are:
             raise DeviceError("EINVAL", name, ", ".join(there_are), "cannot modify an unsupported parameter")
-    usecs, frames, adaptive = (wanted.get(name) for name in there_are)
-    set_coalesce(dev, usecs, frames, None if adaptive is None else bool(adaptive))
+    set_coalesce(dev, *(wanted.get(name) for name in there_are))
 
 
 # -- statistics
