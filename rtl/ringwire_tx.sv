@@ -232,7 +232,7 @@ module ringwire_tx #(
     logic          job_valid, job_ready, job_read, job_skip, job_cut, job_last, meta_valid;
     logic          shape_valid, shape_wanted, open_valid, free_valid, fail_valid;
     logic [14:0]   job_bytes;
-    logic [BB-1:0] shape_fill;
+    logic [BB-1:1] shape_fill;
     logic [7:0]    shape_header;
     logic [8:0]    shape_sum;
     logic [SLOT_W-1:0] shape_slot, open_slot, free_slot, fail_slot;
@@ -319,7 +319,7 @@ module ringwire_tx #(
     logic [DATA_W-1:0]   buf_wr_a_data, buf_wr_b_data, buf_rd_data, head_wr_data;
     rw_gather #(.DATA_W(DATA_W), .BUF_LOG2(BUF_LOG2), .FRAMES(FRAMES), .SLOT_W(SLOT_W)) gather (
         .clk(clk), .rst(rst), .s_burst_valid(burst_valid), .s_burst_ready(burst_ready),
-        .s_burst_offset(burst_offset), .s_burst_len(burst_len), .s_burst_first(burst_first),
+        .s_burst_offset(burst_offset), .s_burst_len(burst_len[BB:0]), .s_burst_first(burst_first),
         .s_burst_last(burst_last), .s_shape_valid(shape_valid), .s_shape_fill(shape_fill),
         .s_shape_header(shape_header), .s_shape_wanted(shape_wanted), .s_shape_sum(shape_sum), .s_shape_slot(shape_slot),
         .r_valid(r_payload), .r_data(m_axi_rdata), .r_err(r_err), .r_last(m_axi_rlast),
@@ -485,5 +485,5 @@ module ringwire_tx #(
                     ? pacer_or_done : cpl_or_irq;
 
     // protection attributes and the write id carry nothing here
-    wire unused = &{1'b0, s_axil_awprot, s_axil_arprot, m_axi_bid, m_axi_bresp[0], m_axi_rresp[0]};
+    wire unused = &{1'b0, s_axil_awprot, s_axil_arprot, m_axi_bid, m_axi_bresp[0], m_axi_rresp[0], burst_len[12:BB+1]};
 endmodule

@@ -159,13 +159,13 @@ module rw_desc_scan #(
     wire [7:0]    csum_start = ask[25 +: 8];
     wire [7:0]    csum_to    = ask[17 +: 8];
     wire [18:0] len_sum = len_reg[s2_queue_reg] + (is_off ? 19'd0 : {3'd0, d_len});
-    wire [18:0] o_max   = (o_type != SEG_NONE) ? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])
-                                               : MAX_FRAME[18:0];
-    // 2^18 or 2^16 - 1 and a header, or MAX_FRAME: the other bits are 0
-    wire [11:0] o_bits  = {o_max[18], o_max[16], o_max[14], o_max[8:0]};
-    wire [11:0] bits    = max_mem[s2_queue_reg];
-    wire [18:0] o_kept  = {o_bits[11], 1'b0, o_bits[10], 1'b0, o_bits[9], 5'd0, o_bits[8:0]};
-    wire [18:0] len_max = skip_reg[s2_queue_reg] ? {bits[11], 1'b0, bits[10], 1'b0, bits[9], 5'd0, bits[8:0]} : MAX_FRAME[18:0];
+    // the longest packet is MAX_FRAME, or MAX_DATAGRAM or MAX_PAYLOAD and a header: bits 18, 16, 14 and 8:0 tell them apart
+    function automatic [18:0] length_of(input [11:0] bits);
+        length_of = {bits[11], 1'b0, bits[10], 1'b0, bits[9], 5'd0, bits[8:0]};
+    endfunction
+    wire [11:0] o_bits  = o_type == SEG_NONE ? {3'b001, MAX_FRAME[8:0]}
+                        : o_type == SEG_UFO4 ? {3'b010, o_hdr - 9'd1} : {3'b100, o_hdr};
+    wire [18:0] len_max = skip_reg[s2_queue_reg] ? length_of(max_mem[s2_queue_reg]) : MAX_FRAME[18:0];
     wire [6:0]  number  = number_reg[s2_queue_reg] + 7'd1;
     wire [1:0]  wish    = wish_reg[s2_queue_reg]
                         | {(d_flags & DESC_FLAG_TSTAMP) != 16'd0, (d_flags & DESC_FLAG_REPORT) != 16'd0};
@@ -283,7 +283,9 @@ module rw_desc_scan #(
     end
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(no_bit_of_a_longest_packet_is_lost, !s2_valid_reg || s2_fail_reg || !is_off || !o_ok || o_kept == o_max)
+        `RW_CHECK(longest_packet_is_known, !s2_valid_reg || s2_fail_reg || !is_off || !o_ok || length_of(o_bits)
+                  == (o_type == SEG_NONE ? MAX_FRAME[18:0]
+                      : {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])))
         `RW_CHECK(what_stays_is_told_in_three_bits, !s2_valid_reg || s2_fail_reg || push || !verdict[3])
         `RW_CHECK(summaries_never_overflow, !push || sum_room[s2_queue_reg])
         `RW_CHECK(summary_is_popped_only_where_one_is, !sum_pop || sum_some[sum_queue])

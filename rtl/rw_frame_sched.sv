@@ -61,7 +61,7 @@ module rw_frame_sched #(
     output logic                 m_job_last,
     // what the gatherer is to know of the frame
     output logic                 m_shape_valid,
-    output logic [BB-1:0]        m_shape_fill,          // where in the first beat its bytes begin
+    output logic [BB-1:1]        m_shape_fill,          // word of the first beat where its bytes begin
     output logic [7:0]           m_shape_header,        // words of 16 bits that go to the header slot
     output logic                 m_shape_wanted,        // a checksum is to be made
     output logic [8:0]           m_shape_sum,           // ... from this byte on
@@ -202,7 +202,7 @@ module rw_frame_sched #(
     wire [14:0] index_next = index_reg[sel_reg] + {8'd0, sum_number};
     wire [14:0] index_mask = ~(15'h7fff << ring_log2[sel_reg*4 +: 4]) | 15'h3f;  // no ring is smaller
     wire [3:0]  status     = !closing ? sum_status : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
-    wire [BB-1:0] fill     = (cut && !first) ? sum_hdr[BB-1:0] : '0;
+    wire [BB-1:1] fill     = (cut && !first) ? sum_hdr[BB-1:1] : '0;
     assign m_job_valid  = go;
     assign m_job_queue  = sel_reg;
     assign m_job_number = sum_number;
@@ -215,7 +215,7 @@ module rw_frame_sched #(
     assign m_shape_fill   = fill;
     assign m_shape_header = (cut && first) ? sum_hdr[8:1] : 8'd0;
     assign m_shape_wanted = cut || sum_csum;
-    assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : {{(9-BB){1'b0}}, fill};
+    assign m_shape_sum    = !cut ? {1'b0, sum_at} : first ? sum_hdr : {{(9-BB){1'b0}}, fill, 1'b0};
     assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;
     // a record that only ends a packet has no length: nothing was charged for it

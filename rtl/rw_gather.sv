@@ -21,12 +21,12 @@ module rw_gather #(
     input  logic                s_burst_valid,
     output logic                s_burst_ready,
     input  logic [BB-1:0]       s_burst_offset,
-    input  logic [12:0]         s_burst_len,
+    input  logic [BB:0]         s_burst_len,            // bytes, modulo two beats: the last beat's can be told
     input  logic                s_burst_first,
     input  logic                s_burst_last,
     // the frame's shape, once for each frame that is read
     input  logic                s_shape_valid,
-    input  logic [BB-1:0]       s_shape_fill,           // where in the first beat its bytes begin
+    input  logic [BB-1:1]       s_shape_fill,           // word of the first beat where its bytes begin
     input  logic [7:0]          s_shape_header,         // words of 16 bits that go to the header slot
     input  logic                s_shape_wanted,         // a checksum is to be made
     input  logic [8:0]          s_shape_sum,            // ... from this byte on
@@ -59,28 +59,28 @@ module rw_gather #(
 
     logic          burst_valid, burst_first, burst_last;
     logic [BB-1:0] burst_offset;
-    logic [12:0]   burst_len;
-    rw_fifo_ram #(.W(BB + 15), .DEPTH(512)) bursts (
+    logic [BB:0]   burst_len;
+    rw_fifo_ram #(.W(2 * BB + 3), .DEPTH(512)) bursts (
         .clk(clk), .rst(rst),
         .s_valid(s_burst_valid), .s_ready(s_burst_ready),
         .s_data({s_burst_offset, s_burst_len, s_burst_first, s_burst_last}),
         .m_valid(burst_valid), .m_ready(r_valid && r_last),
         .m_data({burst_offset, burst_len, burst_first, burst_last})
     );
-    localparam H_HEADER = BB, H_SUM = BB + 8, H_WANTED = H_SUM + 9, H_SLOT = H_WANTED + 1, HW = H_SLOT + SLOT_W;
+    localparam H_HEADER = BB - 1, H_SUM = H_HEADER + 8, H_WANTED = H_SUM + 9, H_SLOT = H_WANTED + 1, HW = H_SLOT + SLOT_W;
     logic [HW-1:0] shape, a_shape_reg, b_shape_reg, tail_shape_reg;
 
     // ---- stage 1: which bytes of the beat count, and where they go
     logic          inside_reg;                          // between a burst's first and last beat
-    logic [12:0]   left_reg;                            // bytes of the burst still to come
+    logic [BB:0]   left_reg;                            // bytes of the burst still to come, modulo two beats
     logic [BB:0]   fill_reg;                            // bytes in carry once all taken so far has been packed
-    wire  [12:0]   left   = inside_reg ? left_reg : burst_len;
+    wire  [BB:0]   left   = inside_reg ? left_reg : burst_len;
     wire  [BB-1:0] offset = inside_reg ? {BB{1'b0}} : burst_offset;
     wire  [BB:0]   can    = BYTES[BB:0] - {1'b0, offset};
-    wire  [BB:0]   bytes  = r_last ? left[BB:0] : can;  // a burst ends with its last byte
+    wire  [BB:0]   bytes  = r_last ? left : can;  // a burst ends with its last byte
     wire           first  = burst_first && !inside_reg;
     wire           last   = burst_last && r_last;
-    wire  [BB:0]   fill   = first ? {1'b0, shape[BB-1:0]} : fill_reg;
+    wire  [BB:0]   fill   = first ? {1'b0, shape[BB-2:0], 1'b0} : fill_reg;
     wire  [BB+1:0] total  = {1'b0, fill} + {1'b0, bytes};
     wire           some   = total[BB-1:0] != '0;
     wire           over   = total[BB+1] || (total[BB] && some);     // more than a beat
@@ -129,7 +129,7 @@ module rw_gather #(
     logic [BUF_LOG2-1:0] addr_reg, start_reg;           // next beat to write; first beat of this frame
 
     // the beat that is full: carried bytes below, new ones above
-    assign merged = (b_data_reg & b_from_fill_reg) | (b_first_reg ? {DATA_W{1'b0}} : carry_reg & ~b_from_fill_reg);
+    assign merged = (b_data_reg & b_from_fill_reg) | (b_first_reg ? {DATA_W{1'b0}} : carry_reg);
     // what stays: new bytes that did not fit, or all together; zero beyond them
     assign kept   = (b_over_reg ? b_data_reg : merged) & ~b_from_rest_reg;
 
@@ -145,8 +145,8 @@ module rw_gather #(
     wire [11:0]  begins_b = {1'b0, number, 5'd0} >> (6 - BB);
     wire         header_a = tail_reg && begins_a < header_a_len;
     wire         header_b = body && begins_b < header_b_len;
-    wire         unused   = &{1'b0, b_shape_reg[H_WANTED:H_SUM+1], b_shape_reg[BB-1:0], tail_shape_reg[H_WANTED:H_SUM],
-                              tail_shape_reg[BB-1:0]};
+    wire         unused   = &{1'b0, b_shape_reg[H_WANTED:H_SUM+1], b_shape_reg[BB-2:0], tail_shape_reg[H_WANTED:H_SUM],
+                              tail_shape_reg[BB-2:0]};
     assign wr_a_en   = tail_reg && !tail_bad_reg;       // there is payload in a frame's end
     assign wr_a_addr = addr_reg;
     assign wr_a_data = carry_reg;
@@ -173,7 +173,7 @@ module rw_gather #(
         if (r_valid) begin
             a_shape_reg <= shape;
             inside_reg  <= !r_last;
-            left_reg    <= left - {{(12-BB){1'b0}}, bytes};
+            left_reg    <= left - bytes;
             fill_reg    <= rest;
             a_data_reg  <= r_data;
             a_first_reg <= first;
@@ -224,7 +224,8 @@ module rw_gather #(
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(beat_belongs_to_a_burst, !r_valid || burst_valid)
-        `RW_CHECK(burst_ends_with_its_last_byte, !r_valid || r_last == (left == {{(12-BB){1'b0}}, bytes}))
+        `RW_CHECK(burst_ends_with_its_last_byte, !r_valid || !r_last || (left != '0 && left <= can))
+        `RW_CHECK(nothing_is_carried_beyond_the_fill, !b_valid_reg || b_first_reg || (carry_reg & b_from_fill_reg) == '0)
         `RW_CHECK(only_a_new_frame_follows_a_tail, !(tail_reg && b_valid_reg) || b_first_reg)
         `RW_CHECK(beats_written_together_are_neighbours, !(wr_a_en && wr_b_en) || wr_a_addr[0] != wr_b_addr[0])
         `RW_CHECK(one_header_comes_at_a_time, !(header_a && header_b))

@@ -249,12 +249,11 @@ MUTANTS = {
         packet(data(50), data(0), data(50, END)),
     ),
     "a packet that is cut is no longer than a frame": Broken(
-        "rw_desc_scan", "? {10'd0, o_hdr} + (o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])",
-        "? MAX_FRAME[18:0]",
+        "rw_desc_scan", "o_bits  = o_type == SEG_NONE ?", "o_bits  = o_type != SEG_UFO4 ?",
         packet(udp(8192), data(16384), data(300, END)),
     ),
     "a datagram may have more fragments than can be numbered": Broken(
-        "rw_desc_scan", "(o_type == SEG_UFO4 ? MAX_DATAGRAM[18:0] : MAX_PAYLOAD[18:0])", "MAX_PAYLOAD[18:0]",
+        "rw_desc_scan", "o_type == SEG_UFO4 ? {3'b010, o_hdr - 9'd1} : {3'b100, o_hdr};", "{3'b100, o_hdr};",
         packet(
             pack_offload(SegType.UFO4, 8192, 34, 14, 34), data(34), *[data(16384)] * 3, data(16383), data(1, END)
         ),

@@ -73,7 +73,7 @@ module reservations #(
     logic              m_shape_valid, m_shape_wanted, m_meta_valid, open_valid, idle;
     logic [6:0]        m_job_number;
     logic [14:0]       m_job_bytes;
-    logic [2:0]        m_shape_fill;
+    logic [2:1]        m_shape_fill;
     logic [7:0]        m_shape_header;
     logic [8:0]        m_shape_sum;
     logic [SLOT_W-1:0] m_shape_slot, open_slot;
@@ -112,7 +112,7 @@ module reservations #(
     wire [15:0] charge = (len < 60) ? 16'd84 : {1'b0, len} + 16'd24;
     wire [12:0] back   = (buf_release ? {7'd0, buf_beats} : 13'd0) + (kill_release ? {1'b0, kill_beats} : 13'd0);
     wire [18:0] wire_after = wire_ahead - {3'd0, wire_bytes};
-    wire [14:0] stored = m_job_bytes + {12'd0, m_shape_fill} - {6'd0, m_shape_header[7:2], 3'd0};
+    wire [14:0] stored = m_job_bytes + {12'd0, m_shape_fill, 1'b0} - {6'd0, m_shape_header[7:2], 3'd0};
 
     // ---- completion slots of any queue
     (* anyconst *) logic queue;
@@ -219,7 +219,7 @@ module reservations #(
             all_booked: cover (booked == ALL);
             all_frames: cover (flying0 == 1 && flying1 == FRAMES - 1);
             held_by_the_bound: cover (on_wire == 1 && wire_ahead == commit_bound && sum_some[sum_queue]);
-            a_segment: cover (m_shape_valid && m_job_cut && !m_meta[F_FIRST] && m_shape_fill == 6 && stored > 16);
+            a_segment: cover (m_shape_valid && m_job_cut && !m_meta[F_FIRST] && m_shape_fill == 3 && stored > 16);
             an_event_while_begun: cover (begun && taken_e && promised == 2);
             killed: cover (kill_release && buf_release && back == booked && m_shape_valid);
         end
