@@ -136,8 +136,8 @@ async def storm(world: World, plan: Storm) -> None:
         coming -= 1
         ring = draw.choice(driver.rings)
         match draw.randrange(4):
-            case 0 if ring._packets:
-                world.memory.forbid(draw.choice(draw.choice(ring._packets)[2]))
+            case 0 if ring.in_flight:
+                world.memory.forbid(draw.choice(draw.choice(list(ring.pending()))[2]))
             case 1:
                 driver.reset_queue(ring.txq.index, draw.choice([0, 20_000]))
             case 2:

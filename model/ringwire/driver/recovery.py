@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ringwire.driver.tx_ring import TxRing
-from ringwire.host.napi import Napi
 from ringwire.nic.registers import queue_register
 
 _RESET = 2
@@ -24,11 +23,10 @@ class DeviceStuck(Exception):
 class QueueReset:
     """Drain and reset of one queue. ``then`` is what happens with it afterwards; it may be changed on the way."""
 
-    def __init__(self, ring: TxRing, napi: Napi, drain_ns: int, then: Callable[[], None]) -> None:
+    def __init__(self, ring: TxRing, drain_ns: int, then: Callable[[], None]) -> None:
         """For up to ``drain_ns`` the queue may finish what it holds; it takes nothing new."""
         self.then = then
         self._ring = ring
-        self._napi = napi
         self._port = ring.port
         self._control = queue_register("CTRL", ring.txq.index)
         self._deadline_ns = self._port.now_ns() + drain_ns
@@ -41,7 +39,7 @@ class QueueReset:
         if self._ring.in_flight and now < self._deadline_ns:
             self._port.call_at(min(now + _POLL_NS, self._deadline_ns), self._drain)
             return
-        self._napi.disable()
+        self._ring.napi.disable()
         self._port.write(self._control, _RESET)
         self._deadline_ns = now + RESET_LIMIT_NS
         self._ask()

@@ -14,7 +14,6 @@ from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, ConfigError, DeviceBu
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset
 from ringwire.driver.tx_ring import ChargedPort, TxRing
-from ringwire.host.napi import Napi
 from ringwire.netdev import Feature, NetDevice, TxQueue
 from ringwire.netdev.ethtool_ops import Coalesce, LinkStats
 from ringwire.nic.descriptors import Status
@@ -73,12 +72,12 @@ class RingwireDriver:
         ports = [port] * dev.num_tx_queues if queue_ports is None else list(queue_ports)
         if len(ports) != dev.num_tx_queues:
             raise ConfigError(f"{dev.name}: {dev.num_tx_queues} queues can't run on {len(ports)} ports")
-        self.rings = [TxRing(port, txq) for port, txq in zip(ports, dev.tx_queues, strict=True)]
-        self._napi = [Napi(ring.port, self._poller(ring), self.config.budget) for ring in self.rings]
+        budget = self.config.budget
+        self.rings = [TxRing(port, txq, budget, self._trouble) for port, txq in zip(ports, dev.tx_queues, strict=True)]
         self._resets: list[QueueReset | None] = [None] * dev.num_tx_queues
-        for ring, napi in zip(self.rings, self._napi, strict=True):
+        for ring in self.rings:
             ring.txq.stop()
-            ring.port.on_interrupt(ring.txq.index, napi.schedule)
+            ring.port.on_interrupt(ring.txq.index, ring.napi.schedule)
         dev.features = dev.hw_features = FEATURES
         dev.features_check = self.ndo_features_check
         dev.tx_timeout = self.ndo_tx_timeout
@@ -148,7 +147,7 @@ class RingwireDriver:
         """Let a queue that is empty and reset run."""
         ring = self.rings[queue]
         self._resets[queue] = None
-        self._napi[queue].enable()
+        ring.napi.enable()
         ring.set_up()
         ring.held = False
         ring.txq.wake()
@@ -173,16 +172,12 @@ class RingwireDriver:
 
     # -- what happens once in a while
 
-    def _poller(self, ring: TxRing) -> Callable[[int], int]:
-        def poll(budget: int) -> int:
-            done = ring.poll(budget)
-            if ring.broken:
-                self._failed(ring)
-            elif ring.silent:
-                ring.port.read(queue_register("STATUS", ring.txq.index), partial(self._found_status, ring))
-            return done
-
-        return poll
+    def _trouble(self, ring: TxRing) -> None:
+        """A poll found its queue broken, or nothing where something was announced."""
+        if ring.broken:
+            self._failed(ring)
+        else:
+            ring.port.read(queue_register("STATUS", ring.txq.index), partial(self._found_status, ring))
 
     def _found_status(self, ring: TxRing, value: int) -> None:
         """An interrupt announced nothing: either the device could not write its completions, or it was mistaken."""
@@ -230,7 +225,7 @@ class RingwireDriver:
         """Drain and reset a queue, then do ``then``; where that has begun for another reason, this one replaces it."""
         under_way = self._resets[queue]
         if under_way is None:
-            self._resets[queue] = QueueReset(self.rings[queue], self._napi[queue], drain_ns, partial(then, queue))
+            self._resets[queue] = QueueReset(self.rings[queue], drain_ns, partial(then, queue))
         else:
             under_way.then = partial(then, queue)
 

@@ -172,6 +172,12 @@ class HostMemory:
         self._mapped[offset // LINE : (offset + room) // LINE] = bytes(room // LINE)
         self._holes.append((offset, room))
 
+    def dma_wmb(self) -> None:
+        """What software wrote to coherent memory is visible to the device before what is written from now on.
+
+        Here it is visible as soon as it is written.
+        """
+
     def forbid(self, addr: int, length: int = 1) -> None:
         """Make device accesses to these bytes' lines fail until they are mapped anew: fault injection."""
         first, end = self._lines(addr, length)
