@@ -160,6 +160,7 @@ class TxRing:
             write(queue_register(name + "_HI", index), addr >> 32)
         write(queue_register("RING_LOG2", index), self._log2)
         self.set_moderation(self.config)
+        self.port.dma_wmb()  # the rings are zeroed before the device writes to them
         write(queue_register("CTRL", index), 1)
         self.arm()
 

@@ -29,6 +29,7 @@ class World(ABC):
     def __init__(self, memory: HostMemory, cpus: int = 1, costs: HostCosts | None = None) -> None:
         self.memory = memory
         self.timeline = Timeline()
+        memory.attach(self.timeline)
         self.cpus = Cpus(self.timeline, cpus, costs)
         self.interrupts = 0
         self.on_stuck: list[Callable[[], str]] = []
