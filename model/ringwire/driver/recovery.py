@@ -1,6 +1,7 @@
-"""Stopping a queue for good: let it run dry if there is time, reset it in the device, settle what it held.
+"""Queues that don't get on: looking at one, and stopping one for good.
 
-The driver's functions must not wait, so this is a chain of timers and register reads.
+A queue is stopped by letting it run dry if there is time, resetting it in the device, and settling what it held. The
+driver's functions must not wait, so these are chains of timers and register reads.
 """
 
 from __future__ import annotations
@@ -18,6 +19,27 @@ RESET_LIMIT_NS = 1_000_000_000
 
 class DeviceStuck(Exception):
     """The device does not answer as its registers promise."""
+
+
+DUMPED = ("CTRL", "STATUS", "HEAD", "FETCHED", "CPL_WRITTEN")
+"""Registers of a queue that tell where it stands."""
+
+
+def read_state(ring: TxRing, then: Callable[[dict[str, int]], None]) -> None:
+    """Read the registers of a queue one after the other; ``then`` gets them by name."""
+    found: dict[str, int] = {}
+
+    def read_next() -> None:
+        if len(found) == len(DUMPED):
+            then(found)
+        else:
+            ring.port.read(queue_register(DUMPED[len(found)], ring.txq.index), note)
+
+    def note(value: int) -> None:
+        found[DUMPED[len(found)]] = value
+        read_next()
+
+    read_next()
 
 
 class QueueReset:

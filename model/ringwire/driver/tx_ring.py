@@ -11,7 +11,7 @@ writes its own word, passes a full barrier, and only then reads the other's: one
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from ringwire.driver.config import STOP_FREE, WAKE_FREE, DriverConfig
@@ -96,7 +96,7 @@ class TxRing:
         self.held = True
         """The queue stays stopped, whatever room there is: it is not set up, or being reset."""
         self.tx_packets = self.tx_bytes = self.dropped = self.forgotten = self.busy = 0
-        self.stops = self.wakes = self.doorbells = self.polls = 0
+        self.stops = self.wakes = self.doorbells = self.polls = self.resets = 0
         self.errors = dict.fromkeys(Status, 0)
         """Error completions, by status."""
         self.broken = False
@@ -180,6 +180,7 @@ class TxRing:
         self._reap(self._mask + 1)
         lost = list(self.pending())
         self.forgotten += len(lost)
+        self.resets += 1
         self._packets = [None] * len(self._packets)
         self.txq.reset()
         self._start_again()
@@ -433,6 +434,31 @@ class TxRing:
         while at != self._next and (packet := self._packets[at]) is not None:
             yield packet
             at = packet[1]
+
+    def dump(self, registers: Mapping[str, int]) -> str:
+        """All that one looks at when a queue does not move: the device's registers, the driver's state, the packet
+        and the descriptor that should be next. Several lines.
+        """
+        txq, mask = self.txq, self._mask
+        now_ns = self.port.now_ns()
+        lines = [f"{txq.dev.name} tx-{txq.index}: the device does not get on"]
+        lines += [f"  {name:<17} {value:#x}" for name, value in registers.items()]
+        head = registers.get("HEAD", 0) & mask
+        oldest = next(self.pending(), None)
+        for name, value in (
+            ("next_to_use", f"{self._next:#x}"),
+            ("next_to_clean", f"{self._clean:#x}"),
+            ("last doorbell", f"{self._rung:#x}"),
+            ("consumed", f"{self._consumed:#x}"),
+            ("in flight", f"{self.in_flight} packets, {self._next - self._clean & mask} descriptors"),
+            ("oldest packet", f"{oldest[0].len} bytes, ends before {oldest[1]:#x}" if oldest is not None else "none"),
+            (f"descriptor {head:#x}", bytes(self._ring[head << 4 : (head << 4) + DESCRIPTOR_BYTES]).hex(" ", 8)),
+            ("stopped at", f"{txq.trans_start_ns} ns"),
+            ("now", f"{now_ns} ns, {now_ns - txq.trans_start_ns} ns later"),
+            ("timeouts so far", f"{txq.trans_timeout}"),
+        ):
+            lines.append(f"  {name:<17} {value}")
+        return "\n".join(lines)
 
     def describe(self) -> str:
         """What one wants to know of a queue that is stuck."""

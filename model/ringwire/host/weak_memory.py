@@ -2,7 +2,7 @@
 
 On many machines a store may stay in a buffer while a later register write is already at the device, which then reads an
 old descriptor. A ``dma_wmb`` between them prevents that (Documentation/memory-barriers.txt of Linux). Here everything
-that may happen without one does happen: of the 8-byte words written to coherent memory, about half of those still hidden
+that may happen without one does happen: of the 8-byte words written to coherent memory and still hidden, about half
 become visible to the device at a time, and the times are up to ``delay_ns`` apart. A barrier makes all of them visible.
 What the device writes is visible to software at once.
 """
