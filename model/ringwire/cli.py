@@ -21,6 +21,7 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
+from ringwire.faults import FAULTS
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import parse_clock, parse_line_rate
@@ -63,6 +64,15 @@ def knob(
         callback=read,
         help=f"{text}  [{shown or default}]",
     )
+
+
+def list_faults(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """``--fault list``: a line each, and that is all."""
+    if value == "list":
+        for fault in FAULTS.values():
+            click.echo(f"{fault.name:26}{fault.text}")
+        ctx.exit()
+    return value
 
 
 class Interrupted(Exception):
@@ -123,6 +133,14 @@ def cli(ctx: click.Context) -> None:
     help="What the host's own work costs: as on a server, or no time at all.  [server]",
 )
 @knob("--driver", "driver", "MODULE:CLASS", "A driver of your own; FILE.py:CLASS does as well.", shown="ringwire's")
+@click.option(
+    "--fault",
+    metavar="NAME",
+    default="",
+    is_eager=True,
+    callback=list_faults,
+    help="Put a classic bug in; list: which there are. docs/bugs.md says more.  [none]",
+)
 @click.option("--no-jump", is_flag=True, help="Simulate every clock cycle, also while only time passes.")
 @knob("--seed", "seed", "N", "Of all that is random.")
 @click.option("--waves", type=click.Path(path_type=Path), metavar="PATH", help="Record waves to PATH.fst; slow.")

@@ -58,9 +58,8 @@ def difference(skb: Skb, index: int, want: bytes, got: bytes) -> tuple[str, str]
         if want[l3] >> 4 == 4 and first in (l3 + 4, l3 + 5) and max(differing) <= l3 + 11:
             sent, right = got[l3 + 4 : l3 + 6].hex(), want[l3 + 4 : l3 + 6].hex()
             return "ip-id", f"sent IPv4 id {sent} for {right} in segment {index}"
-        begin = len(skb.data[0])
-        if begin < skb.hdr_len and begin <= first - tag < skb.hdr_len:
-            return "header-split", f"{text}: header behind its first {begin} bytes, where a second buffer begins"
+        if first < skb.hdr_len + tag:
+            return "tso-header", f"{text}, in the header of segment {index}"
     return "frame-differs", text
 
 

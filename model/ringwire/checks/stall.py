@@ -10,7 +10,7 @@ from ringwire.nic.registers import Stat, queue_register, stat_register
 if TYPE_CHECKING:
     from ringwire.checks.watch import Watch, Watched
 
-HANG_NS = 3_000_000_000
+HANG_NS = 1_000_000_000
 """A device that sends nothing for so long hangs. The slowest wire, 1 Mb/s, takes 133 ms for the largest frame."""
 _IDLE, _ERROR = 1, 2
 """Of Q_STATUS."""

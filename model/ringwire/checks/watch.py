@@ -88,6 +88,10 @@ class Watched:
         """Those that it has not freed."""
         self.untold = 0
         """Those that no doorbell has followed."""
+        self.parked = 0
+        """Packets that came out of the qdisc's parking place and left others there."""
+        self.refused = False
+        """The driver has been busy, or has stopped the queue: the stack has to take packets back then."""
         # what the driver has written to the queue's registers
         self.enabled = self.was_reset = False
         self.ring: memoryview | None = None
@@ -167,6 +171,9 @@ class Watch:
             skb.destructor = None  # it is sent anew
         given = Given(skb, queue)
         skb.destructor = given.ended
+        if given.before is not None and txq.qdisc.requeued:
+            # segments that the stack has cut have one destructor among them
+            queue.parked += txq.qdisc.requeued[-1].destructor is not None
         untold = queue.untold
         queue.untold = untold + 1
         queue.held += 1
@@ -184,6 +191,9 @@ class Watch:
             if given.freed_ns != DROPPED:
                 queue.held -= 1
                 skb.destructor = given.before
+                queue.refused = True
+        if txq.stopped:
+            queue.refused = True
         if queue.untold and (not xmit_more or txq.stopped):
             self._never_told(queue)
         if not self._ticking:
@@ -292,6 +302,9 @@ class Watch:
                 add("frame-lost", queue.index, f"has {lost} frames given to the driver that are not on the wire")
             if queue.held:
                 add("skb-lost", queue.index, f"has {queue.held} packets that the driver never freed")
+            if queue.parked and not queue.refused and self.dev.num_tx_queues == 1:
+                text = f"had {queue.parked} packets parked before all others: they were dequeued while it was stopped"
+                add("head-of-line", queue.index, text)
             inflight = queue.txq.dql.inflight
             if inflight and not queue.held:
                 add("bql-stuck", queue.index, f"still counts {inflight} bytes in flight, and nothing is")
@@ -306,7 +319,7 @@ class Watch:
             for kind, addr in faults:
                 self._name_fault(kind, addr)
         if stats is not None:
-            self._compare_counters(stats, bool(faults))
+            self.compare_counters(stats, bool(faults))
 
     def _name_fault(self, kind: str, addr: int) -> None:
         assert self.world is not None
@@ -321,7 +334,8 @@ class Watch:
         else:
             add("dma-fault", None, f"DMA fault: {kind} at {addr:#x}, where there is no memory")
 
-    def _compare_counters(self, stats: Sequence[int], faulted: bool) -> None:
+    def compare_counters(self, stats: Sequence[int], faulted: bool = True) -> None:
+        """Compare the device's counters with what it was told; ``faulted``: there were errors on its reads."""
         add = self.findings.add
         rung = sum(queue.doorbells for queue in self.queues)
         if stats[Stat.DOORBELLS] < rung:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from ringwire.bql import MAX_LIMIT, Dql
 from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.cosim.world import FastWorld
+from ringwire.faults import fault_named, watch_under
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.registers import Stat
@@ -78,7 +79,7 @@ async def run(world: World, job: Job, device: Device) -> Measured:
     """Replay a capture in ``world``, from setting the device up to the last completion."""
     config = job.config
     with closing(Wire(config.line_rate_bps, job.out)) as wire:
-        watch = Watch(world)
+        watch = watch_under(world, fault_named(config.fault))
         host = Host(world, config, watch)
         try:
             host.driver.open()
@@ -87,6 +88,8 @@ async def run(world: World, job: Job, device: Device) -> Measured:
                 return await _replay(world, job, device, host, wire, packets)
         except Exception as error:
             watch.findings.blame(error)
+            with suppress(Exception):  # after a first error there may be no device to ask any more
+                watch.compare_counters(await read_statistics(world))
             if not watch.findings:
                 raise
             raise BugFound("; ".join([*watch.findings.lines(), f"{type(error).__name__}: {error}"])) from error
@@ -152,9 +155,13 @@ class Host:
             costs=self._costs,
             charge=port.charge,
         )
-        self.driver = driver_factory(config.driver)(port, self.dev, config.driver_config)
+        fault = fault_named(config.fault)
+        factory = driver_factory(config.driver) if fault is None or fault.driver is None else fault.driver
+        self.driver = factory(port, self.dev, config.driver_config)
         config.set_offloads(self.dev)
         config.set_qdisc(self.dev)
+        if fault is not None and fault.stack is not None:
+            fault.stack(self.dev)
         if not config.bql:
             for txq in self.dev.tx_queues:
                 lift_limit(txq.dql)
