@@ -7,6 +7,7 @@ Exit codes: 0 it worked; 1 it ran and something was wrong; 2 it can't be done as
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,10 +22,12 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
-from ringwire.faults import FAULTS
+from ringwire.conformance import conformance
+from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import parse_clock, parse_line_rate
+from ringwire.replay.plugin import PluginError, driver_factory
 from ringwire.tools.units import parse_size
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
@@ -175,6 +178,30 @@ def replay_command(
     with ProgressBar(config.sim, Console(stderr=True)) as progress:
         report = replay(config, out, progress)
     show(report, as_json)
+    if not report.ok:
+        sys.exit(FAILED)
+
+
+@cli.command("conformance")
+@click.argument("driver", metavar="[MODULE:CLASS]", default="")
+@click.option("--fault", metavar="NAME", default="", is_eager=True, callback=list_faults, help="As in replay.  [none]")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def conformance_command(driver: str, fault: str, as_json: bool) -> None:
+    """Judge a driver: which rules it keeps, and which bugs of docs/bugs.md it has.
+
+    MODULE:CLASS, or FILE.py:CLASS, is a driver as replay takes one; without it, ringwire's own is judged. Each rule is
+    a short run on the twin. The exit code is 0 only if no rule is broken; what the driver does not offer is skipped.
+    """
+    # the suite resets queues on purpose, and needs no warning of it
+    logging.getLogger("ringwire.driver").setLevel(logging.ERROR)
+    try:
+        wanted = fault_named(fault)
+        if wanted is not None and wanted.driver is not None and driver:
+            raise FaultError(f"{fault}: it is in ringwire's own driver; leave {driver} away")
+        report = conformance(driver_factory(driver), fault=wanted)
+    except (PluginError, FaultError) as error:
+        raise ReplayError(str(error)) from error
+    click.echo(json.dumps(report.as_json(), indent=1) if as_json else "\n".join(report.lines()))
     if not report.ok:
         sys.exit(FAILED)
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ringwire.bql import BqlOvercompletion
+from ringwire.checks.names import MEANINGS
 from ringwire.driver.tx_ring import CompletionError
 from ringwire.host.memory import NotMapped
 
@@ -45,6 +46,7 @@ class Findings:
 
     def add(self, bug: str, queue: int | None, text: str) -> None:
         """Note one; ``text`` goes on where ``queue 0`` ends."""
+        assert bug in MEANINGS, f"{bug} is not among the names in checks/names.py"
         finding = self._found.setdefault((bug, queue), Finding(bug, queue, text, 0))
         finding.times += 1
 

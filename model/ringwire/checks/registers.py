@@ -81,8 +81,8 @@ class RegisterTap(BusLayer):
         queue = self._queues[number]
         if name in ("CPL_ARM", "CPL_CONSUMED"):
             queue.consumed = value
-            if name == "CPL_ARM":
-                queue.armed = True
+            queue.armed = name == "CPL_ARM"
+            if queue.armed:
                 queue.interrupts = queue.reads = 0
             return
         values, base = self._values, register - offset

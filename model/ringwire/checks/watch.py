@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from ringwire.checks.finding import Findings
+from ringwire.checks.finding import BugFound, Findings
 from ringwire.checks.frames import Pieces, difference, frames_of
 from ringwire.checks.registers import RegisterTap
 from ringwire.checks.stall import Stall
@@ -26,6 +26,8 @@ from ringwire.skb import Skb
 
 PATIENCE_NS = 10_000_000
 """A queue that has work and has not moved for so long is looked at."""
+SPINS = 1000
+"""So many times a driver may be busy with its queue running; the stack comes again at once."""
 RESYNC = 64
 """Frames looked through for the one that follows a difference."""
 HELD, DROPPED = -1, -2
@@ -88,6 +90,8 @@ class Watched:
         """Those that it has not freed."""
         self.untold = 0
         """Those that no doorbell has followed."""
+        self.spins = 0
+        """Times that the driver was busy and left the queue running."""
         self.parked = 0
         """Packets that came out of the qdisc's parking place and left others there."""
         self.refused = False
@@ -192,6 +196,8 @@ class Watch:
                 queue.held -= 1
                 skb.destructor = given.before
                 queue.refused = True
+                if not txq.stopped:
+                    self._busy_and_running(queue)
         if txq.stopped:
             queue.refused = True
         if queue.untold and (not xmit_more or txq.stopped):
@@ -200,6 +206,12 @@ class Watch:
             self._ticking = True
             self._call_at(self._now_ns() + PATIENCE_NS, self._tick)
         return rc
+
+    def _busy_and_running(self, queue: Watched) -> None:
+        self.findings.add("busy-not-stopped", queue.index, "was busy and left the queue running")
+        queue.spins += 1
+        if queue.spins > SPINS:
+            raise BugFound(f"queue {queue.index} has been busy and running {SPINS} times: the stack would spin on it")
 
     def _never_told(self, queue: Watched) -> None:
         """The batch is over and its last packets wait for a doorbell; a null device has none."""
