@@ -116,7 +116,7 @@ def test_memories_are_known_by_their_names_in_the_flattened_module(folder: Path)
     engine = Engine(64, 1)
     child = next(name for name in engine.children if area.base(name) == "rw_gather")
     memories = {name: bits for name, _, bits in engine.memories(child)}
-    assert memories["bursts.mem"] == 512 * 18
+    assert memories["bursts.mem"] == 512 * 9
 
 
 def row(width: int = 512, family: str = "xilinx", name: str = "rw_x", fmax: Sequence[float] = (), **cost: Any) -> Row:
