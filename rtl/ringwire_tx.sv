@@ -407,13 +407,23 @@ module ringwire_tx #(
         .m_beat_end(beat_end), .m_beat_last(beat_last), .idle(egress_idle)
     );
 
+    // launch times go beside the frames, which keep their order
+    logic        at_valid, at_ready;
+    logic [63:0] at_time;
+    /* verilator lint_off PINCONNECTEMPTY */ // its fill is not of interest
+    rw_fifo #(.W(64), .DEPTH(16)) launches (
+        .clk(clk), .rst(rst), .count(), .s_valid(launch_valid), .s_ready(launch_ready),
+        .s_data(head_time[sum_queue*64 +: 64]), .m_valid(at_valid), .m_ready(at_ready), .m_data(at_time)
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
+
     logic              left_valid, left_room;
     logic [META_W-1:0] left_meta;
     logic [63:0]       left_start, left_end, pacer_deadline, done_deadline, cpl_deadline, irq_deadline;
     logic              pacer_waits, done_waits, cpl_waits, irq_waits;
     rw_pacer #(.DATA_W(DATA_W), .QUEUES(QUEUES)) pacer (
         .clk(clk), .rst(rst), .tod(tod), .open(pacer_open), .byte_time(byte_time), .pause(pause),
-        .s_launch_valid(launch_valid), .s_launch_ready(launch_ready), .s_launch_time(head_time[sum_queue*64 +: 64]),
+        .s_launch_valid(at_valid), .s_launch_ready(at_ready), .s_launch_time(at_time),
         .s_info_valid(info_valid), .s_info_ready(info_ready), .s_info_meta(info_meta), .s_info_time(info_time),
         .s_beat_valid(beat_valid), .s_beat_ready(beat_ready), .s_beat_data(beat_data), .s_beat_end(beat_end),
         .s_beat_last(beat_last), .m_axis_tdata(m_axis_tdata), .m_axis_tkeep(m_axis_tkeep),

@@ -19,7 +19,7 @@ module rw_pacer #(
     input  logic              open,
     input  logic [53:0]       byte_time,                // 2^-40 ns
     input  logic              pause,
-    // launch times of the frames that have one, as soon as they are picked
+    // launch times of the frames that have one, each there before its frame
     input  logic              s_launch_valid,
     output logic              s_launch_ready,
     input  logic [63:0]       s_launch_time,            // 48.16 ns
@@ -78,10 +78,8 @@ module rw_pacer #(
     wire [14:0] len     = s_info_meta[F_LEN +: 15];
     wire        send    = status == STATUS_OK[3:0];
     wire        advance = !valid_reg || m_axis_tready;
-    logic        launch_valid;
-    logic [63:0] launch_time;
     wire        timed   = s_info_meta[F_LAUNCH];
-    wire        held    = timed && tod < launch_time;
+    wire        held    = timed && tod < s_launch_time;
     wire        ready   = s_info_valid && send && s_beat_valid && !mid_reg && m_done_room && !pause;
     wire        clear   = (open || due) && !held;
     wire        start   = ready && advance && clear;
@@ -94,17 +92,11 @@ module rw_pacer #(
     // a record that only ends a packet has no length, and nothing was charged for it
     wire        refund  = (status == STATUS_READ[3:0] || status == STATUS_ABORTED[3:0]) && len != 15'd0;
 
-    /* verilator lint_off PINCONNECTEMPTY */ // its fill is not of interest
-    rw_fifo #(.W(64), .DEPTH(16)) launches (
-        .clk(clk), .rst(rst), .count(), .s_valid(s_launch_valid), .s_ready(s_launch_ready), .s_data(s_launch_time),
-        .m_valid(launch_valid), .m_ready(s_info_ready && timed), .m_data(launch_time)
-    );
-    /* verilator lint_on PINCONNECTEMPTY */
-
     wire [69:0] tail_time = ({16'd0, byte_time} << 4) + ({16'd0, byte_time} << 2);  // gap and preamble: 20 bytes
     wire [69:0] to_fcs    = s_info_time - tail_time;
 
     assign s_info_ready = start || pass;
+    assign s_launch_ready = s_info_ready && timed;
     assign s_beat_ready = load;
     assign m_axis_tvalid = valid_reg;
     assign m_axis_tdata  = data_reg;
@@ -129,7 +121,7 @@ module rw_pacer #(
 
     wire   waits_for_wire = !open && !due && (ahead_reg != 16'd0 || ready);
     assign deadline_valid = waits_for_wire || (ready && held);
-    assign deadline       = waits_for_wire ? due_reg[87:24] + {63'd0, due_reg[23:0] != 24'd0} : launch_time;
+    assign deadline       = waits_for_wire ? due_reg[87:24] + {63'd0, due_reg[23:0] != 24'd0} : s_launch_time;
     assign idle = !valid_reg && !pass && !over && !(ready && clear);
 
     always_ff @(posedge clk) begin
@@ -162,7 +154,7 @@ module rw_pacer #(
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(a_frame_never_runs_dry, !mid_reg || s_beat_valid)
-        `RW_CHECK(a_launch_time_comes_before_its_frame, !(s_info_valid && timed) || launch_valid)
+        `RW_CHECK(a_launch_time_comes_before_its_frame, !(s_info_valid && timed) || s_launch_valid)
         `RW_CHECK(the_wire_is_free_for_a_start, !start || ahead_reg == 16'd0 || over)
     end
 endmodule
