@@ -70,6 +70,7 @@ class TinyDriver:
         """Tell the device of what it does not know yet."""
         if self.rung != self.tail:
             self.rung = self.tail
+            self.port.dma_wmb()  # the device must find what the doorbell tells of
             self.port.write(queue_register("TAIL", 0), self.tail)
 
     def interrupt(self) -> None:

@@ -14,6 +14,8 @@ from random import Random
 from typing import Any
 
 from ringwire.cosim.run import SimulationFailed
+from ringwire.driver.config import DriverConfig
+from ringwire.host.cpu import HostCosts
 from ringwire.replay import ReplayConfig, replay
 from scripts.sim import CAPTURE, number, run_script
 from tests.captures import REAL_MIX_WIRE, flows, wire_frames
@@ -21,11 +23,13 @@ from tests.control import offload_mix
 from tests.control.bench import same
 from tests.datapath.mix import Mix, mix
 from tests.datapath.worlds import TWIN, place, run
+from tests.driver_bench import Resets, reset_storm
 
 SHAPES = ((512, 1), (512, 4), (64, 1), (128, 16), (256, 4))
 """(width, queues) of the models that the tests build anyway."""
 VERILATOR_FRAMES, ICARUS_FRAMES = 20_000, 300
 ICARUS_EVERY = 4
+RESETS = 1000
 RATES_BPS = (0, 10**8, 10**9, 10**10)
 
 
@@ -39,7 +43,7 @@ def main() -> int:
     for seed in count(first):
         random = Random(seed)
         sim = "icarus" if seed % ICARUS_EVERY == 0 else "verilator"
-        for work in (random_mix, random_offloads, random_replay):
+        for work in (random_mix, random_offloads, random_replay, many_resets):
             begin_s = time.monotonic()
             name = f"seed {seed}: {work.__name__} on {sim}"
             try:
@@ -101,6 +105,19 @@ def random_replay(sim: str, seed: int, random: Random) -> str:
         if flows(wire_frames(out)) != flows(wire_frames(REAL_MIX_WIRE)):
             raise Wrong("the wire does not carry the kernel's frames")
     return f"{width} bits, {queues} queues, {knobs}"
+
+
+def many_resets(sim: str, seed: int, random: Random) -> str:
+    """Queues reset under load on the twin, each packet accounted for exactly once."""
+    config = DriverConfig(
+        ring_entries=64,
+        line_rate_bps=random.choice((10**8, 10**9, 10**10)),
+        report_every=random.choice((1, 4)),
+        head_write_back=random.choice((False, True)),
+        mod_ns=random.choice((0, 20_000)),
+    )
+    packets = run(place(TWIN), reset_storm, Resets(config, RESETS, seed), queues=2, cpus=2, costs=HostCosts())
+    return f"{RESETS} resets on the twin, {packets} packets, {config.line_rate_bps} bit/s"
 
 
 if __name__ == "__main__":

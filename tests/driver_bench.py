@@ -136,8 +136,8 @@ async def storm(world: World, plan: Storm) -> None:
         coming -= 1
         ring = draw.choice(driver.rings)
         match draw.randrange(4):
-            case 0 if ring._packets:
-                world.memory.forbid(draw.choice(draw.choice(ring._packets)[2]))
+            case 0 if ring.in_flight:
+                world.memory.forbid(draw.choice(draw.choice(list(ring.pending()))[2]))
             case 1:
                 driver.reset_queue(ring.txq.index, draw.choice([0, 20_000]))
             case 2:
@@ -168,6 +168,51 @@ async def storm(world: World, plan: Storm) -> None:
     assert plan.faults or not faults, "the device touched what it must not"
 
 
+@dataclass(frozen=True)
+class Resets:
+    """Queues that are reset again and again, and now and then get rings of another size, under load."""
+
+    config: DriverConfig
+    resets: int
+    seed: int = 1
+
+
+async def reset_storm(world: World, plan: Resets) -> int:
+    """Two queues under load until so many resets have ended. AssertionError unless each packet ends once.
+
+    Returns how many packets there were.
+    """
+    bench = await DriverBench(world, plan.config, queues=2, seed=plan.seed).up()
+    draw, driver, timeline = bench.draw, bench.driver, world.timeline
+
+    def done() -> bool:
+        return sum(ring.resets for ring in driver.rings) >= plan.resets
+
+    def burst() -> None:
+        for _ in range(draw.choice([1, 2, 5])):
+            bench.send(*[draw.randint(1, 700) for _ in range(draw.choice([1, 1, 2]))], hash=draw.getrandbits(32))
+        if not done():
+            world.cpus.call_at(timeline.now_ns + draw.randint(500, 8_000), burst)
+
+    def reset() -> None:
+        if draw.random() < 0.1:
+            driver.set_ring(draw.choice([64, 128]), draw.choice([0, 5_000]))
+        else:
+            driver.reset_queue(draw.randrange(2), draw.choice([0, 0, 5_000]))
+        if not done():
+            world.cpus.call_at(timeline.now_ns + draw.randint(0, 20_000), reset)
+
+    world.cpus.call_at(timeline.now_ns, burst)
+    world.cpus.call_at(timeline.now_ns, reset)
+    await world.run(done, plan.resets * MS, "the resets")
+    await world.run(lambda: not any(ring.held for ring in driver.rings), 100 * MS, "the last reset")
+    await bench.all_done()
+    bench.check()
+    judge(bench, Storm(plan.config, faults=True))
+    assert not take_faults(world), "the device touched what it must not"
+    return len(bench.skbs)
+
+
 def check_never_forgotten(ring: TxRing) -> None:
     """A queue that is stopped waits for something that will come."""
     if ring.txq.stopped and not ring.held:
@@ -178,7 +223,7 @@ def check_never_forgotten(ring: TxRing) -> None:
 def judge(bench: DriverBench[Any], plan: Storm) -> None:
     """What the driver says was sent is on the wire, in order; what is not, it has counted as lost."""
     found = bench.driver.statistics()
-    total = 0
+    total = bench.dev.qdisc.stats().drops
     for queue in range(2):
         prefix = f"tx{queue}_"
         packets = found[prefix + "packets"]

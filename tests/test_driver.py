@@ -528,7 +528,7 @@ def test_an_error_completion_fails_its_packet_by_name_and_the_others_are_sent() 
         for number in range(7):
             bench.xmit(bench.skb(200), more=True)
             if number in (2, 5):
-                memory.forbid(bench.driver.rings[0]._packets[-1][2][0])
+                memory.forbid(list(bench.driver.rings[0].pending())[-1][2][0])
         bench.xmit(bench.skb(200))
         await bench.all_done()
         found = bench.driver.statistics()
@@ -795,6 +795,7 @@ def test_the_driver_uses_the_narrow_port_and_nothing_else_of_the_world() -> None
             self.memory, self.costs, self.charge = port.memory, port.costs, port.charge
             self.now_ns, self.call_at, self.write = port.now_ns, port.call_at, port.write
             self.read, self.on_interrupt = port.read, port.on_interrupt
+            self.dma_wmb = port.dma_wmb
 
     async def test() -> None:
         world = TwinWorld()

@@ -19,6 +19,7 @@ import pytest
 from ringwire.cosim.build import Design, cache_root
 from ringwire.cosim.run import Run, simulate
 from ringwire.cosim.world import WorldSettings
+from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import World, drive
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
@@ -78,7 +79,10 @@ def run(
     settings = WorldSettings(**knobs)
     if sim.world == TWIN:
         twin = TwinConfig(queues, data_w, settings.period_ps, 0, settings.latency_ns, settings.latency_ns)
-        return drive(scenario(TwinWorld(twin, cpus=settings.cpus, costs=settings.costs), config))  # type: ignore[arg-type]
+        order_ns = settings.dma_order_ns
+        memory = WeakMemory.create(seed=settings.seed, delay_ns=order_ns) if order_ns else None
+        world = TwinWorld(twin, memory, settings.cpus, settings.costs)
+        return drive(scenario(world, config))  # type: ignore[arg-type]
     waves = os.environ.get("WAVES", "") not in ("", "0")
     design = Design(sim, data_w, queues, bus_models=sim.world == "hostile", waves=waves, rtl=rtl)
     name = f"{scenario.__module__}.{scenario.__qualname__}"

@@ -18,6 +18,7 @@ from ringwire.cosim.capture import WireCapture, WireFrame
 from ringwire.cosim.hostmem import NEVER, POSTS, READ, REGISTER_READ, REGISTER_WRITE, WRITE, Hostmem
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import DEFAULT_BASE, DEFAULT_SIZE, LINE, HostMemory
+from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import PS_PER_NS, World
 
 MAX_READS = 1024
@@ -62,6 +63,8 @@ class WorldSettings:
     """Clock edges under reset, before time 0."""
     cpus: int = 1
     costs: HostCosts | None = None
+    dma_order_ns: int = 0
+    """Without a barrier, half of what software wrote to rings becomes visible within this; 0: all of it at once."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -76,6 +79,7 @@ class WorldSettings:
             ("capture_bytes", MIN_CAPTURE, 2**32),
             ("reset_edges", 1, 10**6),
             ("cpus", 1, 1024),
+            ("dma_order_ns", 0, 10**9),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -126,7 +130,8 @@ class SimulatedWorld(World):
         self.queues = int(os.environ[QUEUES_VARIABLE])
         self.settings = settings = WorldSettings() if settings is None else settings
         self.hostmem = c = Hostmem(settings.memory_bytes, settings.capture_bytes)
-        memory = HostMemory(c.arena, c.lines, settings.dma_base, settings.seed)
+        place = (c.arena, c.lines, settings.dma_base, settings.seed)
+        memory = WeakMemory(*place, settings.dma_order_ns) if settings.dma_order_ns else HostMemory(*place)
         super().__init__(memory, settings.cpus, settings.costs)
         self.capture = WireCapture(c.frames)
         self.on_frame: Callable[[int, int, bytes], None] | None = None
@@ -172,6 +177,7 @@ class SimulatedWorld(World):
             raise WorldError(self._loss_text())
         timeline = self.timeline
         now_ns = control[self._now] // PS_PER_NS
+        self.memory.refresh()
         timeline.run_until(now_ns)
         head, tail, size = self._interrupt_ring
         if control[head] != control[tail]:

@@ -21,12 +21,6 @@ class ConfigError(ValueError):
     """A setting that the device or the driver refuses."""
 
 
-class DeviceBusy(ConfigError):
-    """A setting that can't change while the device is up."""
-
-    errno = "EBUSY"
-
-
 @dataclass(frozen=True, slots=True)
 class DriverConfig:
     """Times in nanoseconds, rates in bit/s."""
@@ -53,6 +47,8 @@ class DriverConfig:
     """Packets count as done once the device holds them, not once they have left. There are no time stamps then."""
     budget: int = WEIGHT
     """Completions that one poll may take."""
+    tx_timeout_ms: int = 5000
+    """A queue that is stopped for longer is stuck, and reset (netdev->watchdog_timeo); looked at on whole seconds."""
 
     def __post_init__(self) -> None:
         log2 = self.ring_entries.bit_length() - 1
@@ -72,8 +68,8 @@ class DriverConfig:
                 raise ConfigError(f"{name} is 0 to {most}, not {getattr(self, name)}")
         if not 1 <= self.cpl_threshold <= MAX_CPL_THRESHOLD:
             raise ConfigError(f"cpl_threshold is 1 to {MAX_CPL_THRESHOLD}, not {self.cpl_threshold}")
-        if self.report_every < 1 or self.budget < 1:
-            raise ConfigError("report_every and budget are at least 1")
+        if self.report_every < 1 or self.budget < 1 or self.tx_timeout_ms < 1:
+            raise ConfigError("report_every, budget and tx_timeout_ms are at least 1")
         if self.mod_frames > 1 and not self.mod_ns:
             raise ConfigError("mod_frames needs mod_ns: the last packets of a burst would never be reclaimed")
         if self.cpl_threshold > 1 and not self.cpl_timer_ns:

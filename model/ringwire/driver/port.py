@@ -35,6 +35,13 @@ class DevicePort(Protocol):
         """Run ``fn`` on this port's CPU at ``when_ns`` or, if it is busy then, after what it is running."""
         ...
 
+    def dma_wmb(self) -> None:
+        """What was written to coherent memory is visible to the device before what is written from now on.
+
+        It belongs between descriptors and the doorbell that tells of them.
+        """
+        ...
+
     def write(self, register: int, value: int) -> None:
         """Posted 32-bit register write: lands at now + the posted-write latency, in order with other writes."""
         ...

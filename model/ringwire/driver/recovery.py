@@ -1,6 +1,7 @@
-"""Stopping a queue for good: let it run dry if there is time, reset it in the device, settle what it held.
+"""Queues that don't get on: looking at one, and stopping one for good.
 
-The driver's functions must not wait, so this is a chain of timers and register reads.
+A queue is stopped by letting it run dry if there is time, resetting it in the device, and settling what it held. The
+driver's functions must not wait, so these are chains of timers and register reads.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ringwire.driver.tx_ring import TxRing
-from ringwire.host.napi import Napi
 from ringwire.nic.registers import queue_register
 
 _RESET = 2
@@ -21,14 +21,34 @@ class DeviceStuck(Exception):
     """The device does not answer as its registers promise."""
 
 
+DUMPED = ("CTRL", "STATUS", "HEAD", "FETCHED", "CPL_WRITTEN")
+"""Registers of a queue that tell where it stands."""
+
+
+def read_state(ring: TxRing, then: Callable[[dict[str, int]], None]) -> None:
+    """Read the registers of a queue one after the other; ``then`` gets them by name."""
+    found: dict[str, int] = {}
+
+    def read_next() -> None:
+        if len(found) == len(DUMPED):
+            then(found)
+        else:
+            ring.port.read(queue_register(DUMPED[len(found)], ring.txq.index), note)
+
+    def note(value: int) -> None:
+        found[DUMPED[len(found)]] = value
+        read_next()
+
+    read_next()
+
+
 class QueueReset:
     """Drain and reset of one queue. ``then`` is what happens with it afterwards; it may be changed on the way."""
 
-    def __init__(self, ring: TxRing, napi: Napi, drain_ns: int, then: Callable[[], None]) -> None:
+    def __init__(self, ring: TxRing, drain_ns: int, then: Callable[[], None]) -> None:
         """For up to ``drain_ns`` the queue may finish what it holds; it takes nothing new."""
         self.then = then
         self._ring = ring
-        self._napi = napi
         self._port = ring.port
         self._control = queue_register("CTRL", ring.txq.index)
         self._deadline_ns = self._port.now_ns() + drain_ns
@@ -41,7 +61,7 @@ class QueueReset:
         if self._ring.in_flight and now < self._deadline_ns:
             self._port.call_at(min(now + _POLL_NS, self._deadline_ns), self._drain)
             return
-        self._napi.disable()
+        self._ring.napi.disable()
         self._port.write(self._control, _RESET)
         self._deadline_ns = now + RESET_LIMIT_NS
         self._ask()

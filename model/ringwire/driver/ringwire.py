@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, ConfigError, DeviceBusy, DriverConfig
+from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, ConfigError, DriverConfig
 from ringwire.driver.offload import features_check
-from ringwire.driver.recovery import QueueReset
+from ringwire.driver.recovery import QueueReset, read_state
 from ringwire.driver.tx_ring import ChargedPort, TxRing
-from ringwire.host.napi import Napi
 from ringwire.netdev import Feature, NetDevice, TxQueue
 from ringwire.netdev.ethtool_ops import Coalesce, LinkStats
 from ringwire.nic.descriptors import Status
@@ -38,6 +37,8 @@ DEVICE_NS = 300
 
 With a bound that leaves them out, the wire would wait for a frame whose read could have begun.
 """
+CHANNEL_DRAIN_NS = 10_000_000
+"""How long a queue that is no longer used may finish what it holds."""
 _ERROR = 2
 """Of Q_STATUS: the queue stands until a reset."""
 _log = logging.getLogger(__name__)
@@ -73,16 +74,17 @@ class RingwireDriver:
         ports = [port] * dev.num_tx_queues if queue_ports is None else list(queue_ports)
         if len(ports) != dev.num_tx_queues:
             raise ConfigError(f"{dev.name}: {dev.num_tx_queues} queues can't run on {len(ports)} ports")
-        self.rings = [TxRing(port, txq) for port, txq in zip(ports, dev.tx_queues, strict=True)]
-        self._napi = [Napi(ring.port, self._poller(ring), self.config.budget) for ring in self.rings]
+        budget = self.config.budget
+        self.rings = [TxRing(port, txq, budget, self._trouble) for port, txq in zip(ports, dev.tx_queues, strict=True)]
         self._resets: list[QueueReset | None] = [None] * dev.num_tx_queues
-        for ring, napi in zip(self.rings, self._napi, strict=True):
+        for ring in self.rings:
             ring.txq.stop()
-            ring.port.on_interrupt(ring.txq.index, napi.schedule)
+            ring.port.on_interrupt(ring.txq.index, ring.napi.schedule)
         dev.features = dev.hw_features = FEATURES
         dev.features_check = self.ndo_features_check
         dev.tx_timeout = self.ndo_tx_timeout
         dev.is_up = False
+        dev.watchdog.timeout = -(-self.config.tx_timeout_ms * dev.hz // 1000)
         dev.max_mtu = MAX_FRAME - dev.hard_header_len
         dev.ndo_open, dev.ndo_stop, dev.ndo_change_mtu = self.open, self.close, self.ndo_change_mtu
         dev.driver = self
@@ -114,7 +116,7 @@ class RingwireDriver:
             self._set_up_wire()
             self._dev.watchdog.start()
             for txq in self._dev.tx_queues[self._dev.real_num_tx_queues :]:
-                txq.start()  # a queue that is not in use is not stuck
+                txq.start()  # one that is not in use is not stuck
             for queue in self._queues():
                 self._exchange(queue)
 
@@ -148,8 +150,13 @@ class RingwireDriver:
         """Let a queue that is empty and reset run."""
         ring = self.rings[queue]
         self._resets[queue] = None
-        self._napi[queue].enable()
+        ring.napi.enable()
         ring.set_up()
+        if self._dev.carrier:
+            self._let_go(ring)
+
+    def _let_go(self, ring: TxRing) -> None:
+        """Packets may come."""
         ring.held = False
         ring.txq.wake()
 
@@ -166,23 +173,28 @@ class RingwireDriver:
         return features
 
     def ndo_tx_timeout(self, txq: TxQueue) -> None:
-        """The transmit watchdog found a queue stuck: say which and how, and reset it."""
+        """The transmit watchdog found a queue stuck: say which and how, and reset it.
+
+        How takes some register reads; a queue that has come to move meanwhile is reset all the same, as in Linux.
+        """
         ring = self.rings[txq.index]
         _log.warning("transmit queue timed out: %s", ring.describe())
-        self.reset_queue(txq.index)
+
+        def reset(registers: dict[str, int]) -> None:
+            _log.warning("%s", ring.dump(registers))
+            self.reset_queue(txq.index)
+
+        if self._resets[txq.index] is None:
+            read_state(ring, reset)
 
     # -- what happens once in a while
 
-    def _poller(self, ring: TxRing) -> Callable[[int], int]:
-        def poll(budget: int) -> int:
-            done = ring.poll(budget)
-            if ring.broken:
-                self._failed(ring)
-            elif ring.silent:
-                ring.port.read(queue_register("STATUS", ring.txq.index), partial(self._found_status, ring))
-            return done
-
-        return poll
+    def _trouble(self, ring: TxRing) -> None:
+        """A poll found its queue broken, or nothing where something was announced."""
+        if ring.broken:
+            self._failed(ring)
+        else:
+            ring.port.read(queue_register("STATUS", ring.txq.index), partial(self._found_status, ring))
 
     def _found_status(self, ring: TxRing, value: int) -> None:
         """An interrupt announced nothing: either the device could not write its completions, or it was mistaken."""
@@ -198,20 +210,36 @@ class RingwireDriver:
 
     def reset_queue(self, queue: int, drain_ns: int = 0) -> None:
         """Reset one queue and let it run again; what it holds after ``drain_ns`` is lost."""
-        if self.up and self._resets[queue] is None:
+        if self.up and queue in self._queues() and self._resets[queue] is None:
             self._halt(queue, drain_ns, self._start)
 
     def set_ring(self, entries: int, drain_ns: int = 0) -> None:
         """ethtool -G: rings of another size. What is in flight after ``drain_ns`` is lost. ConfigError if refused."""
         self.config = replace(self.config, ring_entries=entries)
 
-        def exchange(queue: int) -> None:
-            self.rings[queue].release()
-            self._exchange(queue)
+        if self.up and self._wanted:
+            for queue in self._queues():
+                self._halt(queue, drain_ns, self._renew)
 
+    def _renew(self, queue: int) -> None:
+        """New rings, as configured, for a queue that is empty and reset."""
+        self.rings[queue].release()
+        self._exchange(queue)
+
+    def link_down(self) -> None:
+        """The link is lost: the device is without carrier, and what it holds, which will never leave, is given up."""
+        self._dev.carrier_off()
         if self.up:
             for queue in self._queues():
-                self._halt(queue, drain_ns, exchange)
+                self.reset_queue(queue)
+
+    def link_up(self) -> None:
+        """The link is back. A queue whose reset has not ended follows when it has."""
+        self._dev.carrier_on()
+        if self.up and self._wanted:
+            for queue in self._queues():
+                if self._resets[queue] is None:
+                    self._let_go(self.rings[queue])
 
     def close(self, drain_ns: int = 0) -> None:
         """Stop the device; what is in flight after ``drain_ns`` is lost. It has ended when ``up`` is False."""
@@ -222,15 +250,19 @@ class RingwireDriver:
                 self._halt(queue, drain_ns, self._release)
 
     def _release(self, queue: int) -> None:
+        """A queue that is empty and reset is not needed any more."""
         self.rings[queue].release()
         self._resets[queue] = None
-        self.up = any(self._resets)
+        if self._wanted:
+            self.rings[queue].txq.start()  # one that is not in use is not stuck
+        else:
+            self.up = any(self._resets)
 
     def _halt(self, queue: int, drain_ns: int, then: Callable[[int], None]) -> None:
         """Drain and reset a queue, then do ``then``; where that has begun for another reason, this one replaces it."""
         under_way = self._resets[queue]
         if under_way is None:
-            self._resets[queue] = QueueReset(self.rings[queue], self._napi[queue], drain_ns, partial(then, queue))
+            self._resets[queue] = QueueReset(self.rings[queue], drain_ns, partial(then, queue))
         else:
             under_way.then = partial(then, queue)
 
@@ -251,15 +283,25 @@ class RingwireDriver:
             for queue in self._queues():
                 self.rings[queue].set_moderation(self.config)
 
-    def set_channels(self, count: int) -> None:
-        """ethtool -L tx: use the first ``count`` queues. ConfigError if there are not so many, or the device is up."""
+    def set_channels(self, count: int, drain_ns: int = CHANNEL_DRAIN_NS) -> None:
+        """ethtool -L tx: use the first ``count`` queues, also under traffic. ConfigError if there are not so many.
+
+        Queues that are to go finish what they hold for up to ``drain_ns``; what waits in their qdiscs is dropped.
+        """
         if not 1 <= count <= len(self.rings):
             raise ConfigError(f"{self._dev.name} has 1 to {len(self.rings)} transmit queues, not {count}")
-        if count == self._dev.real_num_tx_queues:
-            return
-        if self._wanted or self.up:
-            raise DeviceBusy(f"any number of queues while the device is down (ip link set dev {self._dev.name} down)")
+        before = self._dev.real_num_tx_queues
+        if self.up and self._wanted:
+            for queue in range(before, count):
+                if self._resets[queue] is None:
+                    self.rings[queue].txq.stop()
+                    self._exchange(queue)
+                else:  # it has not even gone yet
+                    self._halt(queue, 0, self._renew)
         self._dev.set_real_num_tx_queues(count)
+        if self.up and self._wanted:
+            for queue in range(count, before):
+                self._halt(queue, drain_ns, self._release)
 
     def ndo_change_mtu(self, mtu: int) -> None:
         """The bound on what is committed to the wire counts full-sized frames."""
@@ -279,7 +321,7 @@ class RingwireDriver:
             prefix = f"tx{ring.txq.index}_"
             for name in ("packets", "bytes"):
                 found[prefix + name] = getattr(ring, "tx_" + name)
-            for name in ("dropped", "forgotten", "busy", "stops", "wakes", "doorbells", "polls"):
+            for name in ("dropped", "forgotten", "busy", "stops", "wakes", "doorbells", "polls", "resets"):
                 found[prefix + name] = getattr(ring, name)
             for status in Status:
                 if status is not Status.OK:

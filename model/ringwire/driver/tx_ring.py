@@ -1,22 +1,27 @@
 """One transmit queue of ringwire's driver: from packets to descriptors, and from completions back.
 
-Everything here runs for every packet, so it keeps to local names, plain integers and packed bytes. Simulated CPUs run
-their work to completion, so a queue that is stopped for want of descriptors can't miss the completion that would wake
-it: where Linux needs a barrier and a second look, one look is enough.
+Everything here runs for every packet, so it keeps to local names, plain integers and packed bytes.
+
+``xmit`` and ``poll`` may run on two CPUs at once, without a lock between them. So each index has one writer: ``xmit``
+alone moves ``_next``, ``poll`` alone moves ``_clean``, and what is free follows from both. The slots from ``_clean`` to
+``_next`` are the poll's, the others are xmit's. The two meet where a queue is stopped or woken, and there each side
+writes its own word, passes a full barrier, and only then reads the other's: one of them sees that there is room.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from ringwire.driver.config import STOP_FREE, WAKE_FREE, DriverConfig
 from ringwire.driver.offload import Order, can_complete, make_order
 from ringwire.driver.port import DevicePort
 from ringwire.gso import GsoError
+from ringwire.host.barrier import smp_mb
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import OutOfMemory
+from ringwire.host.napi import Napi
 from ringwire.netdev import NETDEV_TX_BUSY, NETDEV_TX_OK, TxQueue
 from ringwire.nic.descriptors import COMPLETION_BYTES, DESCRIPTOR_BYTES, CplFlag, DescFlag, Status
 from ringwire.nic.registers import (
@@ -44,6 +49,9 @@ _FLAGS_AT = 10
 """Offset of a descriptor's flags; those of data descriptors are all in the first byte."""
 _put_descriptor = struct.Struct("<QHHI").pack_into
 _get_completion = struct.Struct("<QHBBI").unpack_from
+Posted = tuple[Skb, int, list[int], int, int]
+"""A packet in flight: the skb, the ring index behind its last descriptor, what is mapped of it, its frames' bytes and
+number."""
 _NOTHING = Order((), None, 0, 0, 0, 0)
 _get_head = struct.Struct("<HH").unpack_from
 
@@ -70,10 +78,14 @@ class CompletionError(Exception):
 class TxRing:
     """The rings of one queue and the packets in flight on them. Indexes are ring indexes, counts free-running."""
 
-    def __init__(self, port: ChargedPort, txq: TxQueue) -> None:
-        """Without memory until ``allocate``."""
+    def __init__(self, port: ChargedPort, txq: TxQueue, budget: int, on_trouble: Callable[[TxRing], None]) -> None:
+        """Without memory until ``allocate``. ``budget`` bounds the completions of one poll; one that finds the ring
+        ``broken`` or ``silent`` ends with ``on_trouble``.
+        """
         self.txq = txq
         self.port = port
+        self.napi = Napi(port, self.poll, budget)
+        self._on_trouble = on_trouble
         self._charge = port.charge
         self._xmit_ns = port.costs.xmit_ns
         self._poll_ns = port.costs.poll_ns
@@ -84,18 +96,18 @@ class TxRing:
         self.held = True
         """The queue stays stopped, whatever room there is: it is not set up, or being reset."""
         self.tx_packets = self.tx_bytes = self.dropped = self.forgotten = self.busy = 0
-        self.stops = self.wakes = self.doorbells = self.polls = 0
+        self.stops = self.wakes = self.doorbells = self.polls = self.resets = 0
         self.errors = dict.fromkeys(Status, 0)
         """Error completions, by status."""
         self.broken = False
         """The device has stopped this queue: it needs a reset."""
         self.silent = False
         """The last poll was for nothing."""
-        self._next = self._rung = self._clean = self._mask = self.free = 0
+        self._next = self._rung = self._clean = self._mask = 0
         self._map = port.memory.map
         self._unmap = port.memory.unmap
-        self._packets: deque[tuple[Skb, int, list[int], int, int]] = deque()
-        """Each with the ring index behind its last descriptor, what is mapped of it, its frames' bytes and number."""
+        self._packets: list[Posted | None] = []
+        """Each in the slot of its first descriptor."""
 
     # -- set-up
 
@@ -113,18 +125,18 @@ class TxRing:
         self._head_memory = memory.alloc_coherent(_HEAD_BYTES) if config.head_write_back else None
         self._ring = self._ring_memory.mem
         self._completions = self._completion_memory.mem
+        self._packets = [None] * entries
         self._start_again()
 
     def _start_again(self) -> None:
         """Indexes and counts at 0, as the device has them after a reset."""
         self.broken = False
         self._next = 0
-        """Where the next descriptor goes."""
+        """Where the next descriptor goes: xmit's."""
         self._rung = 0
-        """What the device was last told of it."""
+        """What the device was last told of it: xmit's."""
         self._clean = 0
-        """Up to where packets are done."""
-        self.free = self._mask
+        """Up to where packets are done: the poll's."""
         self._unreported = 0
         """Packets since the last one that asked for a report."""
         self._consumed = 0
@@ -148,6 +160,7 @@ class TxRing:
             write(queue_register(name + "_HI", index), addr >> 32)
         write(queue_register("RING_LOG2", index), self._log2)
         self.set_moderation(self.config)
+        self.port.dma_wmb()  # the rings are zeroed before the device writes to them
         write(queue_register("CTRL", index), 1)
         self.arm()
 
@@ -165,16 +178,17 @@ class TxRing:
     def empty(self) -> int:
         """After a queue reset: take the last completions, fail what has none, start again; returns how many failed."""
         self._reap(self._mask + 1)
-        failed = len(self._packets)
-        self.forgotten += failed
-        for skb, _, addrs, _, _ in self._packets:
+        lost = list(self.pending())
+        self.forgotten += len(lost)
+        self.resets += 1
+        self._packets = [None] * len(self._packets)
+        self.txq.reset()
+        self._start_again()
+        for skb, _, addrs, _, _ in lost:
             for addr in addrs:
                 self._unmap(addr)
             skb.free()
-        self._packets.clear()
-        self.txq.reset()
-        self._start_again()
-        return failed
+        return len(lost)
 
     def release(self) -> None:
         """Give the memory of a queue that is empty and reset back."""
@@ -198,14 +212,14 @@ class TxRing:
             data, offload, flags, wishes, length, segments = self._make_fit(skb)
         elif skb.csum_flags is not _NO_CSUM:
             flags, wishes = _CSUM, skb.csum_start | skb.csum_offset << 8
-        if len(data) + (offload is not None) > self.free:
+        ring, mask, map_ = self._ring, self._mask, self._map
+        first = at = self._next
+        needed = len(data) + (offload is not None)
+        if needed > (self._clean - first - 1 & mask) and not self._stop_until(needed):
             self.busy += 1
-            self._stop()
             self._flush()
             return NETDEV_TX_BUSY
 
-        ring, mask, map_ = self._ring, self._mask, self._map
-        at = self._next
         addrs: list[int] = []
         if offload is not None:
             ring[at << 4 : (at << 4) + DESCRIPTOR_BYTES] = offload
@@ -235,13 +249,12 @@ class TxRing:
         else:
             end = _EOP
         ring[((at - 1 & mask) << 4) + _FLAGS_AT] |= end
-        self._packets.append((skb, at, addrs, length, segments))
-        self.free = free = self.free - (at - self._next & mask)
+        self._packets[first] = (skb, at, addrs, length, segments)
         self._next = at
 
         kick = self.txq.sent(length, xmit_more)
-        if free < STOP_FREE:
-            self._stop()
+        if self._clean - at - 1 & mask < STOP_FREE:
+            self._stop_until(WAKE_FREE)
             kick = True
         if kick:
             self._flush()
@@ -269,9 +282,16 @@ class TxRing:
             self._flush()
         return NETDEV_TX_OK
 
-    def _stop(self) -> None:
-        self.stops += 1
+    def _stop_until(self, room: int) -> bool:
+        """Stop the queue (netif_txq_maybe_stop). True if it goes on after all: by now ``room`` descriptors are free."""
         self.txq.stop()
+        # a poll that saw the queue running may have made the room meanwhile, and then nobody else would start it
+        smp_mb()
+        if self.free < room or self.held:
+            self.stops += 1
+            return False
+        self.txq.start()
+        return True
 
     def _flush(self) -> None:
         """Ring the doorbell for what the device does not know of yet; the last packet of it is always reported."""
@@ -283,6 +303,7 @@ class TxRing:
             self._ring[((tail - 1 & self._mask) << 4) + _FLAGS_AT] |= _EOP_REPORT
         self._rung = tail
         self.doorbells += 1
+        self.port.dma_wmb()
         self.port.write(self._tail_register, tail)
 
     # -- completions
@@ -301,9 +322,13 @@ class TxRing:
         self._more = done == budget
         if self._more:
             self.port.write(self._consumed_register, self._consumed)
-        elif not self.silent:
-            self.arm()
+        else:
+            self.napi.complete()
+            if not self.silent:
+                self.arm()
         dev.local_bh_enable()
+        if self.broken or self.silent:
+            self._on_trouble(self)
         return done
 
     def arm(self) -> None:
@@ -321,7 +346,8 @@ class TxRing:
             self.tx_packets += packets - self._failed_packets
             self.tx_bytes += self._done_bytes - self._failed_bytes
             txq.completed(packets, self._done_bytes)
-        if self.free >= WAKE_FREE and txq.stopped and not self.held:
+        smp_mb()  # pairs with the one in _stop_until()
+        if txq.stopped and self.free >= WAKE_FREE and not self.held:
             self.wakes += 1
             txq.wake()
         return done
@@ -354,7 +380,7 @@ class TxRing:
             self._clean_to(error_index, status, flags, stamp, last & _SEGMENTS)
         done: int = count - self._consumed & _COUNT
         # an error later than the record may have led beyond it already
-        if index - self._clean & self._mask <= self._mask - self.free:
+        if index - self._clean & self._mask <= self._next - self._clean & self._mask:
             self._clean_to(index, Status.OK, 0, 0, 0)
         self._consumed = count
         return done
@@ -367,16 +393,16 @@ class TxRing:
                 self.broken = True
             if status == Status.DESC_READ or status == Status.BAD_DOORBELL:
                 return
-        packets, unmap, mask = self._packets, self._unmap, self._mask
+        packets, unmap = self._packets, self._unmap
         clean = self._clean
         while clean != index:
-            if not packets:
+            packet = packets[clean]
+            if packet is None:
                 raise CompletionError(f"{self.describe()}: a completion up to {index}, where no packet ends")
-            begin = clean
-            skb, clean, addrs, length, frames = packets.popleft()
+            packets[clean] = None
+            skb, clean, addrs, length, frames = packet
             for addr in addrs:
                 unmap(addr)
-            self.free += clean - begin & mask
             self._done_skbs += 1
             self._done_packets += frames
             self._done_bytes += length
@@ -393,9 +419,46 @@ class TxRing:
     # -- state
 
     @property
+    def free(self) -> int:
+        """Descriptors that xmit may use: all but one, less those of packets in flight."""
+        return self._clean - self._next - 1 & self._mask
+
+    @property
     def in_flight(self) -> int:
         """Packets that the device has not reported as done."""
-        return len(self._packets)
+        return len(self._packets) - self._packets.count(None)
+
+    def pending(self) -> Iterator[Posted]:
+        """These packets, the oldest first."""
+        at = self._clean
+        while at != self._next and (packet := self._packets[at]) is not None:
+            yield packet
+            at = packet[1]
+
+    def dump(self, registers: Mapping[str, int]) -> str:
+        """All that one looks at when a queue does not move: the device's registers, the driver's state, the packet
+        and the descriptor that should be next. Several lines.
+        """
+        txq, mask = self.txq, self._mask
+        now_ns = self.port.now_ns()
+        lines = [f"{txq.dev.name} tx-{txq.index}: the device does not get on"]
+        lines += [f"  {name:<17} {value:#x}" for name, value in registers.items()]
+        head = registers.get("HEAD", 0) & mask
+        oldest = next(self.pending(), None)
+        for name, value in (
+            ("next_to_use", f"{self._next:#x}"),
+            ("next_to_clean", f"{self._clean:#x}"),
+            ("last doorbell", f"{self._rung:#x}"),
+            ("consumed", f"{self._consumed:#x}"),
+            ("in flight", f"{self.in_flight} packets, {self._next - self._clean & mask} descriptors"),
+            ("oldest packet", f"{oldest[0].len} bytes, ends before {oldest[1]:#x}" if oldest is not None else "none"),
+            (f"descriptor {head:#x}", bytes(self._ring[head << 4 : (head << 4) + DESCRIPTOR_BYTES]).hex(" ", 8)),
+            ("stopped at", f"{txq.trans_start_ns} ns"),
+            ("now", f"{now_ns} ns, {now_ns - txq.trans_start_ns} ns later"),
+            ("timeouts so far", f"{txq.trans_timeout}"),
+        ):
+            lines.append(f"  {name:<17} {value}")
+        return "\n".join(lines)
 
     def describe(self) -> str:
         """What one wants to know of a queue that is stuck."""

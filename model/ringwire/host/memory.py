@@ -17,6 +17,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from ringwire.host.timeline import Timeline
+
 LINE = 64
 DEFAULT_SIZE = 64 << 20
 FIRST_BYTES_BELOW_4G = 32 << 10
@@ -103,9 +105,9 @@ class HostMemory:
         self._next_start = 0
 
     @classmethod
-    def create(cls, size: int = DEFAULT_SIZE, base: int = DEFAULT_BASE, seed: int = 1) -> Self:
-        """A memory of its own ``size`` bytes, a multiple of 64."""
-        return cls(memoryview(mmap(-1, size)), memoryview(bytearray(size // LINE)), base, seed)
+    def create(cls, size: int = DEFAULT_SIZE, base: int = DEFAULT_BASE, seed: int = 1, **knobs: int) -> Self:
+        """A memory of its own ``size`` bytes, a multiple of 64; ``knobs`` are the subclass's."""
+        return cls(memoryview(mmap(-1, size)), memoryview(bytearray(size // LINE)), base, seed, **knobs)
 
     # -- software's side
 
@@ -171,6 +173,18 @@ class HostMemory:
             raise NotMapped(f"free of {coherent.addr:#x}, which is not allocated") from None
         self._mapped[offset // LINE : (offset + room) // LINE] = bytes(room // LINE)
         self._holes.append((offset, room))
+
+    def dma_wmb(self) -> None:
+        """What software wrote to coherent memory is visible to the device before what is written from now on.
+
+        Here it is visible as soon as it is written; ``weak_memory`` is not so kind.
+        """
+
+    def refresh(self) -> None:
+        """What the device wrote to coherent memory without a call from here is visible to software."""
+
+    def attach(self, timeline: Timeline) -> None:
+        """This memory belongs to a world with that timeline."""
 
     def forbid(self, addr: int, length: int = 1) -> None:
         """Make device accesses to these bytes' lines fail until they are mapped anew: fault injection."""

@@ -18,8 +18,9 @@ class Softirqs(Protocol):
 class Napi:
     """Polls one queue. ``poll(budget)`` returns how much it did.
 
-    Less than the budget means that it is done: polling ends, and the next interrupt starts it again. ``poll`` has then
-    told the device to send one. Otherwise it runs again behind the other work that its CPU has.
+    Less than the budget means that it is done: it has called :meth:`complete`, and then told the device to interrupt
+    again. In the other order an interrupt that comes at once would find the poll scheduled, and be lost. With the
+    budget used up it runs again behind the other work that its CPU has.
     """
 
     __slots__ = ("_cpu", "_disabled", "_poll", "_scheduled", "weight")
@@ -37,6 +38,10 @@ class Napi:
             self._scheduled = True
             self._cpu.call_at(self._cpu.now_ns(), self._run)
 
+    def complete(self) -> None:
+        """napi_complete_done: this poll is the last one until the next :meth:`schedule`."""
+        self._scheduled = False
+
     def disable(self) -> None:
         """napi_disable: no poll begins until ``enable``."""
         self._disabled = True
@@ -45,7 +50,7 @@ class Napi:
         self._disabled = False
 
     def _run(self) -> None:
-        if self._disabled or self._poll(self.weight) < self.weight:
+        if self._disabled:
             self._scheduled = False
-        else:
+        elif self._poll(self.weight) >= self.weight:
             self._cpu.call_at(self._cpu.now_ns(), self._run)

@@ -29,6 +29,7 @@ class World(ABC):
     def __init__(self, memory: HostMemory, cpus: int = 1, costs: HostCosts | None = None) -> None:
         self.memory = memory
         self.timeline = Timeline()
+        memory.attach(self.timeline)
         self.cpus = Cpus(self.timeline, cpus, costs)
         self.interrupts = 0
         self.on_stuck: list[Callable[[], str]] = []
@@ -121,13 +122,15 @@ class World(ABC):
 class HostPort:
     """One CPU's view of the device: implements ``driver.port.DevicePort``, and charges for what it costs.
 
-    ``now_ns()`` is the time on the CPU that is running, ``charge(ns)`` lets that CPU spend some.
+    ``now_ns()`` is the time on the CPU that is running, ``charge(ns)`` lets that CPU spend some, ``dma_wmb()`` orders
+    its writes to coherent memory.
     """
 
-    __slots__ = ("_cpu", "_due_ps", "_post_write", "_world", "charge", "costs", "memory", "now_ns")
+    __slots__ = ("_cpu", "_due_ps", "_post_write", "_world", "charge", "costs", "dma_wmb", "memory", "now_ns")
 
     def __init__(self, world: World, cpu: Cpu) -> None:
         self.memory = world.memory
+        self.dma_wmb = world.memory.dma_wmb
         self._world = world
         self._cpu = cpu
         self._due_ps = world.due_ps

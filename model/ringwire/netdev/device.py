@@ -14,6 +14,7 @@ from ringwire.netdev.watchdog import TxWatchdog
 from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
 from ringwire.netdev.xps import XpsMap
 from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
+from ringwire.qdisc.noop import Noop
 from ringwire.qdisc.registry import qdisc_class
 from ringwire.skb import Skb
 
@@ -91,6 +92,7 @@ class NetDevice:
         """Packets that one run of a qdisc may pull (sysctl net.core.dev_weight)."""
         self.default_qdisc = default_qdisc
         self.carrier = True
+        """There is a link; :meth:`carrier_off` and :meth:`carrier_on` do what else Linux does of it."""
         self.is_up = True
         """Administratively (IFF_UP)."""
         self.address = "02:00:00:00:00:01"
@@ -139,6 +141,7 @@ class NetDevice:
         self.watchdog = TxWatchdog(self)
         if driver is not None:
             self.driver = driver
+        self._noop = Noop(self)
         self.qdisc: AnyQdisc = self.make_default_qdisc()
         self.attach_qdisc()
 
@@ -178,6 +181,21 @@ class NetDevice:
             if self.ndo_stop is not None:
                 self.ndo_stop()
 
+    def carrier_off(self) -> None:
+        """netif_carrier_off: what is queued is dropped, and so is what comes (dev_deactivate); the watchdog rests."""
+        if self.carrier:
+            self.carrier = False
+            self.qdisc.reset()
+            self.attach_qdisc()
+
+    def carrier_on(self) -> None:
+        """netif_carrier_on: packets are taken again (dev_activate), and no queue counts as stuck for what was."""
+        if not self.carrier:
+            self.carrier = True
+            self.attach_qdisc()
+            for txq in self.tx_queues:
+                txq.trans_start_ns = self.now_ns()
+
     def set_mtu(self, mtu: int) -> None:
         """``ip link set mtu``, bytes. DeviceError (EINVAL) outside of what the device takes."""
         allowed = self.mtu_allowed
@@ -203,7 +221,7 @@ class NetDevice:
         if not 1 <= count <= self.num_tx_queues:
             raise DeviceError("EINVAL", "queues", f"1 to {self.num_tx_queues}")
         for txq in self.tx_queues[count : self.real_num_tx_queues]:
-            txq.qdisc.reset()
+            self.qdisc.for_queue(txq.index).reset()
         self.xps.forget_from(count)
         self.real_num_tx_queues = count
         self._choose_picker()
@@ -276,9 +294,10 @@ class NetDevice:
             raise DeviceError("ENOMEM", "txqueuelen", str(error)) from None
 
     def _tell_tx_queue_len(self) -> None:
-        for index, txq in enumerate(self.tx_queues):
-            if index == 0 or txq.qdisc is not self.qdisc:
-                txq.qdisc.change_tx_queue_len(self._tx_queue_len)
+        for index in range(self.num_tx_queues):
+            qdisc = self.qdisc.for_queue(index)
+            if index == 0 or qdisc is not self.qdisc:
+                qdisc.change_tx_queue_len(self._tx_queue_len)
 
     # -- queueing
 
@@ -295,7 +314,7 @@ class NetDevice:
     def attach_qdisc(self) -> None:
         """Give every transmit queue its discipline, after the root or a child of it was exchanged."""
         for txq in self.tx_queues:
-            txq.qdisc = self.qdisc.for_queue(txq.index)
+            txq.qdisc = self.qdisc.for_queue(txq.index) if self.carrier else self._noop
 
     @property
     def select_queue(self) -> Callable[[Skb], int] | None:

@@ -1,7 +1,8 @@
 """A transmit queue: its stop bits, its byte limit, and what a driver says to it.
 
 The names that Linux gives these operations are in their descriptions (include/linux/netdevice.h of Linux 6.12).
-Simulated CPUs run their work to completion, so where Linux needs a barrier and a second look, one look is enough.
+The side that sends and the side that completes may run on two CPUs at once: each writes its own half of the byte
+limit's counters, and they meet in the stop bits, which change atomically.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringwire.bql import BqlOvercompletion, Dql
+from ringwire.host.barrier import smp_mb
 from ringwire.qdisc.base import AnyQdisc
 
 if TYPE_CHECKING:
@@ -57,25 +59,24 @@ class TxQueue:
     def stop(self) -> None:
         """netif_tx_stop_queue: have no more packets until :meth:`wake`."""
         self.trans_start_ns = self.dev.now_ns()
-        self.state |= DRV_XOFF
+        self._set(DRV_XOFF)
 
     def start(self) -> None:
         """netif_tx_start_queue: take packets again, without running the qdisc."""
-        self.state &= ~DRV_XOFF
+        self._clear(DRV_XOFF)
 
     def wake(self) -> None:
         """netif_tx_wake_queue: take packets again and, if the driver had stopped, run the qdisc soon."""
-        if self.state & DRV_XOFF:
-            self.state &= ~DRV_XOFF
+        if self._test_and_clear(DRV_XOFF):
             self.dev.schedule(self.qdisc)
 
     def freeze(self) -> None:
         """netif_freeze_queues, for one queue: nothing is sent while a time-out is handled."""
-        self.state |= FROZEN
+        self._set(FROZEN)
 
     def unfreeze(self) -> None:
         """netif_unfreeze_queues, for one queue."""
-        self.state &= ~FROZEN
+        self._clear(FROZEN)
         if not self.state & ANY_XOFF:
             self.dev.schedule(self.qdisc)
 
@@ -90,7 +91,11 @@ class TxQueue:
             return self.state & DRV_XOFF != 0
         if dql.avail() < 0:
             self.trans_start_ns = self.dev.now_ns()
-            self.state |= STACK_XOFF
+            self._set(STACK_XOFF)
+            # the completion that makes room may have come before the bit: either it sees the bit, or we see the room
+            smp_mb()
+            if dql.avail() >= 0:
+                self._clear(STACK_XOFF)
         return True
 
     def completed(self, packets: int, count: int) -> None:
@@ -105,12 +110,27 @@ class TxQueue:
             dql.completed(count)
         except BqlOvercompletion as error:
             raise BqlOvercompletion(f"{self.dev.name} tx-{self.index}: {error}") from None
-        if self.state & STACK_XOFF and dql.avail() >= 0:
-            self.state &= ~STACK_XOFF
-            if not self.state & DRV_XOFF:
-                self.dev.schedule(self.qdisc)
+        smp_mb()  # pairs with the one in sent()
+        if not self.state & STACK_XOFF or dql.avail() < 0:
+            return
+        if self._test_and_clear(STACK_XOFF) and not self.state & DRV_XOFF:
+            self.dev.schedule(self.qdisc)
 
     def reset(self) -> None:
         """netdev_tx_reset_queue: the ring was emptied without completing; its bytes are forgotten."""
-        self.state &= ~STACK_XOFF
+        self._clear(STACK_XOFF)
         self.dql.reset()
+
+    def _set(self, bit: int) -> None:
+        """set_bit: atomic, but no barrier."""
+        self.state |= bit
+
+    def _clear(self, bit: int) -> None:
+        """clear_bit: atomic, but no barrier."""
+        self.state &= ~bit
+
+    def _test_and_clear(self, bit: int) -> bool:
+        """test_and_clear_bit: atomic and, because it tells what was there, a full barrier."""
+        was = self.state & bit
+        self.state &= ~bit
+        return was != 0

@@ -64,6 +64,9 @@ class QdiscDevice(Protocol):
     watchdog_armed: Callable[[int, int], None] | None
     """Told (expiry, slack in ns) whenever a discipline asks for its watchdog."""
 
+    tx_dropped: int
+    """Packets that were dropped where no discipline counts them."""
+
     def now_ns(self) -> int: ...
     def call_at(self, when_ns: int, fn: Callable[[], None]) -> Timer: ...
     def schedule(self, qdisc: AnyQdisc) -> None:
