@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ringwire.checks import Watch, read_statistics
 from ringwire.driver.config import DriverConfig
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.driver.tx_ring import TxRing
@@ -41,9 +42,11 @@ class DriverBench(Generic[W]):
     def __init__(self, world: W, config: DriverConfig | None = None, queues: int = 1, seed: int = 1) -> None:
         self.world = world
         cpus = world.cpus
+        self.watch = Watch(world)
         self.dev = NetDevice(cpus, num_tx_queues=queues, costs=cpus.costs, charge=cpus.charge)
         ports = [world.port(queue % len(cpus)) for queue in range(queues)]
         self.driver = RingwireDriver(world.port(), self.dev, config, ports)
+        self.watch.attach(self.dev)
         world.on_stuck.append(self.driver.describe)
         self.draw = random.Random(seed)
         self.skbs: list[CountedSkb] = []
@@ -108,6 +111,10 @@ class DriverBench(Generic[W]):
         return [skb.linear().ljust(60, b"\0") for skb in self.skbs if skb.queue_mapping == queue]
 
 
+UNREADABLE = {"use-after-unmap", "read-error", "frame-differs", "frame-unexpected", "frame-lost"}
+"""What packets that the device can't read look like."""
+
+
 @dataclass(frozen=True)
 class Storm:
     """Random bursts from random CPUs, with or without trouble."""
@@ -164,7 +171,12 @@ async def storm(world: World, plan: Storm) -> None:
         await world.pause(10_000)
     bench.check()
     judge(bench, plan)
+    stats = await read_statistics(world)
+    bench.watch.frames(sent(world))
     faults = take_faults(world)
+    bench.watch.finish(stats, faults)
+    allowed = UNREADABLE if plan.faults else set()
+    assert bench.watch.findings.bugs <= allowed, bench.watch.findings.lines()
     assert plan.faults or not faults, "the device touched what it must not"
 
 

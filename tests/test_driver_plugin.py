@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from examples.tiny_driver import TinyDriver
+from examples.minimal_driver import MinimalDriver
 from ringwire.netdev import NETDEV_TX_OK, TxQueue
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX, REAL_MIX_WIRE, flows, pcap, stamped, wire_frames
 from tests.frames import UDP, Frame
 
-EXAMPLE = "examples/tiny_driver.py:TinyDriver"
+EXAMPLE = "examples/minimal_driver.py:MinimalDriver"
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("sim", ["twin", "verilator"])
-@pytest.mark.parametrize("name", [str(Path(__file__).parent.parent / EXAMPLE), "examples.tiny_driver:TinyDriver"])
+@pytest.mark.parametrize("name", [str(Path(__file__).parent.parent / EXAMPLE), "examples.minimal_driver:MinimalDriver"])
 def test_the_example_carries_the_capture(sim: str, name: str, tmp_path: Path) -> None:
     out = tmp_path / "wire.pcap"
     report = replay(ReplayConfig(REAL_MIX, sim=sim, driver=name), out)
@@ -34,11 +34,11 @@ def test_the_example_carries_the_capture(sim: str, name: str, tmp_path: Path) ->
 
 
 def test_the_example_survives_a_small_ring_and_the_ring_indexs_wrap(small: Path) -> None:
-    report = replay(ReplayConfig(small, sim="twin", driver="examples.tiny_driver:TinyDriver", ring=64, bql=False))
+    report = replay(ReplayConfig(small, sim="twin", driver="examples.minimal_driver:MinimalDriver", ring=64, bql=False))
     assert report.measured.problems == []
 
 
-class UnmapsEarly(TinyDriver):
+class UnmapsEarly(MinimalDriver):
     """Undoes its mappings as soon as the doorbell has rung."""
 
     def doorbell(self) -> None:
@@ -49,30 +49,31 @@ class UnmapsEarly(TinyDriver):
             self.in_flight[number] = (skb, [])
 
 
-class NeverUnmaps(TinyDriver):
+class NeverUnmaps(MinimalDriver):
     """Leaks its mappings."""
 
-    def interrupt(self) -> None:
+    def poll(self, budget: int) -> int:
         for number, (skb, _) in enumerate(self.in_flight):
             self.in_flight[number] = (skb, [])
-        super().interrupt()
+        return super().poll(budget)
 
 
-class NeverRings(TinyDriver):
+class NeverRings(MinimalDriver):
     """Takes packets and does not tell the device."""
 
     def doorbell(self) -> None: ...
 
 
-class CountsTwice(TinyDriver):
+class CountsTwice(MinimalDriver):
     """Tells BQL of more bytes than it was given."""
 
-    def interrupt(self) -> None:
-        super().interrupt()
+    def poll(self, budget: int) -> int:
+        done = super().poll(budget)
         self.txq.completed(1, 1514)
+        return done
 
 
-class ForgetsBql(TinyDriver):
+class ForgetsBql(MinimalDriver):
     """Never tells BQL of a completion."""
 
     def open(self) -> None:
@@ -84,7 +85,7 @@ class Forgetful(TxQueue):
     def completed(self, packets: int, count: int) -> None: ...
 
 
-class SendsTwice(TinyDriver):
+class SendsTwice(MinimalDriver):
     """Puts every tenth packet on the ring twice."""
 
     def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
@@ -93,7 +94,7 @@ class SendsTwice(TinyDriver):
         return super().ndo_start_xmit(skb, txq, xmit_more)
 
 
-class DropsSome(TinyDriver):
+class DropsSome(MinimalDriver):
     """Gives up the second segment of each super-packet, and the last of the third one."""
 
     packets = 0
@@ -102,11 +103,13 @@ class DropsSome(TinyDriver):
         self.packets += 1
         if self.packets % 5 == 2 or self.packets == 15:
             txq.dev.drop(skb)
+            if not xmit_more:
+                self.doorbell()
             return NETDEV_TX_OK
         return super().ndo_start_xmit(skb, txq, xmit_more)
 
 
-def problems(driver: type[TinyDriver], capture: Path) -> list[str]:
+def problems(driver: type[MinimalDriver], capture: Path) -> list[str]:
     return replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:{driver.__name__}")).measured.problems
 
 
@@ -117,7 +120,7 @@ def test_a_mapping_that_is_undone_too_early_is_a_dma_fault(small: Path) -> None:
 
 
 def test_a_mapping_that_is_never_undone_is_counted(small: Path) -> None:
-    assert "200 DMA mappings were never undone" in problems(NeverUnmaps, small)
+    assert "mapping-leak: 200 DMA mappings were never undone" in problems(NeverUnmaps, small)
 
 
 def test_a_packet_sent_twice_is_named(small: Path) -> None:
@@ -136,12 +139,12 @@ def test_segments_that_a_driver_drops_are_counted_as_frames(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("driver", "says"),
     [
-        (NeverRings, r"Stuck: waited .* for every packet to be sent or dropped\s+tiny: tail \d+, device told 0"),
-        (ForgetsBql, r"Stuck: waited .* for every packet to be sent or dropped\s+tiny: .* 0 in flight"),
+        (NeverRings, r"Stuck: waited .* for every packet to be sent or dropped\s+minimal: tail \d+, device told 0"),
+        (ForgetsBql, r"Stuck: waited .* for every packet to be sent or dropped\s+minimal: .* 0 in flight"),
         (CountsTwice, r"BqlOvercompletion: eth0 tx-0: completed 1514 bytes with \d+ in flight"),
     ],
 )
-def test_a_driver_that_can_not_go_on_says_why(driver: type[TinyDriver], says: str, small: Path) -> None:
+def test_a_driver_that_can_not_go_on_says_why(driver: type[MinimalDriver], says: str, small: Path) -> None:
     with pytest.raises(ReplayFailed, match=says):
         problems(driver, small)
 
@@ -152,7 +155,7 @@ def test_a_driver_that_can_not_go_on_says_why(driver: type[TinyDriver], says: st
         ("nowhere", "not of the form package.module:Class"),
         ("nowhere:Driver", "ModuleNotFoundError: No module named 'nowhere'"),
         ("nowhere.py:Driver", "No such file or directory"),
-        ("examples.tiny_driver:Nothing", "examples.tiny_driver has no Nothing"),
+        ("examples.minimal_driver:Nothing", "examples.minimal_driver has no Nothing"),
     ],
 )
 def test_a_driver_that_is_not_there_is_refused(name: str, says: str, small: Path) -> None:

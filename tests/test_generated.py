@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ringwire.checks.names import MEANINGS
+from ringwire.faults import FAULTS, document
 from ringwire.nic import generate
 
 ROOT = Path(__file__).parent.parent
@@ -13,6 +15,11 @@ ROOT = Path(__file__).parent.parent
 
 def test_generated_files_are_not_stale() -> None:
     assert generate.stale(ROOT) == []
+
+
+def test_the_page_of_bugs_is_not_stale() -> None:
+    assert (ROOT / document.PATH).read_text() == document.markdown(), "run python -m ringwire.faults.document"
+    assert {fault.says for fault in FAULTS.values()} <= MEANINGS.keys()
 
 
 def test_a_stale_file_is_named_with_the_command_that_renews_it(

@@ -7,6 +7,7 @@ Exit codes: 0 it worked; 1 it ran and something was wrong; 2 it can't be done as
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,9 +22,12 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
+from ringwire.conformance import conformance
+from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import parse_clock, parse_line_rate
+from ringwire.replay.plugin import PluginError, driver_factory
 from ringwire.tools.units import parse_size
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
@@ -63,6 +67,15 @@ def knob(
         callback=read,
         help=f"{text}  [{shown or default}]",
     )
+
+
+def list_faults(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """``--fault list``: a line each, and that is all."""
+    if value == "list":
+        for fault in FAULTS.values():
+            click.echo(f"{fault.name:26}{fault.text}")
+        ctx.exit()
+    return value
 
 
 class Interrupted(Exception):
@@ -123,6 +136,14 @@ def cli(ctx: click.Context) -> None:
     help="What the host's own work costs: as on a server, or no time at all.  [server]",
 )
 @knob("--driver", "driver", "MODULE:CLASS", "A driver of your own; FILE.py:CLASS does as well.", shown="ringwire's")
+@click.option(
+    "--fault",
+    metavar="NAME",
+    default="",
+    is_eager=True,
+    callback=list_faults,
+    help="Put a classic bug in; list: which there are. docs/bugs.md says more.  [none]",
+)
 @click.option("--no-jump", is_flag=True, help="Simulate every clock cycle, also while only time passes.")
 @knob("--seed", "seed", "N", "Of all that is random.")
 @click.option("--waves", type=click.Path(path_type=Path), metavar="PATH", help="Record waves to PATH.fst; slow.")
@@ -157,6 +178,30 @@ def replay_command(
     with ProgressBar(config.sim, Console(stderr=True)) as progress:
         report = replay(config, out, progress)
     show(report, as_json)
+    if not report.ok:
+        sys.exit(FAILED)
+
+
+@cli.command("conformance")
+@click.argument("driver", metavar="[MODULE:CLASS]", default="")
+@click.option("--fault", metavar="NAME", default="", is_eager=True, callback=list_faults, help="As in replay.  [none]")
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def conformance_command(driver: str, fault: str, as_json: bool) -> None:
+    """Judge a driver: which rules it keeps, and which bugs of docs/bugs.md it has.
+
+    MODULE:CLASS, or FILE.py:CLASS, is a driver as replay takes one; without it, ringwire's own is judged. Each rule is
+    a short run on the twin. The exit code is 0 only if no rule is broken; what the driver does not offer is skipped.
+    """
+    # the suite resets queues on purpose, and needs no warning of it
+    logging.getLogger("ringwire.driver").setLevel(logging.ERROR)
+    try:
+        wanted = fault_named(fault)
+        if wanted is not None and wanted.driver is not None and driver:
+            raise FaultError(f"{fault}: it is in ringwire's own driver; leave {driver} away")
+        report = conformance(driver_factory(driver), fault=wanted)
+    except (PluginError, FaultError) as error:
+        raise ReplayError(str(error)) from error
+    click.echo(json.dumps(report.as_json(), indent=1) if as_json else "\n".join(report.lines()))
     if not report.ok:
         sys.exit(FAILED)
 

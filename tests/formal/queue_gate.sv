@@ -137,7 +137,7 @@ module queue_gate (
 
             paid: cover (known && weight != 0 && owes > 0 && refill[queue]);
             waits: cover (unit != 0 && since == 0 && head_valid[queue] && !opened[queue] && due > 1 << 30);
-            made_up_for: cover (since[4] && due < {before, 24'd0} && takes > 1 << 26);
+            made_up_for: cover (since[3] && due != 0 && due + {18'd0, takes} > now && due + (88'd1 << 26) < {before, 24'd0});
             launches: cover (opened[queue] && was_there && head_launch[queue] && !head_begun[queue] && late[queue]);
         end
     end

@@ -93,6 +93,7 @@ class HostMemory:
         self.bytes_mapped = 0
         self.peak_live = 0
         self.faults = 0
+        self.first_fault: DmaFault | None = None
         self._arena = arena
         self._mapped = mapped
         self._live: dict[int, tuple[int, int]] = {}
@@ -196,6 +197,16 @@ class HostMemory:
         first, end = self._lines(addr, length)
         self._mapped[first:end] = b"\1" * (end - first)
 
+    def view(self, addr: int, length: int) -> memoryview:
+        """Software's own sight of memory that the device knows as ``addr``; empty where there is none."""
+        offset = addr - self.base
+        return self._arena[offset : offset + length] if 0 <= offset <= self.size - length else memoryview(b"")
+
+    def reachable(self, addr: int) -> bool:
+        """Whether a device may access the line at ``addr``."""
+        offset = addr - self.base
+        return 0 <= offset < self.size and self._mapped[offset >> 6] != 0
+
     @property
     def live(self) -> int:
         """Mappings not undone yet."""
@@ -237,7 +248,9 @@ class HostMemory:
                 if offset + length <= self.size:
                     return
         self.faults += 1
-        raise DmaFault(kind, addr, length, max(addr, (addr & ~63) + mapped * LINE))
+        fault = DmaFault(kind, addr, length, max(addr, (addr & ~63) + mapped * LINE))
+        self.first_fault = self.first_fault or fault
+        raise fault
 
     # -- places
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from ringwire.host.bus import Bus
 from ringwire.host.cpu import Cpu, CpuEvent, Cpus, HostCosts, Level
 from ringwire.host.memory import HostMemory
 from ringwire.host.timeline import Timeline
@@ -31,6 +32,8 @@ class World(ABC):
         self.timeline = Timeline()
         memory.attach(self.timeline)
         self.cpus = Cpus(self.timeline, cpus, costs)
+        self.bus: Bus = self
+        """What ports made from now on stand on: this world, or layers on top of it."""
         self.interrupts = 0
         self.on_stuck: list[Callable[[], str]] = []
         """Each adds its part's state, one or more lines, to what ``Stuck`` says."""
@@ -126,15 +129,15 @@ class HostPort:
     its writes to coherent memory.
     """
 
-    __slots__ = ("_cpu", "_due_ps", "_post_write", "_world", "charge", "costs", "dma_wmb", "memory", "now_ns")
+    __slots__ = ("_bus", "_cpu", "_due_ps", "_post_write", "charge", "costs", "dma_wmb", "memory", "now_ns")
 
     def __init__(self, world: World, cpu: Cpu) -> None:
         self.memory = world.memory
         self.dma_wmb = world.memory.dma_wmb
-        self._world = world
+        self._bus = world.bus
         self._cpu = cpu
         self._due_ps = world.due_ps
-        self._post_write = world.post_write
+        self._post_write = world.bus.post_write
         self.costs = world.cpus.costs
         self.now_ns = world.cpus.now_ns
         self.charge = world.cpus.charge
@@ -157,7 +160,7 @@ class HostPort:
             self._cpu.call_at(ceil_ns(time_ps) + back_ns, lambda: callback(value))
 
         self.charge(costs.doorbell_ns)
-        self._world.post_read(self._due_ps(register), register, answer)
+        self._bus.post_read(self._due_ps(register), register, answer)
 
     def on_interrupt(self, vector: int, handler: Callable[[], None]) -> None:
         """Have ``handler`` called on this port's CPU for each interrupt of ``vector``."""
@@ -168,7 +171,7 @@ class HostPort:
             charge(cost_ns)
             handler()
 
-        self._world.listen(vector, self._cpu, interrupt)
+        self._bus.listen(vector, self._cpu, interrupt)
 
 
 def ceil_ns(time_ps: int) -> int:

@@ -32,10 +32,11 @@ class TwinWorld(World):
         costs: HostCosts | None = None,
         on_frame: Callable[[int, int, bytes], None] | None = None,
         wake_on_frame: bool = False,
+        device: type[Twin] = Twin,
     ) -> None:
         super().__init__(HostMemory.create() if memory is None else memory, cpus, costs)
         self.wire: list[WireFrame] = []
-        self.device = Twin(
+        self.device = device(
             TwinConfig() if config is None else config,
             self.memory,
             self.interrupt,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ringwire.driver.config import ConfigError, DriverConfig
+from ringwire.faults import FaultError, Where, fault_named
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.host.timeline import Timeline
 from ringwire.netdev import GSO_FEATURES, Feature, NetDevice
@@ -81,6 +82,8 @@ class ReplayConfig:
     """Where to record waves: a path without its suffix."""
     driver: str = ""
     """A driver of one's own, ``module:Class`` or ``file.py:Class``; empty: ringwire's."""
+    fault: str = ""
+    """A bug to put in, by its name in ``ringwire.faults.FAULTS``; empty: none."""
     driver_config: DriverConfig = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +117,7 @@ class ReplayConfig:
             driver_factory(self.driver)
         except PluginError as error:
             raise ReplayError(f"--driver {error}") from error
+        self._check_fault()
         if self.waves is not None and self.sim == "twin":
             raise ReplayError("--waves: the twin has no signals; allowed with --sim verilator and icarus")
         try:
@@ -148,7 +152,8 @@ class ReplayConfig:
             dev.features &= ~Feature.HW_CSUM
 
     def _driver_config(self) -> DriverConfig:
-        return DriverConfig(
+        fault = fault_named(self.fault)
+        config = DriverConfig(
             ring_entries=self.ring,
             line_rate_bps=self.line_rate_bps,
             read_latency_ns=self.mem_latency_ns,
@@ -157,6 +162,17 @@ class ReplayConfig:
             cpl_threshold=self.cpl_threshold,
             cpl_timer_ns=self.cpl_timer_ns if self.cpl_threshold > 1 else 0,
         )
+        return config if fault is None else replace(config, **fault.config)
+
+    def _check_fault(self) -> None:
+        try:
+            fault = fault_named(self.fault)
+        except FaultError as error:
+            raise ReplayError(f"--fault {error}") from None
+        if fault is not None and fault.where is Where.TWIN and self.sim != "twin":
+            raise ReplayError(f"--fault {fault.name}: it is in the twin; add --sim twin")
+        if fault is not None and fault.driver is not None and self.driver:
+            raise ReplayError(f"--fault {fault.name}: it is in ringwire's own driver; leave --driver away")
 
     def _check_rate(self) -> None:
         rate, capacity = self.line_rate_bps, self.capacity_bps

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from ringwire import gso
 from ringwire.bql import MAX_LIMIT, Dql
+from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.cosim.world import FastWorld
+from ringwire.faults import fault_named, watch_under
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
-from ringwire.netdev.validate import push_vlan
-from ringwire.nic.registers import Stat, stat_register
+from ringwire.nic.registers import Stat
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
 from ringwire.replay.plugin import driver_factory
 from ringwire.replay.report import Measured
 from ringwire.replay.source import PacedSource, Packets, Source, TaskClock
 from ringwire.replay.survey import Survey, segments
-from ringwire.replay.wire import Frame, Pieces, Wire
+from ringwire.replay.wire import Frame, Wire
 from ringwire.skb import Skb
 from ringwire.socket import Socket
 
 SETUP_LIMIT_NS = 1_000_000
-READ_LIMIT_NS = 1_000_000
 SLACK_NS = 20_000_000_000
 """Beyond what wire and host need; the transmit watchdog has named a stuck queue three times by then."""
 FRAMES_A_TURN = 64
@@ -54,38 +53,46 @@ class Job:
 class Device:
     """What differs between the worlds."""
 
-    take_frames: Callable[[], Iterable[Frame]]
+    take_frames: Callable[[], Sequence[Frame]]
     """The frames since the last call."""
     edges: Callable[[], int] | None
     """Clock edges simulated so far."""
-    faults: Callable[[], int]
-    """Accesses by the device that were answered with an error."""
+    faults: Callable[[], Iterable[tuple[str, int]]]
+    """(kind, address) of accesses that were answered with an error, as far as host memory does not know of them."""
     progress: Callable[[str], None]
     """Told ``<frames so far> <simulated ns>`` now and then."""
 
 
 async def in_simulator(world: FastWorld, job: Job) -> Measured:
     """The replay as a job of the simulator's process."""
-    faults = world.faults
 
-    def count_faults() -> int:
-        found = len(faults)
-        faults.clear()
+    def take_faults() -> list[tuple[str, int]]:
+        found = [(fault.kind, fault.addr) for fault in world.faults]
+        world.faults.clear()
         return found
 
-    device = Device(world.capture.take, lambda: world.edges, count_faults, world.progress)
+    device = Device(world.capture.take, lambda: world.edges, take_faults, world.progress)
     return await run(world, job, device)
 
 
 async def run(world: World, job: Job, device: Device) -> Measured:
     """Replay a capture in ``world``, from setting the device up to the last completion."""
     config = job.config
-    with closing(Wire(config.queues, config.line_rate_bps, job.out)) as wire:
-        host = Host(world, config, wire)
-        host.driver.open()
-        await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
-        with closing(read_packets(job.packets)) as packets:
-            return await _replay(world, job, device, host, wire, packets)
+    with closing(Wire(config.line_rate_bps, job.out)) as wire:
+        watch = watch_under(world, fault_named(config.fault))
+        host = Host(world, config, watch)
+        try:
+            host.driver.open()
+            await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
+            with closing(read_packets(job.packets)) as packets:
+                return await _replay(world, job, device, host, wire, packets)
+        except Exception as error:
+            watch.findings.blame(error)
+            with suppress(Exception):  # after a first error there may be no device to ask any more
+                watch.compare_counters(await read_statistics(world))
+            if not watch.findings:
+                raise
+            raise BugFound("; ".join([*watch.findings.lines(), f"{type(error).__name__}: {error}"])) from error
 
 
 async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire, packets: Packets) -> Measured:
@@ -103,7 +110,7 @@ async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire
     while not host.finished():
         left_ns = begin_ns + limit_ns - world.timeline.now_ns
         await world.run(host.turn_is_over, left_ns, "every packet to be sent or dropped")
-        wire.take(device.take_frames())
+        _take_frames(device, host, wire)
         now_s = time.perf_counter()
         if now_s - told_s > PROGRESS_S:
             told_s = now_s
@@ -114,25 +121,31 @@ async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire
     found.wall_s = time.perf_counter() - begin_s
     found.interrupts = world.interrupts - begin_interrupts
 
-    stats = await _read_statistics(world)
-    wire.take(device.take_frames())
+    stats = await read_statistics(world)
+    _take_frames(device, host, wire)
+    host.watch.finish(stats, device.faults())
     found.frames, found.bytes, found.wire_utilisation = wire.frames, wire.bytes, wire.utilisation
     found.descriptors, found.doorbells = stats[Stat.DESC_FETCHED], stats[Stat.DOORBELLS]
     found.bql_limit = host.bql_limit if config.bql else None
     found.packets, found.dropped_packets, found.dropped_frames = host.packets, host.dropped_packets, host.dropped_frames
     found.requeues = sum(txq.qdisc.requeues for txq in host.dev.tx_queues)
     found.sender_waits = host.waits
-    found.problems = [*host.problems(job.survey), *wire.problems(), *_device_problems(stats, wire, device.faults())]
+    found.problems = [*host.watch.findings.lines(), *host.problems(job.survey), *_counted_wrongly(stats, wire)]
     return found
+
+
+def _take_frames(device: Device, host: Host, wire: Wire) -> None:
+    frames = device.take_frames()
+    wire.take(frames)
+    host.watch.frames(frames)
 
 
 class Host:
     """The stack and the driver of a replay, and what became of each packet."""
 
-    def __init__(self, world: World, config: ReplayConfig, wire: Wire) -> None:
+    def __init__(self, world: World, config: ReplayConfig, watch: Watch) -> None:
         port = world.port()
         self._clock = TaskClock(world.cpus[0])
-        self._memory = world.memory
         self._costs = world.cpus.costs
         self.dev = NetDevice(
             port,
@@ -142,18 +155,23 @@ class Host:
             costs=self._costs,
             charge=port.charge,
         )
-        self.driver = driver_factory(config.driver)(port, self.dev, config.driver_config)
+        fault = fault_named(config.fault)
+        factory = driver_factory(config.driver) if fault is None or fault.driver is None else fault.driver
+        self.driver = factory(port, self.dev, config.driver_config)
         config.set_offloads(self.dev)
         config.set_qdisc(self.dev)
+        if fault is not None and fault.stack is not None:
+            fault.stack(self.dev)
         if not config.bql:
             for txq in self.dev.tx_queues:
                 lift_limit(txq.dql)
         self.dev.on_drop = self._note_drop
         self._xmit = self.dev.start_xmit
         self.dev.start_xmit = self._note_xmit
+        self.watch = watch
+        watch.attach(self.dev)
         world.on_stuck.append(self.driver.describe)
 
-        self._given = wire.expected
         self._given_frames = self._turn_ends = 0
         self.bql_limit = 0
         """The highest that any queue has had."""
@@ -210,11 +228,7 @@ class Host:
                 f"{survey.frames} frames to send, {self._given_frames} given to the driver "
                 f"and {self.dropped_frames} dropped"
             )
-        if self._memory.live:
-            found.append(f"{self._memory.live} DMA mappings were never undone")
         for txq in self.dev.tx_queues:
-            if txq.dql.inflight:
-                found.append(f"tx-{txq.index}: BQL still counts {txq.dql.inflight} bytes in flight")
             if txq.trans_timeout:
                 found.append(f"tx-{txq.index}: timed out {txq.trans_timeout} times")
         return found
@@ -229,31 +243,14 @@ class Host:
             self.dropped_packets += 1
 
     def _note_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
-        """Stands before the driver: what it takes must be on the wire, byte for byte and in this order."""
+        """Stands before the driver and counts what it takes."""
         drops = self._drops
         if txq.dql.limit > self.bql_limit:
             self.bql_limit = txq.dql.limit
         rc = self._xmit(skb, txq, xmit_more)
         if rc == NETDEV_TX_OK and drops == self._drops:
-            frames = frames_of(skb)
-            self._given[txq.index] += frames
-            self._given_frames += len(frames)
+            self._given_frames += segments(skb)
         return rc
-
-
-def frames_of(skb: Skb) -> list[Pieces]:
-    """The frames that the device is to make of a packet; it stays as it is."""
-    if not skb.gso_size and not skb.csum_flags and skb.vlan_tci is None:
-        return [skb.data]
-    if not skb.gso_size and skb.vlan_tci is None:
-        return [gso.with_checksum(skb)]
-    made = replace(skb, destructor=None)
-    if made.vlan_tci is not None:
-        push_vlan(made)
-    if made.gso_size:
-        return [segment.data for segment in gso.segment(made)]
-    gso.complete_checksum(made)
-    return [made.data]
 
 
 def lift_limit(dql: Dql) -> None:
@@ -261,27 +258,10 @@ def lift_limit(dql: Dql) -> None:
     dql.min_limit = dql.limit = dql.adj_limit = MAX_LIMIT
 
 
-def _device_problems(stats: list[int], wire: Wire, faults: int) -> list[str]:
-    """What the device's own counters and its accesses to memory say against it."""
-    found = []
-    for stat, wanted in ((Stat.TX_FRAMES, wire.frames), (Stat.TX_BYTES, wire.bytes)):
-        if stats[stat] != wanted:
-            found.append(f"the device counts {stat.name} {stats[stat]}, the wire {wanted}")
-    for stat in Stat:
-        if stat.name.startswith("ERR_") and stats[stat]:
-            found.append(f"the device counts {stat.name} {stats[stat]}")
-    if faults:
-        found.append(f"{faults} accesses by the device were DMA faults")
-    return found
-
-
-async def _read_statistics(world: World) -> list[int]:
-    """The device's counters, in the order of :class:`Stat`."""
-    port = world.port()
-    answers: list[int] = []
-    for stat in Stat:
-        port.read(stat_register(stat), answers.append)
-        port.read(stat_register(stat) + 4, answers.append)
-    wanted = 2 * len(Stat)
-    await world.run(lambda: len(answers) == wanted, READ_LIMIT_NS, "the device's statistics")
-    return [low | high << 32 for low, high in zip(answers[::2], answers[1::2], strict=True)]
+def _counted_wrongly(stats: Sequence[int], wire: Wire) -> list[str]:
+    """Where the device counts other frames than those on the wire."""
+    return [
+        f"the device counts {stat.name} {stats[stat]}, the wire {wanted}"
+        for stat, wanted in ((Stat.TX_FRAMES, wire.frames), (Stat.TX_BYTES, wire.bytes))
+        if stats[stat] != wanted
+    ]

@@ -112,6 +112,7 @@ class ReplayReport:
                 "cpl_timer_ns": config.cpl_timer_ns,
                 "free_host": config.free_host,
                 "driver": config.driver or None,
+                "fault": config.fault or None,
                 "jump": config.jump,
                 "seed": config.seed,
             },

@@ -10,10 +10,11 @@ from pathlib import Path
 from ringwire.cosim.build import BuildError, Design
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import WorldSettings
+from ringwire.faults import fault_named
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
 from ringwire.host.world import drive
 from ringwire.nic.registers import MAX_BUFFER
-from ringwire.nic.twin import TwinConfig
+from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.replay import job
 from ringwire.replay.config import ReplayConfig, ReplayError, ReplayFailed
@@ -89,6 +90,7 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
         frames.clear()
         return taken
 
+    fault = fault_named(config.fault)
     memory = HostMemory.create(memory_bytes(config), seed=config.seed)
     world = TwinWorld(
         TwinConfig(
@@ -101,9 +103,10 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
         memory,
         costs=config.costs,
         on_frame=lambda start_ps, queue, data: frames.append(WireFrame(start_ps, queue, data)),
+        device=Twin if fault is None else fault.twin,
     )
     try:
-        return drive(job.run(world, work, job.Device(take, None, lambda: memory.faults, tell)))
+        return drive(job.run(world, work, job.Device(take, None, list, tell)))
     except Exception as error:
         # what a driver does wrong has many names; in the simulator's process they end in SimulationFailed
         raise ReplayFailed(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,115 @@
+"""One driver on the twin, under a watch: what every rule works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from ringwire.bql import MAX_LIMIT
+from ringwire.checks import read_statistics
+from ringwire.driver.config import DriverConfig
+from ringwire.faults import Fault, watch_under
+from ringwire.host.cpu import HostCosts
+from ringwire.host.memory import HostMemory
+from ringwire.host.world import HostPort
+from ringwire.netdev import NETDEV_TX_BUSY, NetDevice, dev_queue_xmit
+from ringwire.nic.twin import Twin, TwinConfig
+from ringwire.nic.twin_world import TwinWorld
+from ringwire.replay.plugin import ReplayDriver
+from ringwire.skb import Skb
+
+DriverFactory = Callable[[HostPort, NetDevice, DriverConfig], ReplayDriver]
+MEMORY_BYTES = 16 << 20
+MTU = 9000
+SETUP_LIMIT_NS = 1_000_000
+LIMIT_NS = 3_000_000_000
+"""For the packets of a rule to end: a hang is named after 1 to 2 s."""
+SETTLE_NS = 100_000
+RATE_BPS = 10_000_000_000
+
+
+class Broken(Exception):
+    """A rule that the watch does not know of is not kept; the text says how."""
+
+
+class Bench:
+    """A device of one queue, its driver, and every packet that was handed to it."""
+
+    def __init__(self, factory: DriverFactory, config: DriverConfig, fault: Fault | None = None) -> None:
+        self.world = TwinWorld(
+            TwinConfig(), HostMemory.create(MEMORY_BYTES), device=Twin if fault is None else fault.twin
+        )
+        self.watch = watch_under(self.world, fault)
+        self.config = config
+        port = self.world.port()
+        costs: HostCosts = self.world.cpus.costs
+        self.dev = NetDevice(port, mtu=MTU, tx_queue_len=10_000, costs=costs, charge=port.charge)
+        self.txq = self.dev.tx_queues[0]
+        self.driver = factory(port, self.dev, config)
+        if fault is not None and fault.stack is not None:
+            fault.stack(self.dev)
+        self.watch.attach(self.dev)
+        self.world.on_stuck.append(self.driver.describe)
+        self.draw = Random(1)
+        self.skbs: list[Skb] = []
+        self.freed = 0
+        self.freed_at: list[int] = []
+        """Time on the world's clock at which each packet ended."""
+
+    # -- the course of a rule
+
+    async def up(self) -> None:
+        """Open the driver and wait for it."""
+        self.driver.open()
+        await self.world.run(lambda: self.driver.up, SETUP_LIMIT_NS, "the driver to be up")
+        await self.world.pause(2_000)
+
+    async def all_done(self) -> None:
+        """Wait until each packet has come to its end."""
+        await self.world.run(lambda: self.freed >= len(self.skbs), LIMIT_NS, "every packet's end")
+
+    async def close_books(self) -> None:
+        """Let the last interrupt pass; then the watch compares what is left."""
+        await self.world.pause(SETTLE_NS)
+        stats = await read_statistics(self.world)
+        self.watch.frames(self.world.wire)
+        self.watch.finish(stats)
+
+    # -- packets
+
+    def own(self, skb: Skb) -> Skb:
+        """Count a packet; its end will be counted too."""
+        skb.id = len(self.skbs)
+        skb.destructor = self._ended
+        self.skbs.append(skb)
+        return skb
+
+    def _ended(self, skb: Skb) -> None:
+        self.freed += 1
+        self.freed_at.append(self.world.timeline.now_ns)
+
+    def bytes(self, size: int) -> bytes:
+        """Random ones."""
+        return self.draw.randbytes(size)
+
+    def send(self, skb: Skb) -> Skb:
+        """Through the stack, which does what the driver says its device can't."""
+        dev_queue_xmit(self.own(skb), self.dev)
+        return skb
+
+    def xmit(self, skb: Skb, more: bool = False) -> int:
+        """Straight to the driver, as the stack's last step does it."""
+        rc = self.dev.start_xmit(self.own(skb), self.txq, more)
+        if rc == NETDEV_TX_BUSY:
+            self.skbs.pop()
+        return rc
+
+    def lift_limits(self) -> None:
+        """Byte queue limits that nothing reaches."""
+        dql = self.txq.dql
+        dql.min_limit = dql.limit = dql.adj_limit = MAX_LIMIT
+
+    def require(self, kept: bool, text: str) -> None:
+        """Broken unless it holds."""
+        if not kept:
+            raise Broken(text)

@@ -1,0 +1,164 @@
+"""The conformance suite: what it says of drivers, good and bad, and how it is run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from examples.minimal_driver import MinimalDriver
+from ringwire.cli import cli
+from ringwire.conformance import RULES, check, conformance
+from ringwire.driver.config import WAKE_FREE
+from ringwire.driver.port import DevicePort
+from ringwire.netdev import NETDEV_TX_OK, TxQueue
+from ringwire.nic.registers import queue_register
+from ringwire.skb import Skb
+
+EXAMPLE = "examples.minimal_driver:MinimalDriver"
+
+
+def test_the_example_keeps_every_rule_but_has_no_reset() -> None:
+    check(MinimalDriver)
+    outcomes = {verdict.rule.name: verdict.outcome for verdict in conformance(MinimalDriver).verdicts}
+    assert [name for name, outcome in outcomes.items() if outcome != "kept"] == ["reset"]
+
+
+class UsesAllEntries(MinimalDriver):
+    """Fills the ring to its last descriptor, so that the tail comes to where it was."""
+
+    def open(self) -> None:
+        super().open()
+        self.free += 1
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        rc = super().ndo_start_xmit(skb, txq, True)
+        txq.start()  # on to the last entry
+        if self.free == 0 or not xmit_more:
+            txq.stop()
+            self.rung = -1
+            self.doorbell()
+        return rc
+
+
+class FreesTwice(MinimalDriver):
+    """Frees a packet when it is sent, and when it is reported."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        rc = super().ndo_start_xmit(skb, txq, xmit_more)
+        if rc == NETDEV_TX_OK and self.tail == 20:
+            skb.free()
+        return rc
+
+
+class SpinsWhenBusy(MinimalDriver):
+    """Is busy without having stopped the queue."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        rc = super().ndo_start_xmit(skb, txq, xmit_more)
+        txq.start()
+        return rc
+
+
+class NeverArms(MinimalDriver):
+    """Has one interrupt and no other."""
+
+    def poll(self, budget: int) -> int:
+        port, self.port = self.port, Deaf(self.port)  # type: ignore[assignment]
+        done = super().poll(budget)
+        self.port = port
+        return done
+
+
+class Deaf:
+    """A port on which arming is mere consuming."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.memory, self._port = port.memory, port
+
+    def write(self, register: int, value: int) -> None:
+        if register == queue_register("CPL_ARM", 0):
+            register = queue_register("CPL_CONSUMED", 0)
+        self._port.write(register, value)
+
+
+class NeverWakes(MinimalDriver):
+    """Cleans up and leaves the queue stopped."""
+
+    def poll(self, budget: int) -> int:
+        was_stopped = self.txq.stopped
+        done = super().poll(budget)
+        if was_stopped and self.free >= WAKE_FREE:
+            self.txq.stop()
+        return done
+
+
+class ForgetsBytes(MinimalDriver):
+    """Tells byte queue limits of nothing that it has sent."""
+
+    def poll(self, budget: int) -> int:
+        completed, TxQueue.completed = TxQueue.completed, lambda *_: None  # type: ignore[method-assign]
+        try:
+            return super().poll(budget)
+        finally:
+            TxQueue.completed = completed  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("driver", "rule", "says"),
+    [
+        (UsesAllEntries, "busy-stack", "ring-overrun: queue 0 rang for index "),
+        (FreesTwice, "in-order", "skb-twice: queue 0 freed packet 19 a second time"),
+        (SpinsWhenBusy, "full-ring", "busy-not-stopped: "),
+        (NeverArms, "in-order", "not-armed: queue 0 has "),
+        (NeverWakes, "busy-stack", "lost-wakeup: queue 0 is stopped with an empty ring"),
+        (ForgetsBytes, "byte-limits", "bql-stuck: queue 0 is stopped by byte queue limits"),
+    ],
+)
+def test_a_broken_driver_fails_the_right_rule(driver: type[MinimalDriver], rule: str, says: str) -> None:
+    report = conformance(driver)
+    assert not report.ok
+    found = next(verdict for verdict in report.verdicts if verdict.rule.name == rule)
+    assert says in "\n".join(found.problems), report.problems
+
+
+# -- the command
+
+
+def test_the_command_says_which_rules_are_kept() -> None:
+    result = CliRunner().invoke(cli, ["conformance", EXAMPLE])
+    assert result.exit_code == 0
+    assert "kept    in-order " in result.output and "skipped reset " in result.output
+
+
+def test_the_command_fails_for_a_driver_that_has_a_bug_and_names_it() -> None:
+    result = CliRunner().invoke(cli, ["conformance", f"{__name__}:FreesTwice", "--json"])
+    assert result.exit_code == 1
+    report = json.loads(result.output)
+    assert report["verdict"] == "failed" and "skb-twice" in report["bugs"]
+    assert [rule["rule"] for rule in report["rules"]] == [rule.name for rule in RULES]
+
+
+def test_ringwires_own_driver_is_judged_with_a_fault_in_it() -> None:
+    result = CliRunner().invoke(cli, ["conformance", "--fault", "unmap-twice"])
+    assert result.exit_code == 1 and "unmap-twice: unmap of 0x" in result.output
+
+
+def test_the_faults_are_listed() -> None:
+    for command in ("replay", "conformance"):
+        result = CliRunner().invoke(cli, [command, "--fault", "list"])
+        assert result.exit_code == 0 and "bql-reset-early " in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere:Driver"], "No module named 'nowhere'"),
+        (["--fault", "gremlins"], "gremlins: no such fault"),
+        ([EXAMPLE, "--fault", "wake-missed"], "it is in ringwire's own driver"),
+    ],
+)
+def test_what_can_not_be_judged_is_refused(words: list[str], says: str) -> None:
+    result = CliRunner().invoke(cli, ["conformance", *words])
+    assert says in str(result.exception)
