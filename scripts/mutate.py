@@ -131,7 +131,7 @@ STAGES = (
     Stage("failed reads", offloads.unreadable, (100, [(0, 1, 3)] * QUEUES)),
     Stage("packets given up", offloads.given_up, QUEUES, twin=False),
     # frames that fill their last beat, and those that put a byte into another
-    *(Stage(f"failed reads, {mss}", offloads.unreadable, (mss, [(0, 1, 3)] * QUEUES)) for mss in (98, 99)),
+    *(Stage(f"failed reads, {mss}", offloads.unreadable, (mss, [(0, 1, 3)] * QUEUES)) for mss in (102, 103)),
     Stage("failed reads of one queue", offloads.unreadable, (97, [(), (), (1, 2), ()])),
     Stage("header slots", offloads.slots, (QUEUES, 30, 10**9)),
     Stage("header slots, at once", offloads.slots, (QUEUES, 30, 0), latency_ns=1000),
