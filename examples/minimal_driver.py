@@ -29,7 +29,8 @@ class MinimalDriver:
         self.free = self.entries - 1  # one descriptor stays empty, or a full ring would look like an empty one
         self.up = False
         dev.features, dev.driver = Feature.SG, self
-        port.on_interrupt(0, Napi(port, self.poll, config.budget).schedule)
+        self.napi = Napi(port, self.poll, config.budget)
+        port.on_interrupt(0, self.napi.schedule)
 
     def open(self) -> None:
         """Tell the device the line rate, where the rings are and how to batch; let the queue run."""
@@ -78,6 +79,7 @@ class MinimalDriver:
         """Tell the device of what it does not know yet."""
         if self.rung != self.tail:
             self.rung = self.tail
+            self.port.dma_wmb()  # the device must find what the doorbell tells of
             self.port.write(queue_register("TAIL", 0), self.tail)
 
     def poll(self, budget: int) -> int:
@@ -99,6 +101,8 @@ class MinimalDriver:
         self.txq.completed(done, size)
         if self.txq.stopped and self.free >= WAKE_FREE:
             self.txq.wake()
+        if done < budget:
+            self.napi.complete()  # before the interrupt may come again
         self.port.write(queue_register("CPL_ARM" if done < budget else "CPL_CONSUMED", 0), self.consumed)
         return done
 

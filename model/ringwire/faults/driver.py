@@ -120,7 +120,7 @@ class StopsLate(TxRing):
         done = super()._reap(budget)
         self.cleanings += 1
         if self.cleanings >= EVERY and not self.in_flight and not self.held:
-            self._stop()
+            self.txq.stop()
         return done
 
 

@@ -38,6 +38,7 @@ MAX_PAYLOAD = 262144
 MAX_DATAGRAM = 65535
 """The same when it is to be cut into IPv4 fragments: more could not be numbered in 13 bits of 8 bytes."""
 MAX_CPL_THRESHOLD = 16
+MAX_PRIORITY = 7
 MIN_WEIGHT, MAX_WEIGHT = 64, 262143
 """Bytes of a weighted queue's turn: a beat at least, so that a frame is soon paid for."""
 TIME_FRACTION_BITS = 16
