@@ -74,7 +74,7 @@ module rw_desc_scan #(
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
             wire [HW-1:0] left = arrived[q*16 +: HW] - next_reg[q][HW-1:0];
-            wire room = q_run[q] && held_reg[q] < DEPTH[DW:0] - 2;
+            wire room = q_run[q] && held_reg[q] <= DEPTH[DW:0];
             assign ready[q]      = room && (left != '0 || (fetch_failed[q] && !told_reg[q]));
             assign ready_more[q] = room && left[HW-1:1] != '0;
             assign sum_more[q]   = count[q] > 1;

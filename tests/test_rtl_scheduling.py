@@ -81,6 +81,12 @@ def test_a_launch_is_at_a_clock_edge_of_any_clock(sim: Place, period_ps: int) ->
 
 @ALL
 @BOTH_WIDTHS
+def test_a_launch_far_ahead_is_waited_for(sim: Place, width: int) -> None:
+    run(sim, scheduling.far, range(34, 64), queues=4, data_w=width)
+
+
+@ALL
+@BOTH_WIDTHS
 def test_what_is_late_is_sent_or_dropped(sim: Place, width: int) -> None:
     run(sim, scheduling.late, 4, queues=4, data_w=width)
 

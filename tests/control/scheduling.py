@@ -6,11 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ringwire.cosim.world import SimulatedWorld
 from ringwire.host.world import World
 from ringwire.nic.descriptors import SegType, Status, pack_offload
 from ringwire.nic.pacer import byte_time
 from ringwire.nic.registers import GLOBAL_OFFSETS
-from tests.control.bench import Queue, Sent, between, counters, latency_ns, period_ps, same, sent, stamp, wire
+from ringwire.nic.twin_world import TwinWorld
+from tests.control.bench import (
+    Queue,
+    Sent,
+    between,
+    counters,
+    latency_ns,
+    period_ps,
+    same,
+    sent,
+    stamp,
+    take_faults,
+    wire,
+)
 from tests.raw_queue import EOP, REPORT, start
 
 GBIT = 1_000_000_000
@@ -31,6 +45,14 @@ def edge_after(world: World, time_ns: float) -> int:
     """The first clock edge that is not before a time, ps."""
     period = period_ps(world)
     return -(-Fraction(time_ns) * 1000 // period) * period
+
+
+def queue_count(world: World) -> int:
+    """Transmit queues of the device."""
+    if isinstance(world, SimulatedWorld):
+        return world.queues
+    assert isinstance(world, TwinWorld)
+    return world.device.config.queues
 
 
 def launch_at(time_ns: int) -> int:
@@ -235,6 +257,22 @@ async def launched(world: World, config: Launch) -> None:
         between(spent, 0, longest, f"from the first to the last segment of packet {number}, ps")
 
 
+async def far(world: World, bits: range) -> None:
+    """However far ahead a launch time is, it is waited for: each bit of it counts. Each queue has its turn."""
+    start(world, 10 * GBIT)
+    for bit in bits:
+        queue = Queue(world, bit % queue_count(world))
+        queue.enable()
+        queue.post_raw(pack_offload(SegType.NONE, 0, 0, 0, 0, launch=1 << bit, drop_late=True))
+        queue.packet(b"f" * 60)
+        queue.doorbell()
+        await world.pause(1_000 + 6 * latency_ns(world))
+        same(sent(world), [], f"frames that leave before 2^{bit}")
+        same(await queue.reset(), [], f"completions of a packet that waits for 2^{bit}")
+    want = {"DESC_FETCHED": 2 * len(bits), "DOORBELLS": len(bits)}
+    same(await counters(world), want, "counters")
+
+
 async def late(world: World, queues: int) -> list[list[tuple[Status, bool]]]:
     """A packet whose time has passed is sent at once, or with DROP_LATE not at all; those behind it leave.
 
@@ -321,8 +359,7 @@ async def failed_launches(world: World, config: None = None) -> None:
         if launch is not None:
             early = edge_after(world, launch)
             between(next(frames).start_ps, early, early + period_ps(world), f"packet {number}, for {launch} ns")
-    if hasattr(world, "faults"):
-        world.faults.clear()
+    take_faults(world)
 
 
 # -- flow control
