@@ -84,6 +84,9 @@ module ringwire_tx #(
     input  logic                m_axis_tready,
     output logic                m_axis_tlast,
     output logic [25:0]         m_axis_tuser,           // {ring index, time stamp asked, error, queue}
+    // flow control by the link partner
+    input  logic                pause,                  // 802.3x: no frame starts
+    input  logic [7:0]          pfc,                    // 802.1Qbb: no frame of these priorities is picked
     // interrupts: a one-cycle pulse each
     output logic [QUEUES-1:0]   irq,
     // for a clock that may stop: nothing will change before an input does or `deadline` comes
@@ -92,6 +95,7 @@ module ringwire_tx #(
     output logic [63:0]         deadline                // 48.16 ns
 );
 `include "ringwire_regs.svh"
+`include "rw_frame.svh"
     localparam QW       = (QUEUES > 1) ? $clog2(QUEUES) : 1;
     localparam BB       = $clog2(DATA_W / 8);
     localparam BUF_LOG2 = $clog2(BUF_KIB * 1024 / (DATA_W / 8));
@@ -127,12 +131,15 @@ module ringwire_tx #(
     logic                 enable, at_fetch, pacer_open;
     logic [53:0]          byte_time;
     logic [31:0]          commit_bound;
+    logic [23:0]          launch_lead;
     logic [QUEUES-1:0]    q_enable, q_resetting, q_clear, q_idle, irq_mask, bad_doorbell;
     logic [QUEUES*64-1:0] ring_base, cpl_base, head_addr;
     logic [QUEUES*4-1:0]  ring_log2;
     logic [QUEUES*16-1:0] mod_frames, arrived, asked, tail, issued, visible, head;
     logic [QUEUES*32-1:0] mod_ns, cpl_timer_ns;
     logic [QUEUES*3-1:0]  priorities;
+    logic [QUEUES*18-1:0] weights;
+    logic [QUEUES*54-1:0] q_byte_time;
     logic [QUEUES*5-1:0]  cpl_threshold;
     logic                 db_valid, con_valid, con_arm, con_ok;
     logic [QW-1:0]        db_queue, con_queue;
@@ -141,7 +148,7 @@ module ringwire_tx #(
     logic [4:0]           stat_select;
     logic [63:0]          stat_value;
     logic slots_idle, edit_idle, csr_idle, fetch_idle, pool_idle, scan_idle, sched_idle, walk_idle, read_idle, gather_idle, seq_idle,
-          egress_idle, pacer_idle, done_idle, cpl_idle, irq_idle, stats_idle, reset_idle;
+          gate_idle, egress_idle, pacer_idle, done_idle, cpl_idle, irq_idle, stats_idle, reset_idle;
 
     wire [QUEUES-1:0] q_run   = q_enable & ~q_resetting & ~write_failed_reg;
     wire [QUEUES-1:0] q_error = fetch_failed | write_failed_reg;
@@ -155,10 +162,10 @@ module ringwire_tx #(
         .s_axil_arready(s_axil_arready), .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp),
         .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(s_axil_rready),
         .enable(enable), .at_fetch(at_fetch), .pacer_open(pacer_open), .byte_time(byte_time),
-        .commit_bound(commit_bound), .q_enable(q_enable), .q_resetting(q_resetting), .ring_base(ring_base),
+        .commit_bound(commit_bound), .launch_lead(launch_lead), .q_enable(q_enable), .q_resetting(q_resetting), .ring_base(ring_base),
         .ring_log2(ring_log2), .cpl_base(cpl_base), .head_addr(head_addr), .irq_mask(irq_mask),
         .mod_frames(mod_frames), .mod_ns(mod_ns), .cpl_threshold(cpl_threshold), .cpl_timer_ns(cpl_timer_ns),
-        .priorities(priorities),
+        .priorities(priorities), .weights(weights), .q_byte_time(q_byte_time),
         .db_valid(db_valid), .db_queue(db_queue), .db_tail(db_tail), .con_valid(con_valid), .con_queue(con_queue),
         .con_index(con_index), .con_arm(con_arm), .con_ok(con_ok), .bad_doorbell(bad_doorbell),
         .q_idle(q_idle), .q_error(q_error), .q_clear(q_clear), .q_head(head), .q_asked(asked), .q_visible(visible),
@@ -218,6 +225,9 @@ module ringwire_tx #(
     logic [8:0]    sum_hdr;
     logic [7:0]    sum_at, sum_to;
     logic [15:0]   sum_tci;
+    logic          sum_drop;
+    logic [QUEUES-1:0]    head_launch;
+    logic [QUEUES*64-1:0] head_time;
     rw_desc_scan #(.QUEUES(QUEUES), .MAX_DESC(MAX_DESC), .HELD(8 * AHEAD)) scan (
         .clk(clk), .rst(rst), .q_run(~q_resetting), .q_clear(q_clear), .arrived(arrived), .fetch_failed(fetch_failed),
         .rd_en(scan_en), .rd_queue(scan_queue), .rd_index(scan_index), .rd_data(scan_data),
@@ -225,7 +235,7 @@ module ringwire_tx #(
         .sum_status(sum_status), .sum_report(sum_report), .sum_tstamp(sum_tstamp), .sum_silent(sum_silent),
         .sum_skip(sum_skip), .sum_type(sum_type), .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(sum_mss),
         .sum_hdr(sum_hdr), .sum_at(sum_at), .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci),
-        .sum_pop(sum_pop), .idle(scan_idle)
+        .sum_drop(sum_drop), .sum_pop(sum_pop), .head_launch(head_launch), .head_time(head_time), .idle(scan_idle)
     );
 
     // ---- frames are picked, walked, read
@@ -252,14 +262,27 @@ module ringwire_tx #(
     logic [3:0]    done_status;
     logic [QUEUES-1:0] event_ok, sched_none, walk_none, cpl_none;
 
+    logic [QUEUES-1:0] q_in_credit, q_opened, q_limited, q_late, q_begun, q_refill;
+    logic              launch_valid, launch_ready, gate_waits;
+    logic [63:0]       gate_deadline;
+    rw_queue_gate #(.QUEUES(QUEUES)) gate (
+        .clk(clk), .rst(rst), .tod(tod), .pfc(pfc), .priorities(priorities), .launch_lead(launch_lead), .weights(weights),
+        .byte_times(q_byte_time), .q_clear(q_clear), .head_valid(sum_some), .head_launch(head_launch),
+        .head_time(head_time), .head_begun(q_begun), .pop(sum_pop), .pop_queue(sum_queue), .charge(shape_valid),
+        .charge_queue(job_queue), .charge_len(meta[F_LEN +: 15]), .refill(q_refill), .in_credit(q_in_credit),
+        .opened(q_opened), .limited(q_limited), .late(q_late), .deadline_valid(gate_waits), .deadline(gate_deadline),
+        .idle(gate_idle)
+    );
     rw_frame_sched #(.DATA_W(DATA_W), .QUEUES(QUEUES), .FRAMES(FRAMES), .BUF_LOG2(BUF_LOG2)) sched (
         .clk(clk), .rst(rst), .enable(enable), .at_fetch(at_fetch), .commit_bound(commit_bound), .q_run(q_run),
         .q_resetting(q_resetting), .q_clear(q_clear), .ring_log2(ring_log2), .priorities(priorities),
+        .q_in_credit(q_in_credit), .q_opened(q_opened), .q_limited(q_limited), .q_late(q_late), .q_launch(head_launch),
+        .q_begun(q_begun), .q_refill(q_refill), .m_launch_valid(launch_valid), .m_launch_ready(launch_ready),
         .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue),
         .sum_len(sum_len), .sum_number(sum_number), .sum_status(sum_status), .sum_report(sum_report),
         .sum_tstamp(sum_tstamp), .sum_silent(sum_silent), .sum_skip(sum_skip), .sum_type(sum_type),
         .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(sum_mss), .sum_hdr(sum_hdr), .sum_at(sum_at),
-        .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci), .sum_pop(sum_pop),
+        .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci), .sum_drop(sum_drop), .sum_pop(sum_pop),
         .m_job_skip(job_skip), .m_job_cut(job_cut), .m_job_bytes(job_bytes), .m_job_last(job_last),
         .m_shape_valid(shape_valid), .m_shape_fill(shape_fill), .m_shape_header(shape_header),
         .m_shape_wanted(shape_wanted), .m_shape_sum(shape_sum), .m_shape_slot(shape_slot), .m_edit(edit), .open_valid(open_valid),
@@ -384,12 +407,23 @@ module ringwire_tx #(
         .m_beat_end(beat_end), .m_beat_last(beat_last), .idle(egress_idle)
     );
 
+    // launch times go beside the frames, which keep their order
+    logic        at_valid, at_ready;
+    logic [63:0] at_time;
+    /* verilator lint_off PINCONNECTEMPTY */ // its fill is not of interest
+    rw_fifo #(.W(64), .DEPTH(16)) launches (
+        .clk(clk), .rst(rst), .count(), .s_valid(launch_valid), .s_ready(launch_ready),
+        .s_data(head_time[sum_queue*64 +: 64]), .m_valid(at_valid), .m_ready(at_ready), .m_data(at_time)
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
+
     logic              left_valid, left_room;
     logic [META_W-1:0] left_meta;
     logic [63:0]       left_start, left_end, pacer_deadline, done_deadline, cpl_deadline, irq_deadline;
     logic              pacer_waits, done_waits, cpl_waits, irq_waits;
     rw_pacer #(.DATA_W(DATA_W), .QUEUES(QUEUES)) pacer (
-        .clk(clk), .rst(rst), .tod(tod), .open(pacer_open), .byte_time(byte_time),
+        .clk(clk), .rst(rst), .tod(tod), .open(pacer_open), .byte_time(byte_time), .pause(pause),
+        .s_launch_valid(at_valid), .s_launch_ready(at_ready), .s_launch_time(at_time),
         .s_info_valid(info_valid), .s_info_ready(info_ready), .s_info_meta(info_meta), .s_info_time(info_time),
         .s_beat_valid(beat_valid), .s_beat_ready(beat_ready), .s_beat_data(beat_data), .s_beat_end(beat_end),
         .s_beat_last(beat_last), .m_axis_tdata(m_axis_tdata), .m_axis_tkeep(m_axis_tkeep),
@@ -474,15 +508,18 @@ module ringwire_tx #(
     end
 
     // ---- when may the clock stop, and until when
-    assign quiet = !rst && csr_idle && fetch_idle && pool_idle && scan_idle && sched_idle && walk_idle && read_idle
+    assign quiet = !rst && csr_idle && fetch_idle && pool_idle && scan_idle && gate_idle && sched_idle && walk_idle && read_idle
                 && gather_idle && slots_idle && seq_idle && edit_idle && egress_idle && pacer_idle && done_idle && cpl_idle && irq_idle
                 && stats_idle && reset_idle && !m_axi_rvalid;
-    assign deadline_valid = pacer_waits || done_waits || cpl_waits || irq_waits;
-    wire [63:0] pacer_or_done = (pacer_waits && (!done_waits || pacer_deadline < done_deadline))
-                              ? pacer_deadline : done_deadline;
-    wire [63:0] cpl_or_irq = (cpl_waits && (!irq_waits || cpl_deadline < irq_deadline)) ? cpl_deadline : irq_deadline;
-    assign deadline = ((pacer_waits || done_waits) && (!(cpl_waits || irq_waits) || pacer_or_done < cpl_or_irq))
-                    ? pacer_or_done : cpl_or_irq;
+    wire [4:0]   waits = {gate_waits, pacer_waits, done_waits, cpl_waits, irq_waits};
+    wire [319:0] times = {gate_deadline, pacer_deadline, done_deadline, cpl_deadline, irq_deadline};
+    assign deadline_valid = waits != '0;
+    integer w;
+    always_comb begin
+        deadline = '1;
+        for (w = 0; w < 5; w = w + 1)
+            if (waits[w] && times[w*64 +: 64] < deadline) deadline = times[w*64 +: 64];
+    end
 
     // protection attributes and the write id carry nothing here
     wire unused = &{1'b0, s_axil_awprot, s_axil_arprot, m_axi_bid, m_axi_bresp[0], m_axi_rresp[0], burst_len[12:BB+1]};

@@ -33,6 +33,7 @@ module rw_csr #(
     output logic                 pacer_open,
     output logic [53:0]          byte_time,             // 2^-40 ns
     output logic [31:0]          commit_bound,          // wire bytes
+    output logic [23:0]          launch_lead,           // ns
     // queue configuration
     output logic [QUEUES-1:0]    q_enable,
     output logic [QUEUES-1:0]    q_resetting,
@@ -46,6 +47,8 @@ module rw_csr #(
     output logic [QUEUES*5-1:0]  cpl_threshold,
     output logic [QUEUES*32-1:0] cpl_timer_ns,
     output logic [QUEUES*3-1:0]  priorities,
+    output logic [QUEUES*18-1:0] weights,               // bytes
+    output logic [QUEUES*54-1:0] q_byte_time,           // 2^-40 ns
     // doorbells: pulses, checked against the ring
     output logic                 db_valid,
     output logic [QW-1:0]        db_queue,
@@ -105,6 +108,9 @@ module rw_csr #(
                 REG_Q_MOD_NS,
                 REG_Q_CPL_TIMER_NS: w_ok = !w_data_reg[31];
                 REG_Q_PRIORITY:     w_ok = w_data_reg[31:3] == '0;
+                REG_Q_WEIGHT:       w_ok = w_data_reg == '0 || (w_data_reg >= MIN_WEIGHT && w_data_reg <= MAX_WEIGHT);
+                REG_Q_BYTE_TIME_LO: w_ok = 1'b1;
+                REG_Q_BYTE_TIME_HI: w_ok = w_data_reg[31:22] == '0;
                 REG_Q_CPL_THRESHOLD: w_ok = w_data_reg != '0 && w_data_reg <= MAX_CPL_THRESHOLD;
                 default:            w_ok = 1'b0;
             endcase
@@ -114,6 +120,7 @@ module rw_csr #(
                 REG_BYTE_TIME_LO,
                 REG_COMMIT_BOUND:   w_ok = 1'b1;
                 REG_BYTE_TIME_HI:   w_ok = w_data_reg[31:22] == '0;
+                REG_LAUNCH_LEAD:    w_ok = w_data_reg[31:24] == '0;
                 default:            w_ok = 1'b0;
             endcase
         end
@@ -167,6 +174,9 @@ module rw_csr #(
                 REG_Q_CPL_THRESHOLD: cpl_threshold[wq*5 +: 5]    <= w_data_reg[4:0];
                 REG_Q_CPL_TIMER_NS:  cpl_timer_ns[wq*32 +: 32]   <= w_data_reg;
                 REG_Q_PRIORITY:      priorities[wq*3 +: 3]       <= w_data_reg[2:0];
+                REG_Q_WEIGHT:        weights[wq*18 +: 18]        <= w_data_reg[17:0];
+                REG_Q_BYTE_TIME_LO:  q_byte_time[wq*54 +: 32]    <= w_data_reg;
+                REG_Q_BYTE_TIME_HI:  q_byte_time[wq*54 + 32 +: 22] <= w_data_reg[21:0];
                 default: ;
             endcase
         if (w_go && !w_queue_space)
@@ -179,6 +189,7 @@ module rw_csr #(
                 REG_BYTE_TIME_LO: byte_time[31:0]  <= w_data_reg;
                 REG_BYTE_TIME_HI: byte_time[53:32] <= w_data_reg[21:0];
                 REG_COMMIT_BOUND: commit_bound     <= w_data_reg;
+                REG_LAUNCH_LEAD:  launch_lead      <= w_data_reg[23:0];
                 default: ;
             endcase
         for (k = 0; k < QUEUES; k = k + 1) begin
@@ -210,6 +221,9 @@ module rw_csr #(
             cpl_threshold    <= {QUEUES{5'd1}};
             cpl_timer_ns     <= '0;
             priorities       <= '0;
+            weights          <= '0;
+            q_byte_time      <= '0;
+            launch_lead      <= 24'd4000;
         end
     end
 
@@ -251,6 +265,9 @@ module rw_csr #(
                 REG_Q_CPL_THRESHOLD: r_value = {27'd0, cpl_threshold[rq*5 +: 5]};
                 REG_Q_CPL_TIMER_NS:  r_value = cpl_timer_ns[rq*32 +: 32];
                 REG_Q_PRIORITY:      r_value = {29'd0, priorities[rq*3 +: 3]};
+                REG_Q_WEIGHT:        r_value = {14'd0, weights[rq*18 +: 18]};
+                REG_Q_BYTE_TIME_LO:  r_value = q_byte_time[rq*54 +: 32];
+                REG_Q_BYTE_TIME_HI:  r_value = {10'd0, q_byte_time[rq*54 + 32 +: 22]};
                 REG_Q_HEAD:          r_value = {16'd0, q_head[rq*16 +: 16]};
                 REG_Q_FETCHED:       r_value = {16'd0, q_asked[rq*16 +: 16] & ring_mask};
                 REG_Q_CPL_WRITTEN:   r_value = {16'd0, q_visible[rq*16 +: 16]};
@@ -270,6 +287,7 @@ module rw_csr #(
                 REG_BYTE_TIME_LO: r_value = byte_time[31:0];
                 REG_BYTE_TIME_HI: r_value = {10'd0, byte_time[53:32]};
                 REG_COMMIT_BOUND: r_value = commit_bound;
+                REG_LAUNCH_LEAD:  r_value = {8'd0, launch_lead};
                 default:          r_ok    = 1'b0;
             endcase
         end

@@ -42,14 +42,18 @@ module rw_desc_scan #(
     output logic                 sum_csum,              // a checksum is to be completed
     output logic                 sum_tag,               // a tag is to be inserted
     output logic [15:0]          sum_tci,
+    output logic                 sum_drop,              // not to be sent after its launch time
     input  logic                 sum_pop,
+    output logic [QUEUES-1:0]    head_launch,           // of each queue's oldest: it has a launch time
+    output logic [QUEUES*64-1:0] head_time,             // ... 48.16 ns
     output logic                 idle
 );
 `include "ringwire_regs.svh"
     localparam DW = $clog2(DEPTH);
     localparam RW = 3 + 2 + 14 + 9 + 8 + 8;             // an offload descriptor's request
     localparam AW = 1 + 8 + 8 + 1 + 16;                 // what the first data descriptor asks for
-    localparam SW = 19 + 7 + 4 + 4 + (RW - 16) + AW;
+    localparam TW = 64 + 2;                             // launch time, whether there is one, and DROP_LATE
+    localparam SW = TW + 19 + 7 + 4 + 4 + (RW - 16) + AW;
     localparam [15:0] LEGAL_FLAGS = DESC_FLAG_EOP | DESC_FLAG_REPORT | DESC_FLAG_TSTAMP | DESC_FLAG_CSUM
                                   | DESC_FLAG_VLAN | DESC_FLAG_OFFLOAD;
     localparam [15:0] ASK_FLAGS = DESC_FLAG_CSUM | DESC_FLAG_VLAN;
@@ -70,7 +74,7 @@ module rw_desc_scan #(
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
             wire [HW-1:0] left = arrived[q*16 +: HW] - next_reg[q][HW-1:0];
-            wire room = q_run[q] && held_reg[q] < DEPTH[DW:0] - 2;
+            wire room = q_run[q] && held_reg[q] <= DEPTH[DW:0];
             assign ready[q]      = room && (left != '0 || (fetch_failed[q] && !told_reg[q]));
             assign ready_more[q] = room && left[HW-1:1] != '0;
             assign sum_more[q]   = count[q] > 1;
@@ -100,8 +104,10 @@ module rw_desc_scan #(
     logic [8:0]    ip_len;                              // lengths below 0 are seen as 256 and more
     logic [9:0]    l4_len;
     logic [9:0]    end_now;                             // byte behind the checksum field that this one asks for
+    logic          launch_some;                         // there is a launch time, if this is an offload descriptor
     always_ff @(posedge clk) begin
         data_in_reg <= rd_data;
+        launch_some <= rd_data[OFFLOAD_LAUNCH_LSB +: OFFLOAD_LAUNCH_W] != '0;
         ip_len <= {1'b0, rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W]} - {1'b0, rd_data[OFFLOAD_L3_LSB +: OFFLOAD_L3_W]};
         end_now <= {2'd0, rd_data[DESC_CSUM_START_LSB +: 8]} + {2'd0, rd_data[DESC_CSUM_OFFSET_LSB +: 8]} + 10'd2;
         l4_len <= {1'b0, rd_data[OFFLOAD_HDR_LEN_LSB +: OFFLOAD_HDR_LEN_W]} - {2'd0, rd_data[OFFLOAD_L4_LSB +: OFFLOAD_L4_W]};
@@ -116,6 +122,7 @@ module rw_desc_scan #(
     logic          data_reg   [0:QUEUES-1];             // there was a data descriptor
     logic [RW-1:0] req_mem    [0:QUEUES-1];
     logic [11:0]   max_mem    [0:QUEUES-1];             // the longest packet that this request may have
+    logic [TW-1:0] time_mem   [0:QUEUES-1];
     logic [AW-1:0] ask_mem    [0:QUEUES-1];
     logic [9:0]    end_mem    [0:QUEUES-1];             // ... and the byte behind its checksum field
 
@@ -137,8 +144,7 @@ module rw_desc_scan #(
     wire        l4_ok  = o_tcp ? l4_len >= 10'd20 && l4_len <= 10'd60 && l4_len[1:0] == 2'd0
                        : o_udp ? l4_len == 10'd8 : l4_len == 10'd0 && d_len[2:0] == 3'd0;
     wire        mss_ok = d_len != 16'd0 && {16'd0, d_len} <= MAX_MSS;
-    wire        o_zero = data_in_reg[OFFLOAD_RESERVED_LSB +: OFFLOAD_RESERVED_W] == '0
-                      && data_in_reg[OFFLOAD_RESERVED_HIGH_LSB +: OFFLOAD_RESERVED_HIGH_W] == '0;
+    wire        o_zero = !data_in_reg[OFFLOAD_RESERVED_LSB] && (launch_some || !data_in_reg[OFFLOAD_DROP_LATE_LSB]);
     wire        o_none = o_type == SEG_NONE && d_len == 16'd0 && o_hdr == '0 && o_l3 == '0 && o_l4 == '0
                       && !data_in_reg[OFFLOAD_ID_FIXED_LSB] && !data_in_reg[OFFLOAD_CSUM_PARTIAL_LSB];
     wire        o_ok   = o_zero && (o_none || (o_type != SEG_NONE && o_type <= SEG_UFO4 && mss_ok && ip_ok && l4_ok
@@ -147,11 +153,14 @@ module rw_desc_scan #(
     // the packet, with this descriptor
     wire [RW-1:0] req_now = {o_type, data_in_reg[OFFLOAD_ID_FIXED_LSB], data_in_reg[OFFLOAD_CSUM_PARTIAL_LSB], d_len[13:0],
                              o_hdr, o_l3, o_l4};
+    wire [TW-1:0] time_now = {data_in_reg[OFFLOAD_LAUNCH_LSB +: OFFLOAD_LAUNCH_W], launch_some,
+                              data_in_reg[OFFLOAD_DROP_LATE_LSB]};
     wire [AW-1:0] ask_now = {(d_flags & DESC_FLAG_CSUM) != 16'd0, data_in_reg[DESC_CSUM_START_LSB +: 8],
                              data_in_reg[DESC_CSUM_OFFSET_LSB +: 8], (d_flags & DESC_FLAG_VLAN) != 16'd0,
                              data_in_reg[DESC_VLAN_TCI_LSB +: 16]};
     wire          first_data = !is_off && !data_reg[s2_queue_reg];
     wire [RW-1:0] req = skip_reg[s2_queue_reg] ? req_mem[s2_queue_reg] : {RW{1'b0}};
+    wire [TW-1:0] launch = skip_reg[s2_queue_reg] ? time_mem[s2_queue_reg] : {TW{1'b0}};
     wire [AW-1:0] ask = first_data ? ask_now : ask_mem[s2_queue_reg];
     wire [9:0]    csum_end = first_data ? end_now : end_mem[s2_queue_reg];
     wire          cut = req[RW-1 -: 3] != SEG_NONE;
@@ -191,8 +200,8 @@ module rw_desc_scan #(
 
     wire push = s2_valid_reg && (eop || overfull || s2_fail_reg);
     wire [SW-1:0] summary = s2_fail_reg
-        ? {19'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 4'b0001, {(RW-16+AW){1'b0}}}
-        : {len_sum, number, verdict, overfull, skip_reg[s2_queue_reg], wish,
+        ? {{TW{1'b0}}, 19'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 4'b0001, {(RW-16+AW){1'b0}}}
+        : {launch, len_sum, number, verdict, overfull, skip_reg[s2_queue_reg], wish,
            req[RW-1:16], ask[AW-1], cut ? req[15:0] : {csum_start, csum_to}, ask[16:0]};
 
     // ---- summaries
@@ -207,8 +216,13 @@ module rw_desc_scan #(
             );
         end
     endgenerate
-    assign {sum_len, sum_number, sum_status, sum_silent, sum_skip, sum_tstamp, sum_report, sum_type, sum_fixed,
-            sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = heads[sum_queue*SW +: SW];
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_launch
+            assign {head_time[q*64 +: 64], head_launch[q]} = heads[(q + 1)*SW - 1 -: 65];
+        end
+    endgenerate
+    assign {sum_drop, sum_len, sum_number, sum_status, sum_silent, sum_skip, sum_tstamp, sum_report, sum_type, sum_fixed,
+            sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = heads[sum_queue*SW +: SW - 65];
 
     assign idle = !s1_valid_reg && !s2_valid_reg && !turn_valid_reg && ready == '0;
 
@@ -243,6 +257,7 @@ module rw_desc_scan #(
                 data_reg[s2_queue_reg]   <= data_reg[s2_queue_reg] || !is_off;
                 if (is_off)     req_mem[s2_queue_reg] <= req_now;
                 if (is_off)     max_mem[s2_queue_reg] <= o_bits;
+                if (is_off)     time_mem[s2_queue_reg] <= time_now;
                 if (first_data) ask_mem[s2_queue_reg] <= ask_now;
                 if (first_data) end_mem[s2_queue_reg] <= end_now;
                 number_reg[s2_queue_reg] <= number;

@@ -86,8 +86,8 @@ module rw_egress #(
     logic          i1_valid_reg, i2_valid_reg;
     logic          beat_ready, info_ready;
 
-    wire beat_room = beat_count + {3'd0, r_valid_reg} + {3'd0, p_valid_reg} < 4'd8;
-    wire info_room = info_count + {3'd0, i1_valid_reg} + {3'd0, i2_valid_reg} < 4'd8;
+    wire beat_room = beat_count + {3'd0, r_valid_reg} + {3'd0, p_valid_reg} < 4'd9;
+    wire info_room = info_count + {3'd0, i1_valid_reg} + {3'd0, i2_valid_reg} < 4'd9;
     wire start = s_meta_valid && !mid_reg && info_room && (beat_room || !send);
     wire issue = (start && send) || (mid_reg && beat_room);
     wire [11:0] beat_now = mid_reg ? beat_reg : 12'd0;

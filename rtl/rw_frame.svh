@@ -9,7 +9,8 @@ localparam F_STATUS = 4;                                // 4 bits
 localparam F_LEN    = 8;                                // 15 bits: bytes on the wire, with an inserted tag, not padded
 localparam F_INDEX  = 23;                               // 15 bits: ring index behind the packet
 localparam F_FIRST  = 38;                               // first frame of its packet
-localparam F_QUEUE  = 39;                               // QW bits
+localparam F_LAUNCH = 39;                               // not before its launch time, which goes to the pacer apart
+localparam F_QUEUE  = 40;                               // QW bits
 
 localparam [3:0] STATUS_CLOSED = 4'd15;                 // end of a packet that a reset forgets: neither sent nor reported
 

@@ -42,7 +42,7 @@ module rw_frame_edit #(
     logic       a_valid_reg, b_valid_reg, c_valid_reg;
 
     // ---- take a frame when there is room for it behind, and its header is known
-    wire room  = {1'b0, count} + {4'd0, a_valid_reg} + {4'd0, b_valid_reg} + {4'd0, c_valid_reg} < 5'd8;
+    wire room  = {1'b0, count} + {4'd0, a_valid_reg} + {4'd0, b_valid_reg} + {4'd0, c_valid_reg} < 5'd9;
     // also of a frame that failed: its slot must not be free before the header has been looked through
     wire known = !s_edit[E_CUT] || s_edit[E_BEATS +: 12] == 12'd0 || ctx_ready;
     assign ctx_slot = s_edit[E_SLOT +: SLOT_W];

@@ -1,5 +1,6 @@
-// Frame scheduler: strict priority, and round robin over queues of one priority, one wire frame at a time, a segment of
-// a packet that is cut as well as a packet that is not. A frame is picked only if everything behind has room for it:
+// Frame scheduler: strict priority, and turns of the queues of one priority, one wire frame at a time, a segment of a
+// packet that is cut as well as a packet that is not; rw_queue_gate knows which queues are to wait for a round, a rate or a
+// launch time. A frame is picked only if everything behind has room for it:
 // space in the frame buffer, a completion slot, and - so that the frame buffer is no hidden queue - less than
 // COMMIT_BOUND wire bytes ahead of it.
 // Rate: a frame a cycle. Latency: 2 cycles from summary to job.
@@ -27,6 +28,16 @@ module rw_frame_sched #(
     input  logic [QUEUES-1:0]    q_clear,
     input  logic [QUEUES*4-1:0]  ring_log2,
     input  logic [QUEUES*3-1:0]  priorities,
+    // what the gate says of each queue, and is told
+    input  logic [QUEUES-1:0]    q_in_credit,
+    input  logic [QUEUES-1:0]    q_opened,
+    input  logic [QUEUES-1:0]    q_limited,
+    input  logic [QUEUES-1:0]    q_late,
+    input  logic [QUEUES-1:0]    q_launch,
+    output logic [QUEUES-1:0]    q_begun,
+    output logic [QUEUES-1:0]    q_refill,
+    output logic                 m_launch_valid,        // a frame that has a launch time goes
+    input  logic                 m_launch_ready,
     // summaries
     input  logic [QUEUES-1:0]    sum_some,
     input  logic [QUEUES-1:0]    sum_more,
@@ -48,6 +59,7 @@ module rw_frame_sched #(
     input  logic                 sum_csum,
     input  logic                 sum_tag,
     input  logic [15:0]          sum_tci,
+    input  logic                 sum_drop,
     output logic                 sum_pop,
     // job for the fragment walker
     output logic                 m_job_valid,
@@ -136,8 +148,8 @@ module rw_frame_sched #(
             assign event_ok[q]  = slots_reg[q] < {most_reg[q], 2'd2};
             // a packet that has begun comes to its end, also when the queue is stopped
             assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free_reg[q];
-            assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q];
-            assign eligible[q]  = waiting[q] && (sel_reg != q || sum_more[q] || !last);
+            assign waiting[q]   = may[q] && sum_some[q] && !starved_reg[q] && (q_opened[q] || q_close[q]);
+            assign eligible[q]  = waiting[q] && (sel_reg != q || ((sum_more[q] || !last) && !q_limited[q]));
             assign none_in_flight[q] = flying_reg[q] == '0 && !q_open[q] && !(sel_valid_reg && sel_reg == q);
         end
     endgenerate
@@ -151,10 +163,12 @@ module rw_frame_sched #(
     logic [QUEUES-1:0] top_eligible, top_waiting;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_top
-            assign top_eligible[q] = eligible[q] && (eligible & above_reg[q]) == '0;
-            assign top_waiting[q]  = waiting[q] && (waiting & above_reg[q]) == '0;
+            assign top_eligible[q] = eligible[q] && (eligible & above_reg[q]) == '0 && funded[q];
+            assign top_waiting[q]  = waiting[q] && (waiting & above_reg[q]) == '0 && funded[q];
+            assign q_refill[q]     = waiting != '0 && top_waiting == '0 && (waiting & above_reg[q]) == '0;
         end
     endgenerate
+    wire [QUEUES-1:0] funded = q_in_credit | q_close;
     // the first after the queue served last; a chosen queue that has to wait may lose its place to one that came later
     // but has its turn before, so both cases are worked out: the chosen one goes now, or it does not
     function automatic [QW:0] next_after(input [QUEUES-1:0] request, input [QW-1:0] served);
@@ -172,7 +186,11 @@ module rw_frame_sched #(
     assign {grant_valid, grant} = go ? if_it_goes : if_not;
 
     // ---- stage 1: look at its head, and let the next frame of it go when there is room
-    wire        condemned = sum_status != STATUS_OK[3:0];
+    wire        begun     = q_open[sel_reg];
+    wire        allowed   = (q_opened[sel_reg] && q_in_credit[sel_reg]) || q_close[sel_reg];
+    wire        launches  = q_launch[sel_reg] && !begun;
+    wire        late      = launches && sum_drop && q_late[sel_reg];
+    wire        condemned = sum_status != STATUS_OK[3:0] || late;
     wire        cut       = sum_type != SEG_NONE && !condemned;
     logic [14:0] len, bytes, stored;
     logic [17:0] offset;
@@ -180,7 +198,7 @@ module rw_frame_sched #(
     logic [SLOT_W-1:0] slot;
     rw_segmenter #(.DATA_W(DATA_W), .QUEUES(QUEUES), .SLOT_W(SLOT_W)) segmenter (
         .clk(clk), .rst(rst), .q_resetting(q_resetting),
-        .s_valid(sel_valid_reg && may[sel_reg]), .s_queue(sel_reg), .s_cut(cut), .s_type(sum_type != SEG_NONE),
+        .s_valid(sel_valid_reg && may[sel_reg] && allowed), .s_queue(sel_reg), .s_cut(cut), .s_type(sum_type != SEG_NONE),
         .s_len(sum_len), .s_hdr(sum_hdr), .s_mss(sum_mss), .s_tag(sum_tag), .m_ready(known),
         .m_wants_slot(wants_slot), .m_first(first),
         .m_last(last), .m_close(closing), .m_len(len), .m_read(bytes), .m_stored(stored), .m_offset(offset),
@@ -195,13 +213,16 @@ module rw_frame_sched #(
     // in bytes: whole beats are enough for what they hold
     wire buf_ok    = {{(32-BUF_LOG2-BB-1){1'b0}}, free_reg, {BB{1'b0}}} >= {17'd0, stored};
     wire room      = frames_reg < FRAMES[FW:0] && (bare || (commit_ok_reg && buf_ok));
-    assign go      = sel_valid_reg && may[sel_reg] && known && room && m_job_ready;
+    wire timed     = q_launch[sel_reg] && first && !bare;
+    assign go      = sel_valid_reg && may[sel_reg] && allowed && known && room && m_job_ready && (!timed || m_launch_ready);
+    assign m_launch_valid = go && timed;
+    assign q_begun = q_open;
     assign sum_queue = sel_reg;
     assign sum_pop   = go && last;
 
     wire [14:0] index_next = index_reg[sel_reg] + {8'd0, sum_number};
     wire [14:0] index_mask = ~(15'h7fff << ring_log2[sel_reg*4 +: 4]) | 15'h3f;  // no ring is smaller
-    wire [3:0]  status     = !closing ? sum_status : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
+    wire [3:0]  status     = !closing ? (late ? STATUS_LATE[3:0] : sum_status) : q_resetting[sel_reg] ? STATUS_CLOSED : STATUS_READ[3:0];
     wire [BB-1:1] fill     = (cut && !first) ? sum_hdr[BB-1:1] : '0;
     assign m_job_valid  = go;
     assign m_job_queue  = sel_reg;
@@ -219,7 +240,7 @@ module rw_frame_sched #(
     assign m_shape_slot   = slot;
     assign m_meta_valid = go && !sum_silent;
     // a record that only ends a packet has no length: nothing was charged for it
-    assign m_meta = {sel_reg, first, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
+    assign m_meta = {sel_reg, timed, first, index_next & index_mask, closing ? 15'd0 : len, status, sum_report, sum_tstamp,
                      at_fetch, last};
     assign m_edit = {sum_tci, sum_tag, sum_to, sum_at, sum_csum, number, offset, slot, cut, bare ? 12'd0 : beats[11:0]};
 
@@ -250,7 +271,7 @@ module rw_frame_sched #(
     wire [BUF_LOG2:0] free_then = free_now - beats[BUF_LOG2:0];
 
     // gated by the wire's time or by software, the scheduler has nothing to do
-    assign idle = !go && over_reg == 16'd0 && returning == '0 && commit_ok_reg == ok_left && cut_idle
+    assign idle = !go && q_refill == '0 && over_reg == 16'd0 && returning == '0 && commit_ok_reg == ok_left && cut_idle
                && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
 
     integer k;

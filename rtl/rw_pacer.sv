@@ -1,6 +1,7 @@
 // Line-rate pacer: owns the wire. A frame starts at the first clock edge at which the one before it has had its time:
 // preamble, padded frame, FCS and inter-frame gap. While frames wait, the schedule runs on exactly: it is carried on
 // from when the frame was due, not from the edge at which it could start. Open, tready alone rules.
+// A frame with a launch time starts at the first edge that is not before it. Paused, no frame starts.
 // A frame's beats are contiguous. Start and last beat go to the completion side with the first beat's time.
 // Rate: a beat a cycle. Latency: 1 cycle.
 `include "rw_check.svh"
@@ -17,6 +18,11 @@ module rw_pacer #(
     input  logic [63:0]       tod,                      // 48.16 ns
     input  logic              open,
     input  logic [53:0]       byte_time,                // 2^-40 ns
+    input  logic              pause,
+    // launch times of the frames that have one, each there before its frame
+    input  logic              s_launch_valid,
+    output logic              s_launch_ready,
+    input  logic [63:0]       s_launch_time,            // 48.16 ns
     // frames
     input  logic              s_info_valid,
     output logic              s_info_ready,
@@ -72,8 +78,11 @@ module rw_pacer #(
     wire [14:0] len     = s_info_meta[F_LEN +: 15];
     wire        send    = status == STATUS_OK[3:0];
     wire        advance = !valid_reg || m_axis_tready;
-    wire        ready   = s_info_valid && send && s_beat_valid && !mid_reg && m_done_room;
-    wire        start   = ready && advance && (open || due);
+    wire        timed   = s_info_meta[F_LAUNCH];
+    wire        held    = timed && tod < s_launch_time;
+    wire        ready   = s_info_valid && send && s_beat_valid && !mid_reg && m_done_room && !pause;
+    wire        clear   = (open || due) && !held;
+    wire        start   = ready && advance && clear;
     wire        load    = start || (mid_reg && s_beat_valid && advance);
     wire        leaves  = valid_reg && last_reg && m_axis_tready;
     // the wire's time over (or, open, the last beat gone): its bytes are ahead of nobody
@@ -87,6 +96,7 @@ module rw_pacer #(
     wire [69:0] to_fcs    = s_info_time - tail_time;
 
     assign s_info_ready = start || pass;
+    assign s_launch_ready = s_info_ready && timed;
     assign s_beat_ready = load;
     assign m_axis_tvalid = valid_reg;
     assign m_axis_tdata  = data_reg;
@@ -109,9 +119,10 @@ module rw_pacer #(
     assign wire_release = over || (pass && refund);
     assign wire_bytes   = over ? ahead_reg : charge(len);
 
-    assign deadline_valid = !open && !due && (ahead_reg != 16'd0 || ready);
-    assign deadline       = due_reg[87:24] + {63'd0, due_reg[23:0] != 24'd0};
-    assign idle = !valid_reg && !pass && !over && !(ready && (open || due));
+    wire   waits_for_wire = !open && !due && (ahead_reg != 16'd0 || ready);
+    assign deadline_valid = waits_for_wire || (ready && held);
+    assign deadline       = waits_for_wire ? due_reg[87:24] + {63'd0, due_reg[23:0] != 24'd0} : s_launch_time;
+    assign idle = !valid_reg && !pass && !over && !(ready && clear);
 
     always_ff @(posedge clk) begin
         if (advance) valid_reg <= load;
@@ -143,6 +154,7 @@ module rw_pacer #(
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(a_frame_never_runs_dry, !mid_reg || s_beat_valid)
+        `RW_CHECK(a_launch_time_comes_before_its_frame, !(s_info_valid && timed) || s_launch_valid)
         `RW_CHECK(the_wire_is_free_for_a_start, !start || ahead_reg == 16'd0 || over)
     end
 endmodule

@@ -51,7 +51,7 @@ module rw_segmenter #(
     output logic              idle
 );
     localparam SLOTS = 1 << SLOT_W;
-    localparam BYTES = DATA_W / 8;
+    localparam BB    = $clog2(DATA_W / 8);
 
     logic [QUEUES-1:0] open_reg, close_reg;
     logic              first_reg  [0:QUEUES-1];
@@ -100,8 +100,9 @@ module rw_segmenter #(
     wire [18:0] rest    = opened ? left_reg[s_queue] - {4'd0, seg} : payload;
     wire        ends    = rest < {5'd0, s_mss};
     // header and tag, and what of the header shares a beat with payload
-    wire [14:0] front   = hdr + {12'd0, s_tag, 2'd0};
-    wire [14:0] part    = hdr & (BYTES[14:0] - 15'd1);
+    wire [13:0] front_words = hdr[14:1] + {12'd0, s_tag, 1'b0};
+    wire [14:0] front   = {front_words, 1'b0};
+    wire [14:0] part    = {{(15-BB){1'b0}}, s_hdr[BB-1:1], 1'b0};
     wire        failed  = fail_valid && open_reg[fail_queue] && slot_reg[fail_queue] == fail_slot;
 
     integer k;

@@ -68,7 +68,7 @@ module rw_sg_walk #(
     wire [6:0] number_now = done_reg + 7'd1;
     wire       last = number_now >= job_number;         // also for a job without descriptors
     wire       skip = job_skip && done_reg == 7'd0;
-    wire       room = !job_read || frag_count + {2'd0, in_reg} < 3'd4;
+    wire       room = !job_read || frag_count + {2'd0, in_reg} < 3'd5;
     wire       step = job_valid && !job_cut && room;
     wire       take = step && job_number != 7'd0;
 
@@ -84,7 +84,7 @@ module rw_sg_walk #(
     wire [14:0] bytes  = enough ? need : left;
     wire        cut        = job_valid && job_cut;
     wire        cut_skip   = cut && job_read && job_skip && walked == 7'd0;
-    wire        cut_look   = cut && job_read && !cut_skip && !look_reg && !in_reg && frag_count != 3'd4;
+    wire        cut_look   = cut && job_read && !cut_skip && !look_reg && !in_reg && frag_count != 3'd5;
     wire        cut_use    = cut && look_reg;
     wire        cut_drop   = cut && !job_read && walked != job_number;
     wire        cut_done   = cut && (job_read ? cut_use && enough : walked == job_number);
@@ -94,7 +94,7 @@ module rw_sg_walk #(
     assign rd_en      = (take && job_read && !skip) || cut_look;
     assign rd_queue   = job_queue;
     assign rd_index   = taken_reg[job_queue];
-    assign idle       = !job_valid && !in_reg && !m_frag_valid && !give_valid;
+    assign idle       = !job_valid && !in_reg && !give_valid;  // of fragments the read engine knows
 
     wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
     wire [63:0] addr = rd_data[DESC_ADDR_LSB +: 64];

@@ -32,7 +32,7 @@ from ringwire.cosim.build import Design, build
 from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.descriptors import SegType
 from scripts.sim import ROOT, fail, number, run_script
-from tests.control import completion, errors, fairness, offload_mix, offloads, reset
+from tests.control import completion, errors, fairness, offload_mix, offloads, reset, scheduling
 from tests.control.bench import same
 from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
 from tests.datapath import mix, pacing, timing
@@ -114,6 +114,9 @@ LONG = [
     offloads.cutting(SegType.UDP6, 9_000, 21_000),
     offloads.cutting(SegType.UDP4, 15_000, 31_000),
     offloads.cutting(SegType.TCP6, 16_383, 1 << 18),
+    # headers of 256 bytes, looked through while payload comes
+    offloads.cutting(SegType.UDP4, 600, 2_000, l3=offloads.LONG_L3),
+    offloads.cutting(SegType.TCP6, 500, 2_000, l3=196),
 ]
 PRIORITIES = (
     *((0, 1, 2, 7), (7, 4, 3, 0), (1, 1, 0, 2), (2, 5, 5, 2)),
@@ -121,6 +124,8 @@ PRIORITIES = (
     *((0, 1, 0, 1), (1, 0, 1, 0), (0, 0, 1, 1), (1, 1, 0, 0), (0, 1, 1, 0), (1, 0, 0, 1)),
     *((0, 2, 4, 6), (6, 4, 2, 0), (3, 5, 4, 2), (2, 4, 5, 3), (4, 6, 0, 2), (2, 0, 6, 4)),
 )
+WEIGHTED = scheduling.Weighted((300, 300, 600, 900), (300, 900, 600, 900), (2, 2, 5, 5), frames=60)
+LIMITED = scheduling.Limited((0, 10**8, 5 * 10**7, 2 * 10**8), (1514,) * QUEUES, 10**9, 30)
 PRIOR = fairness.Wait(2 * 1538, range(1, 3), 4, bulk=3, priority=1)
 STAGES = (
     Stage("recorded frames", offloads.posts, offloads.recorded("gso_more", *SHARP), sim="icarus"),
@@ -159,6 +164,17 @@ STAGES = (
     Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
     Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
+    Stage("launch times", scheduling.launched, scheduling.Launch((100, 900, 5_000, 0, 1_700), 10 * 10**9), twin=False),
+    Stage("launches of segments", scheduling.launched, scheduling.Launch((6_000, 9_999), 10**10, cut=3), twin=False),
+    Stage("late launches", scheduling.late, QUEUES, twin=False),
+    Stage("far launches", scheduling.far, range(34, 64), twin=False),
+    Stage("failed launches", scheduling.failed_launches, None, twin=False),
+    Stage("others pass a launch", scheduling.others_pass, QUEUES, twin=False),
+    Stage("weights", scheduling.weighted, WEIGHTED, twin=False),
+    Stage("a limit", scheduling.limited, scheduling.Limited((10**8,), (1000,), 10**10, 40), twin=False),
+    Stage("limits", scheduling.limited, LIMITED, twin=False),
+    Stage("a priority is stopped", scheduling.priority_paused, 10**10, twin=False),
+    Stage("held queues are reset", scheduling.reset_while_held, None, twin=False),
     Stage("long packets", offloads.posts, LONG),
     *(Stage(f"rules, queue {queue}", offloads.verdicts_of, (queue, RULES)) for queue in range(1, QUEUES)),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in range(2, 10)),
@@ -327,7 +343,7 @@ def draw(seed: int, count: int) -> list[Mutation]:
         # what is written where nothing is, and a bit that nothing depends on, are not worth breaking
         "opt_expr -mux_undef",
         "wreduce",
-        "opt",
+        "opt -full",
         "opt_clean -purge",
         "delete ringwire_tx",
         f"write_rtlil {BASE.relative_to(ROOT)}",

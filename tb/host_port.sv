@@ -16,6 +16,8 @@ module host_port #(
     input  wire              frame_event,  // the wire's sink asks for the host
     output reg               host_wake,
     output wire              idle,         // no register access under way
+    output reg               pause,        // what the link partner stops
+    output reg  [7:0]        pfc,
 
     output reg  [15:0]       m_axil_awaddr,
     output wire [2:0]        m_axil_awprot,
@@ -39,7 +41,7 @@ module host_port #(
 );
 
     localparam MAX_WRITES = 8;                                       // sent and not answered
-    localparam POST_WRITE = 16, POST_READ = 17, WAKE = 18;           // bits of what hm_poll returns
+    localparam POST_WRITE = 16, POST_READ = 17, WAKE = 18, FLOW = 20;  // bits of what hm_poll returns
     localparam [31:0] CAN_WRITE = 1, CAN_READ = 2, FRAME_EVENT = 4;  // and takes
 
 `ifdef VERILATOR
@@ -73,6 +75,7 @@ module host_port #(
             m_axil_arvalid <= 0;
             writes <= 0;
             reading <= 0;
+            {pfc, pause} <= 0;
         end else begin
             if (|irq) begin
                 vectors = 0;
@@ -104,6 +107,7 @@ module host_port #(
                 reading <= 1;
             end
             if (action[POST_WRITE] != m_axil_bvalid) writes <= action[POST_WRITE] ? writes + 1 : writes - 1;
+            {pfc, pause} <= action[FLOW +: 9];
             if (action[WAKE]) host_wake <= !host_wake;
 
             `CHECK((^irq) !== 1'bx, "irq_known: irq is known")

@@ -68,6 +68,7 @@ static struct {
     uint32_t posted_head, posted_tail;
     uint32_t post_data;
     int wake;
+    uint32_t flow;  // as the device has it
     hm_frame frame;  // being captured
     uint8_t *frame_place;
     int in_frame;
@@ -390,7 +391,7 @@ static uint64_t deadline_ps(uint64_t deadline) {
 }
 
 unsigned hm_skip(uint64_t now_ps, unsigned deadline_valid, uint64_t deadline) {
-    if (!control->jumps) return 1;
+    if (!control->jumps || state.flow != control->flow) return 1;
     uint64_t next = earlier(control->host_next_ps, response_due_ps());
     if (control->post_tail != control->post_head) next = earlier(next, posts[control->post_tail % HM_POSTS].due_ps);
     for (int id = 0; id < 2; id++) {
@@ -408,11 +409,13 @@ unsigned hm_poll(uint64_t now_ps, unsigned flags) {
     unsigned result = 0;
     if (!state.running) return 0;
     control->now_ps = now_ps;
+    state.flow = (uint32_t)control->flow;
+    result = state.flow << HM_FLOW;
     if (state.wake || (flags & HM_EVENT) || now_ps >= control->host_next_ps) {
         state.wake = 0;
         control->host_next_ps = HM_NEVER;
         control->wakes++;
-        result = HM_WAKE;
+        result |= HM_WAKE;
     }
     if (control->post_tail != control->post_head) {
         const hm_post *post = &posts[control->post_tail % HM_POSTS];

@@ -29,6 +29,7 @@ extern "C" {
     X(dma_base)      /* device address of the arena's first byte */                                                    \
     X(wake_on_frame) /* 1: a captured frame wakes the host */                                                          \
     /* written by the host while it runs */                                                                            \
+    X(flow) /* what the link partner stops: bit 0 the wire, bits 8:1 priorities */                                    \
     X(host_next_ps) /* when the host wants to be woken; HM_NEVER: not by time */                                       \
     X(post_head)                                                                                                       \
     X(interrupt_tail)                                                                                                  \
@@ -109,7 +110,7 @@ void hm_inject_nothing(void);
 enum { HM_READ_DUE = 1, HM_RESPONSE_DUE = 2, HM_BUSY = 4, HM_READ_ROOM = 8, HM_WRITE_ROOM = 16, HM_DATA_ROOM = 32 };
 // Bits of what hm_poll takes and returns; with a post come its address (15:0) and, from hm_post_data, its data.
 enum { HM_CAN_WRITE = 1, HM_CAN_READ = 2, HM_EVENT = 4 };
-enum { HM_POST_WRITE = 1 << 16, HM_POST_READ = 1 << 17, HM_WAKE = 1 << 18 };
+enum { HM_POST_WRITE = 1 << 16, HM_POST_READ = 1 << 17, HM_WAKE = 1 << 18, HM_FLOW = 20 /* the lowest of 9 */ };
 // Bits of what hm_wire_beat returns; HM_UNKNOWN: a byte of it is X, which only a simulator that knows X reports.
 enum { HM_WIRE_WAKE = 1, HM_UNKNOWN = 2 };
 

@@ -97,6 +97,8 @@ module ringwire_tb #(
     wire                   m_axis_tlast;
     wire    [25:0]         m_axis_tuser;
 
+    wire                   pause;
+    wire    [7:0]          pfc;
     wire    [QUEUES-1:0]   irq;
 
     // -- what lets the clock stop, which a clock of bus models never does
@@ -127,7 +129,7 @@ module ringwire_tb #(
 
     host_port #(.QUEUES(QUEUES)) port (
         .clk(clk), .rst(rst), .now_ps(now_ps), .irq(irq), .frame_event(frame_event),
-        .host_wake(host_wake), .idle(port_idle),
+        .host_wake(host_wake), .idle(port_idle), .pause(pause), .pfc(pfc),
 `ifdef BUS_MODELS
         // verilator lint_off PINCONNECTEMPTY
         .m_axil_awaddr(), .m_axil_awprot(), .m_axil_awvalid(), .m_axil_awready(1'b0),

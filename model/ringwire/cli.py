@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -41,6 +41,7 @@ Examples:
   ringwire replay in.pcap --out out.pcap --sim twin --line-rate 1gbit --json
   ringwire replay in.pcap --out out.pcap --qdisc "bfifo limit 30000" --bql off --pace capture
   ringwire replay in.pcap --out out.pcap --queues 4 --tx-usecs 50 --tx-frames 16 --waves build/waves
+  ringwire replay in.pcap --out out.pcap --config setup.sh --then "tc -s qdisc show" --then "ethtool -S eth0"
 """
 
 SWITCH = click.Choice(["on", "off"])
@@ -137,6 +138,16 @@ def cli(ctx: click.Context) -> None:
 )
 @knob("--driver", "driver", "MODULE:CLASS", "A driver of your own; FILE.py:CLASS does as well.", shown="ringwire's")
 @click.option(
+    "--config",
+    "setup",
+    metavar="FILE",
+    type=click.File(encoding="utf-8"),
+    help="Lines of tc, ethtool, ip, and echo into sysfs, for eth0; - is standard input.",
+)
+@click.option(
+    "--then", "afterwards", metavar="LINE", multiple=True, help='A line for the end: "tc -s qdisc show". Repeatable.'
+)
+@click.option(
     "--fault",
     metavar="NAME",
     default="",
@@ -157,6 +168,8 @@ def replay_command(
     no_jump: bool,
     waves: Path | None,
     as_json: bool,
+    setup: IO[str] | None,
+    afterwards: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Replay a capture through stack, driver and device; write what leaves on the wire.
@@ -173,6 +186,8 @@ def replay_command(
         free_host=host == "free",
         jump=not no_jump,
         waves=waves,
+        setup=read_lines(setup),
+        afterwards=afterwards,
         **{name: value for name, value in given.items() if value is not None},
     )
     with ProgressBar(config.sim, Console(stderr=True)) as progress:
@@ -206,11 +221,20 @@ def conformance_command(driver: str, fault: str, as_json: bool) -> None:
         sys.exit(FAILED)
 
 
+def read_lines(file: IO[str] | None) -> str:
+    """A file of command lines."""
+    try:
+        return file.read() if file is not None else ""
+    except (UnicodeDecodeError, OSError) as error:
+        raise ReplayError(f"--config {getattr(file, 'name', '')}: {error}") from None
+
+
 def show(report: ReplayReport, as_json: bool) -> None:
     """Print a report to stdout."""
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1))
     else:
+        click.echo(report.measured.printed, nl=False)
         Console().print(report.table())
 
 

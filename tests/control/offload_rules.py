@@ -21,7 +21,7 @@ def offload(
     l3: int = 14,
     l4: int = 34,
     flags: int = 0,
-    **wishes: bool,
+    **wishes: int,
 ) -> bytes:
     """A request to cut TCP over IPv4, unless said otherwise."""
     return pack_offload(kind, mss, header, l3, l4, flags=flags, **wishes)  # type: ignore[arg-type]
@@ -47,6 +47,8 @@ ASKS_WELL = [
     offload(SegType.UFO4, mss=16376, l3=160, l4=220, header=220),
     offload(flags=REPORT | TSTAMP),
     offload(SegType.NONE, 0, 0, 0, 0),
+    offload(SegType.NONE, 0, 0, 0, 0, launch=1),
+    offload(launch=0x1234567),
 ]
 ASKS_BADLY = [
     offload(mss=0),
@@ -82,11 +84,8 @@ ASKS_BADLY = [
     offload(SegType.NONE, 0, 0, 0, 1),
     offload(SegType.NONE, 0, 0, 0, 0, id_fixed=True),
     offload(SegType.NONE, 0, 0, 0, 0, csum_partial=True),
-    b"\1" + offload()[1:],
-    offload()[:7] + b"\x80" + offload()[8:],
     offload()[:15] + bytes((offload()[15] | 0x40,)),
     offload()[:15] + bytes((offload()[15] | 0x80,)),
-    *((int.from_bytes(offload(), "little") | 1 << bit).to_bytes(16, "little") for bit in range(1, 63)),
 ]
 
 B = Status

@@ -56,6 +56,9 @@ def cutting(
     return Post(tuple(data[begin:end] for begin, end in pairwise(edges)), request, 0, 0)
 
 
+LONG_L3 = 228
+"""Where an IPv4 header begins whose UDP header ends with the longest header that can be."""
+
 EXTREMES = [
     cutting(kind, mss, 250, fill=fill, csum_partial=partial)
     for kind in SegType
@@ -134,9 +137,11 @@ async def slots(world: World, config: tuple[int, int, int]) -> list[list[bytes]]
     for queue in queues:
         queue.enable()
         for number in range(packets):
-            header, mss = L4 + 8, 8 + number % 13
+            # a long header is known later than its short payload
+            l3, mss = L3 if number % 2 else LONG_L3, 8 + number % 13
+            header = l3 + 28
             length = header + 2 * mss + 1 + number % mss
-            queue.post_raw(udp(mss))
+            queue.post_raw(pack_offload(SegType.UDP4, mss, header, l3, l3 + 20))
             queue.post(world.memory.map(random.randbytes(length)), length, EOP | REPORT)
     for queue in queues:
         queue.doorbell()

@@ -32,6 +32,9 @@ module csr #(
     logic [31:0]  s_axil_rdata, commit_bound;
     logic         enable, at_fetch, pacer_open, db_valid, db_queue, con_valid, con_queue, con_arm, idle;
     logic [53:0]  byte_time;
+    logic [23:0]  launch_lead;
+    logic [35:0]  weights;
+    logic [107:0] q_byte_time;
     logic [1:0]   q_enable, q_resetting, irq_mask, bad_doorbell;
     logic [127:0] ring_base, cpl_base, head_addr;
     logic [7:0]   ring_log2;

@@ -1,8 +1,8 @@
 // Any frames to rw_pacer, at any line rate, paced or open, also changing: never above the rate, never idle with the
-// wire free and a frame waiting; beats are contiguous; each record leaves once, in order; wire bytes are released once
+// wire free and a frame waiting, but for its launch time or a pause; beats are contiguous; each record leaves once, in order; wire bytes are released once
 // a frame.
 // Relies on: time goes on, a frame takes the wire a clock period at least; what is offered stays until it is taken;
-// once a frame has started its beats are there.
+// once a frame has started its beats are there; a launch time is there before its frame.
 `include "rw_check.svh"
 `include "rw_widths.svh"
 module pacer #(
@@ -15,6 +15,9 @@ module pacer #(
     input logic [63:0]       tod,
     input logic              open,
     input logic [53:0]       byte_time,
+    input logic              pause,
+    input logic              s_launch_valid,
+    input logic [63:0]       s_launch_time,
     input logic              s_info_valid,
     input logic [META_W-1:0] s_info_meta,
     input logic [69:0]       s_info_time,
@@ -28,7 +31,7 @@ module pacer #(
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
-    logic                s_info_ready, s_beat_ready, m_axis_tvalid, m_axis_tlast, m_done_valid, wire_release;
+    logic                s_launch_ready, s_info_ready, s_beat_ready, m_axis_tvalid, m_axis_tlast, m_done_valid, wire_release;
     logic                deadline_valid, idle;
     logic [DATA_W-1:0]   m_axis_tdata;
     logic [DATA_W/8-1:0] m_axis_tkeep;
@@ -50,6 +53,8 @@ module pacer #(
     wire        send   = status == STATUS_OK[3:0];
     wire        start  = s_info_ready && send;
     wire        pass   = s_info_ready && !send;
+    wire        held   = s_info_meta[F_LAUNCH] && tod < s_launch_time;
+    wire        waits  = s_info_valid && send && s_beat_valid && !mid && m_done_room && !pause;
     wire [15:0] charge = (len < 60) ? 16'd84 : {1'b0, len} + 16'd24;
     wire [87:0] now    = {tod, 24'd0};
     logic [87:0] before;                               // the edge before
@@ -76,6 +81,8 @@ module pacer #(
 
     logic              last_info, last_beat, last_out;
     logic [META_W+69:0] info;
+    logic               last_launch;
+    logic [63:0]        launch;
     logic [DATA_W+BB:0] beat;
     logic [DATA_W+DATA_W/8+26:0] out;
 
@@ -110,6 +117,8 @@ module pacer #(
         last_beat <= s_beat_valid && !s_beat_ready;
         last_out  <= m_axis_tvalid && !m_axis_tready;
         info      <= {s_info_meta, s_info_time};
+        last_launch <= s_launch_valid && !s_launch_ready;
+        launch      <= s_launch_time;
         beat      <= {s_beat_data, s_beat_end, s_beat_last};
         out       <= {m_axis_tdata, m_axis_tkeep, m_axis_tlast, m_axis_tuser};
         if (rst) begin
@@ -120,6 +129,7 @@ module pacer #(
             flying    <= 1'b0;
             ahead     <= '0;
             last_info <= 1'b0;
+            last_launch <= 1'b0;
             last_beat <= 1'b0;
             last_out  <= 1'b0;
         end
@@ -129,14 +139,20 @@ module pacer #(
             assume (!last_info || (s_info_valid && info == {s_info_meta, s_info_time}));
             assume (!last_beat || (s_beat_valid && beat == {s_beat_data, s_beat_end, s_beat_last}));
             assume (!mid || s_beat_valid);
+            assume (!last_launch || (s_launch_valid && launch == s_launch_time));
+            assume (!(s_info_valid && s_info_meta[F_LAUNCH]) || s_launch_valid);
 
             // ---- rate
             `RW_CHECK(never_before_the_wire_is_free, !start || open || now >= free_at)
             `RW_CHECK(never_above_the_rate, !(start && looks) || open || now > sum)
-            `RW_CHECK(never_idle_with_a_frame_waiting, start || !(s_info_valid && send && s_beat_valid && !mid
-                && m_done_room && (!on || m_axis_tready) && (open || now >= free_at)))
-            `RW_CHECK(wakes_when_the_wire_is_free, start || open || !(s_info_valid && send && s_beat_valid && !mid
-                && m_done_room && now < free_at)
+            `RW_CHECK(never_before_its_launch_time, !start || !held)
+            `RW_CHECK(never_while_paused, !start || !pause)
+            `RW_CHECK(a_launch_time_is_taken_with_its_frame, s_launch_ready == (s_info_ready && s_info_meta[F_LAUNCH]))
+            `RW_CHECK(never_idle_with_a_frame_waiting,
+                      start || held || !(waits && (!on || m_axis_tready) && (open || now >= free_at)))
+            `RW_CHECK(wakes_when_it_launches, start || !(waits && held && (open || now >= free_at))
+                || (deadline_valid && deadline == s_launch_time))
+            `RW_CHECK(wakes_when_the_wire_is_free, start || open || !(waits && now < free_at)
                 || (deadline_valid && {deadline, 24'd0} >= free_at && {deadline - 64'd1, 24'd0} < free_at))
             `RW_CHECK(asleep_only_with_nothing_to_do,
                       !idle || !(m_axis_tvalid || s_info_ready || s_beat_ready || wire_release))
@@ -179,7 +195,8 @@ module pacer #(
             slow_line: cover (ahead != 0 && !flying && !open && !over);
             failed_frame: cover (pass && wire_release);
             opened_in_a_frame: cover (mid && !first && open && ahead != 0 && free_at > now);
-            held: cover (last_out && leaves && !first);
+            refused: cover (last_out && leaves && !first);
+            launched: cover (last_launch && held && !open && now > free_at && !pause && ahead == 0);
         end
     end
 endmodule

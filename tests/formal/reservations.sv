@@ -23,6 +23,11 @@ module reservations #(
     input logic [1:0]        q_clear,
     input logic [7:0]        ring_log2,
     input logic [5:0]        priorities,
+    input logic [1:0]        q_in_credit,
+    input logic [1:0]        q_opened,
+    input logic [1:0]        q_limited,
+    input logic [1:0]        q_late,
+    input logic [1:0]        q_launch,
     input logic [1:0]        sum_some,
     input logic [1:0]        sum_more,
     input logic [18:0]       sum_len,
@@ -42,6 +47,8 @@ module reservations #(
     input logic              sum_csum,
     input logic              sum_tag,
     input logic [15:0]       sum_tci,
+    input logic              sum_drop,
+    input logic              m_launch_ready,
     input logic              m_job_ready,
     input logic              free_valid,
     input logic [SLOT_W-1:0] free_slot,
@@ -80,7 +87,8 @@ module reservations #(
     logic [META_W-1:0] m_meta;
     logic [EDIT_W-1:0] m_edit;
     logic [REQ_W-1:0]  open_req;
-    logic [1:0]        event_ok, none_in_flight;
+    logic [1:0]        event_ok, none_in_flight, q_begun, q_refill;
+    logic              m_launch_valid;
     rw_frame_sched #(.DATA_W(64), .QUEUES(2), .FRAMES(FRAMES), .BUF_LOG2(BUF_LOG2)) dut (.*);
 
     (* hierconn *) wire [17:0]       \dut.commit_reg ;

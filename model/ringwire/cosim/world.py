@@ -141,6 +141,7 @@ class SimulatedWorld(World):
         self._control = c.control
         self._host_next = c.word("host_next_ps")
         self._now = c.word("now_ps")
+        self._flow = c.word("flow")
         self._wakes = c.word("wakes")
         self._lost = c.word("lost")
         self._interrupt_ring = (c.word("interrupt_head"), c.word("interrupt_tail"), len(c.interrupts) // 2)
@@ -164,6 +165,10 @@ class SimulatedWorld(World):
     def now_ps(self) -> int:
         """Time of the last clock edge."""
         return self._control[self._now]
+
+    def flow_control(self, paused: bool, priorities: int = 0) -> None:
+        """As ``World.flow_control``; the device sees it at the next clock edge."""
+        self._control[self._flow] = paused | priorities << 1
 
     def _collect(self) -> None:
         """The host is awake: let its events up to now run, then hand it what the device has reported."""

@@ -66,11 +66,14 @@ def features_check(skb: Skb, features: int, most: int = MAX_DESCRIPTORS) -> int:
     return features
 
 
-def make_order(skb: Skb, csum_partial: bool = False) -> Order:
+def make_order(skb: Skb, csum_partial: bool = False, launch: int = 0, drop_late: bool = False) -> Order:
     """What to ask of the device for a packet; its bytes change only where the device wants them otherwise.
 
-    ``csum_partial`` leaves checksums to a device behind. :class:`GsoError` for what :func:`features_check` denies.
+    ``csum_partial`` leaves checksums to a device behind. ``launch`` is when it is to leave, 48.16 fixed point ns, 0 for
+    as soon as it may; with ``drop_late`` not at all after that. :class:`GsoError` for what :func:`features_check`
+    denies.
     """
+    drop_late = drop_late and launch != 0
     if skb.csum_flags and not can_complete(skb):
         raise GsoError(f"checksum at {skb.csum_start} + {skb.csum_offset} of {skb.len} bytes is beyond the device")
     csum = skb.csum_flags and not csum_partial
@@ -78,8 +81,9 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
     wishes = skb.csum_start | skb.csum_offset << 8 if csum else 0
     if skb.vlan_tci is not None:
         wishes |= skb.vlan_tci << 16
+    whole = pack_offload(SegType.NONE, 0, 0, 0, 0, launch=launch, drop_late=drop_late) if launch else None
     if not skb.gso_size:
-        return Order(skb.data, None, flags, wishes, skb.len, 1)
+        return Order(skb.data, whole, flags, wishes, skb.len, 1)
     headers = headers_of(skb)
     kind = _kind(skb, headers)
     if kind is None:
@@ -90,9 +94,17 @@ def make_order(skb: Skb, csum_partial: bool = False) -> Order:
     length = skb.len - jumbo
     segments = -((header_len - length) // skb.gso_size)
     if segments <= 1:
-        return Order(skb.data, None, flags, wishes, skb.len, 1)
+        return Order(skb.data, whole, flags, wishes, skb.len, 1)
     offload = pack_offload(
-        kind, skb.gso_size, header_len, headers.l3, l4, id_fixed=skb.gso_fixed_id, csum_partial=csum_partial
+        kind,
+        skb.gso_size,
+        header_len,
+        headers.l3,
+        l4,
+        id_fixed=skb.gso_fixed_id,
+        csum_partial=csum_partial,
+        launch=launch,
+        drop_late=drop_late,
     )
     return Order(data, offload, flags & ~_CSUM, wishes & 0xFFFF0000, length + (segments - 1) * header_len, segments)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, ConfigError, DriverConfig
+from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, ConfigError, DriverConfig
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset, read_state
 from ringwire.driver.tx_ring import ChargedPort, TxRing
@@ -23,8 +23,11 @@ from ringwire.nic.registers import (
     ID_VALUE,
     MAX_DESCRIPTORS,
     MAX_FRAME,
+    MAX_PRIORITY,
     MAX_RING_LOG2,
+    MAX_WEIGHT,
     MIN_RING_LOG2,
+    MIN_WEIGHT,
     VERSION_VALUE,
     queue_register,
 )
@@ -86,6 +89,7 @@ class RingwireDriver:
         dev.is_up = False
         dev.watchdog.timeout = -(-self.config.tx_timeout_ms * dev.hz // 1000)
         dev.max_mtu = MAX_FRAME - dev.hard_header_len
+        dev.ndo_set_tx_maxrate = self.ndo_set_tx_maxrate
         dev.ndo_open, dev.ndo_stop, dev.ndo_change_mtu = self.open, self.close, self.ndo_change_mtu
         dev.driver = self
 
@@ -302,6 +306,38 @@ class RingwireDriver:
         if self.up and self._wanted:
             for queue in range(count, before):
                 self._halt(queue, drain_ns, self._release)
+
+    # -- how queues share the wire (docs/scheduling.md)
+
+    def ndo_set_tx_maxrate(self, txq: TxQueue, mbps: int) -> None:
+        """sysfs tx_maxrate: limit a queue to so many Mbit/s of its frames' bytes, 0 for no limit."""
+        if not 0 <= mbps <= MAX_RATE_BPS // 1_000_000:
+            raise ConfigError(f"tx_maxrate is 0 to {MAX_RATE_BPS // 1_000_000} Mbit/s, not {mbps}")
+        ring = self.rings[txq.index]
+        ring.byte_time = byte_time(mbps * 1_000_000) if mbps else 0
+        self._set_turns(ring)
+
+    def set_weight(self, queue: int, weight: int) -> None:
+        """Have a queue share the wire by bytes: so many in each round of its priority, 0 for a frame a turn."""
+        if weight and not MIN_WEIGHT <= weight <= MAX_WEIGHT:
+            raise ConfigError(f"a weight is 0 or {MIN_WEIGHT} to {MAX_WEIGHT} bytes, not {weight}")
+        self.rings[queue].weight = weight
+        self._set_turns(self.rings[queue])
+
+    def set_priority(self, queue: int, priority: int) -> None:
+        """Strict priority of a queue, 0 to 7; PFC stops it by this number as well."""
+        if not 0 <= priority <= MAX_PRIORITY:
+            raise ConfigError(f"a priority is 0 to {MAX_PRIORITY}, not {priority}")
+        self.rings[queue].priority = priority
+        self._set_turns(self.rings[queue])
+
+    def set_launch_time(self, queue: int, on: bool, drop_late: bool = True) -> None:
+        """Have packets with a departure time (``skb.tstamp``) leave at it, as etf's offload asks."""
+        self.rings[queue].launches, self.rings[queue].drops_late = on, on and drop_late
+
+    def _set_turns(self, ring: TxRing) -> None:
+        if self.up:
+            ring.set_turns()
 
     def ndo_change_mtu(self, mtu: int) -> None:
         """The bound on what is committed to the wire counts full-sized frames."""

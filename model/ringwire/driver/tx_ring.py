@@ -103,6 +103,10 @@ class TxRing:
         """The device has stopped this queue: it needs a reset."""
         self.silent = False
         """The last poll was for nothing."""
+        self.byte_time = self.weight = self.priority = 0
+        """Rate limit (2^-40 ns a byte), bytes of a round, strict priority; see :meth:`set_turns`."""
+        self.launches = self.drops_late = False
+        """Packets with a departure time leave at it; those that are late are dropped."""
         self._next = self._rung = self._clean = self._mask = 0
         self._map = port.memory.map
         self._unmap = port.memory.unmap
@@ -160,6 +164,7 @@ class TxRing:
             write(queue_register(name + "_HI", index), addr >> 32)
         write(queue_register("RING_LOG2", index), self._log2)
         self.set_moderation(self.config)
+        self.set_turns()
         self.port.dma_wmb()  # the rings are zeroed before the device writes to them
         write(queue_register("CTRL", index), 1)
         self.arm()
@@ -172,6 +177,16 @@ class TxRing:
             ("MOD_NS", config.mod_ns),
             ("CPL_THRESHOLD", config.cpl_threshold),
             ("CPL_TIMER_NS", config.cpl_timer_ns),
+        ):
+            self.port.write(queue_register(name, self.txq.index), value)
+
+    def set_turns(self) -> None:
+        """Tell the device how this queue shares the wire; may change at any time."""
+        for name, value in (
+            ("BYTE_TIME_LO", self.byte_time & 0xFFFFFFFF),
+            ("BYTE_TIME_HI", self.byte_time >> 32),
+            ("WEIGHT", self.weight),
+            ("PRIORITY", self.priority),
         ):
             self.port.write(queue_register(name, self.txq.index), value)
 
@@ -207,6 +222,7 @@ class TxRing:
             or len(data) > self._most
             or skb.gso_size
             or skb.vlan_tci is not None
+            or (self.launches and skb.tstamp)
             or (skb.csum_flags is not _NO_CSUM and not can_complete(skb))
         ):
             data, offload, flags, wishes, length, segments = self._make_fit(skb)
@@ -263,7 +279,8 @@ class TxRing:
     def _make_fit(self, skb: Skb) -> Order:
         """What to post for a packet that is not of the plain kind: without data if the device can't send it."""
         try:
-            order = make_order(skb)
+            launch = skb.tstamp << TIME_FRACTION_BITS if self.launches else 0
+            order = make_order(skb, launch=launch, drop_late=self.drops_late)
         except GsoError:
             return _NOTHING
         fragments = [fragment for fragment in order.data if fragment]

@@ -51,6 +51,13 @@ class World(ABC):
         """Have a register read at ``due_ps``, behind the writes posted before; then ``answer(time_ps, value)``."""
 
     @abstractmethod
+    def flow_control(self, paused: bool, priorities: int = 0) -> None:
+        """What the link partner stops from now on: the wire (802.3x pause), or queues of some priorities (PFC).
+
+        ``priorities`` is a mask of 8 bits. Frames that the device has picked by then leave all the same, under PFC.
+        """
+
+    @abstractmethod
     async def advance(self, to_ns: int) -> None:
         """Let the device run up to ``to_ns``, or to the first interrupt or answer before it.
 

@@ -239,7 +239,10 @@ class NetDevice:
         """A queue's rate limit, Mbit/s, 0 = none. DeviceError: EOPNOTSUPP without a driver's hook."""
         if self.ndo_set_tx_maxrate is None:
             raise DeviceError("EOPNOTSUPP", "tx_maxrate", "nothing: the driver has no rate limit per queue")
-        self.ndo_set_tx_maxrate(txq, mbps)
+        try:
+            self.ndo_set_tx_maxrate(txq, mbps)
+        except ValueError as error:
+            raise DeviceError("EINVAL", "tx_maxrate", str(error)) from None
         txq.maxrate_mbps = mbps
 
     @property

@@ -25,12 +25,14 @@ class Packet:
         "buffers",
         "completed",
         "csum",
+        "drop_late",
         "end",
         "fetched",
         "flags",
         "forgotten",
         "header",
         "in_pipe",
+        "launch",
         "left",
         "length",
         "picked",
@@ -50,6 +52,10 @@ class Packet:
         """The flags of all its descriptors together."""
         self.request: Request | None = None
         """How it is to be cut."""
+        self.launch = 0
+        """When its first frame is to leave, 48.16 fixed point ns; 0: as soon as it may."""
+        self.drop_late = False
+        """Not at all if its turn comes after that."""
         self.csum: tuple[int, int] | None = None
         """(start, offset) of a checksum to complete."""
         self.vlan_tci: int | None = None
@@ -228,6 +234,7 @@ class PacketBuilder:
             return Status.BAD_FLAGS
         if request is None:
             return Status.BAD_OFFLOAD
+        self._packet.launch, self._packet.drop_late = request.launch, request.drop_late
         if request.kind is not SegType.NONE:
             self._packet.request = request
             self._limit = request.header_len + (MAX_DATAGRAM if request.kind is SegType.UFO4 else MAX_PAYLOAD)

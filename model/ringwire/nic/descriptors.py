@@ -27,7 +27,7 @@ offsets are those of the frame as it lies in memory.
 """
 
 OFFLOAD_LAYOUT: tuple[tuple[str, int, int], ...] = (
-    ("RESERVED", 0, 64),
+    ("LAUNCH", 0, 64),
     ("MSS", 64, 16),
     ("FLAGS", 80, 16),
     ("L3", 96, 8),
@@ -36,7 +36,8 @@ OFFLOAD_LAYOUT: tuple[tuple[str, int, int], ...] = (
     ("TYPE", 121, 3),
     ("ID_FIXED", 124, 1),
     ("CSUM_PARTIAL", 125, 1),
-    ("RESERVED_HIGH", 126, 2),
+    ("DROP_LATE", 126, 1),
+    ("RESERVED", 127, 1),
 )
 """Offload descriptor: has the OFFLOAD flag, and comes before the packet's first data descriptor.
 
@@ -44,6 +45,10 @@ It asks to cut the packet behind its first HDR_LEN bytes into segments of MSS by
 that is made right for it. L3 and L4 are where the IP and the TCP or UDP header begin, in bytes from the frame's
 start. ID_FIXED keeps the IPv4 id, which else counts up; CSUM_PARTIAL leaves the L4 checksum field at the segment's
 pseudo-header sum. The field must hold the pseudo-header sum of the whole packet.
+
+LAUNCH, unless it is 0, is when the packet's first frame is to leave, as a time of the device (48.16 fixed point ns); it
+may stand beside TYPE NONE. The packet waits in its queue until LAUNCH_LEAD before, then at the wire. One that is picked
+after its launch time is sent at once, or with DROP_LATE not at all.
 """
 
 COMPLETION_LAYOUT: tuple[tuple[str, int, int], ...] = (
@@ -114,6 +119,7 @@ class Status(IntEnum):
     BAD_DOORBELL = 8
     ABORTED = 9
     BAD_CSUM = 10
+    LATE = 11
 
 
 STATUS_TEXT = {
@@ -127,9 +133,10 @@ STATUS_TEXT = {
     Status.BAD_OFFLOAD: "The offload descriptor asks for what can't be: MSS not 1 to 16,383 (UFO4: a multiple of 8); "
     "L3 odd or below 14; L3 to L4 not a multiple of 4, below 20 (IPv6: 40) or above 60 (IPv4); L4 to HDR_LEN for TCP "
     "not a multiple of 4 from 20 to 60, for UDP not 8, for UFO4 not 0; HDR_LEN above 256; TYPE unknown or, if it "
-    "is NONE, another field not 0; a reserved bit set. Or there is no payload, or a tag is asked for a frame "
-    "below 14 bytes.",
+    "is NONE, another field of the cut not 0; DROP_LATE without LAUNCH; the reserved bit set. Or there is no payload, "
+    "or a tag is asked for a frame below 14 bytes.",
     Status.BAD_CSUM: "The checksum field at CSUM_START + CSUM_OFFSET lies outside of the packet.",
+    Status.LATE: "Its launch time had passed when its turn came, and DROP_LATE was set.",
     Status.READ: "A payload read failed. Of a packet that is cut, SEGMENTS have left before.",
     Status.DESC_READ: "A descriptor read failed: the queue stands in error until it is reset. "
     "INDEX is the failed descriptor's.",
@@ -170,11 +177,13 @@ def pack_offload(
     *,
     id_fixed: bool = False,
     csum_partial: bool = False,
+    launch: int = 0,
+    drop_late: bool = False,
     flags: int = 0,
 ) -> bytes:
-    """An offload descriptor's 16 bytes; the OFFLOAD flag is set."""
-    last = header_len | kind << 9 | id_fixed << 12 | csum_partial << 13
-    return _DESCRIPTOR.pack(0, mss, flags | DescFlag.OFFLOAD, l3, l4, last)
+    """An offload descriptor's 16 bytes; the OFFLOAD flag is set. ``launch`` is in units of 2^-16 ns."""
+    last = header_len | kind << 9 | id_fixed << 12 | csum_partial << 13 | drop_late << 14
+    return _DESCRIPTOR.pack(launch, mss, flags | DescFlag.OFFLOAD, l3, l4, last)
 
 
 def unpack_data(raw: bytes | memoryview) -> tuple[int, int, int, int, int, int]:

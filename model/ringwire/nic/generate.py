@@ -34,6 +34,8 @@ def constants() -> Iterator[tuple[str, int, int]]:
     yield "MAX_DATAGRAM", regs.MAX_DATAGRAM, 32
     yield "MAX_DESCRIPTORS", regs.MAX_DESCRIPTORS, 32
     yield "MAX_CPL_THRESHOLD", regs.MAX_CPL_THRESHOLD, 32
+    yield "MIN_WEIGHT", regs.MIN_WEIGHT, 32
+    yield "MAX_WEIGHT", regs.MAX_WEIGHT, 32
     yield "MIN_RING_LOG2", regs.MIN_RING_LOG2, 32
     yield "MAX_RING_LOG2", regs.MAX_RING_LOG2, 32
     yield "RING_ALIGN", regs.RING_ALIGN, 32

@@ -17,7 +17,8 @@ MIN_FRAME = 60
 FCS = 4
 WIRE_OVERHEAD = 24
 """Preamble and start 8, FCS 4, inter-frame gap 12."""
-_FINE = BYTE_TIME_FRACTION_BITS - TIME_FRACTION_BITS
+FINE = BYTE_TIME_FRACTION_BITS - TIME_FRACTION_BITS
+"""Bits between the time input's unit and the schedule's."""
 
 
 def byte_time(rate_bps: int) -> int:
@@ -81,7 +82,7 @@ class Pacer:
         self._bus_free_ps = start_ps + beats * self._grid.period_ps
         if self.open:
             return self._bus_free_ps, self._bus_free_ps
-        start = self._grid.stamp(start_ps) << _FINE
+        start = self._grid.stamp(start_ps) << FINE
         turn = self._due if start_ps == self._due_edge() else start
         self._due = turn + wire_bytes(length) * self.byte_time
         end_ps = _to_ps(start + (max(length, MIN_FRAME) + FCS) * self.byte_time)
@@ -89,7 +90,7 @@ class Pacer:
 
     def _due_edge(self) -> int:
         """The first edge at which the wire is free."""
-        return self._grid.edge_of_stamp(-(-self._due >> _FINE))
+        return self._grid.edge_of_stamp(-(-self._due >> FINE))
 
 
 def _to_ps(fine: int) -> int:

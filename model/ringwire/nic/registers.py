@@ -38,6 +38,9 @@ MAX_PAYLOAD = 262144
 MAX_DATAGRAM = 65535
 """The same when it is to be cut into IPv4 fragments: more could not be numbered in 13 bits of 8 bytes."""
 MAX_CPL_THRESHOLD = 16
+MAX_PRIORITY = 7
+MIN_WEIGHT, MAX_WEIGHT = 64, 262143
+"""Bytes of a weighted queue's turn: a beat at least, so that a frame is soon paid for."""
 TIME_FRACTION_BITS = 16
 """Times on the device's ports and in completions are unsigned 48.16 fixed point nanoseconds."""
 BYTE_TIME_FRACTION_BITS = 40
@@ -116,6 +119,13 @@ GLOBAL_REGISTERS: tuple[Register, ...] = (
         "Wire bytes (with preamble, padding, FCS and inter-frame gap) that may be ahead of a frame, the one on the "
         "wire counted whole, when its read starts; 0 means no bound.",
     ),
+    Register(
+        "LAUNCH_LEAD",
+        0x024,
+        RW,
+        "Nanoseconds before its launch time from which on a packet may be read: what memory and device take.",
+        reset=4000,
+    ),
 )
 
 
@@ -141,6 +151,7 @@ class Stat(IntEnum):
     ERR_BAD_DOORBELL = 16
     ERR_ABORTED = 17
     ERR_BAD_CSUM = 18
+    ERR_LATE = 19
 
 
 STAT_BASE = 0x100
@@ -209,9 +220,25 @@ QUEUE_REGISTERS: tuple[Register, ...] = (
         0x50,
         RW,
         "Strict priority, 0 to 7: no frame of this queue is picked while a queue of a higher one has a frame to send; "
-        "queues of one priority have their turns.",
+        "queues of one priority have their turns. It is the priority that PFC stops as well.",
         reset=0,
     ),
+    Register(
+        "Q_WEIGHT",
+        0x54,
+        RW,
+        "Share among the weighted queues of its priority, as the bytes of a round: 64 to 262,143. Bytes are those of "
+        "frames as they leave, without FCS. 0: not weighted, a frame a turn.",
+        reset=0,
+    ),
+    Register(
+        "Q_BYTE_TIME_LO",
+        0x58,
+        RW,
+        "Rate limit: time of a byte, units of 2^-40 ns, bits 31..0; 0: no limit. Bytes are those of frames as they "
+        "leave, without FCS. A queue that was held up makes up for one frame at most.",
+    ),
+    Register("Q_BYTE_TIME_HI", 0x5C, RW, "The same, bits 53..32."),
 )
 
 

@@ -50,19 +50,24 @@ class Request(NamedTuple):
     l4: int
     id_fixed: bool = False
     csum_partial: bool = False
+    launch: int = 0
+    """48.16 fixed point ns; 0: none."""
+    drop_late: bool = False
 
 
-def parse_request(reserved: int, mss: int, l3: int, l4: int, last: int) -> Request | None:
+def parse_request(launch: int, mss: int, l3: int, l4: int, last: int) -> Request | None:
     """The request of an offload descriptor whose fields are these, ``last`` its upper 16 bits; None if it can't be.
 
-    One of kind NONE is legal where all else is 0: it asks for nothing.
+    One of kind NONE is legal where all else of the cut is 0: it asks for a launch time, or for nothing.
     """
     kind, header_len = last >> 9 & 7, last & 0x1FF
-    if reserved or last >> 14 or kind > SegType.UFO4:
+    drop_late = bool(last >> 14 & 1)
+    if last >> 15 or kind > SegType.UFO4 or (drop_late and not launch):
         return None
-    request = Request(SegType(kind), mss, header_len, l3, l4, bool(last >> 12 & 1), bool(last >> 13 & 1))
+    cut = SegType(kind), mss, header_len, l3, l4, bool(last >> 12 & 1), bool(last >> 13 & 1)
+    request = Request(*cut, launch, drop_late)
     if kind == SegType.NONE:
-        return request if not any(request) else None
+        return request if not any(cut) else None
     return request if _can_be(request) else None
 
 

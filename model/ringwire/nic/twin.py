@@ -27,6 +27,7 @@ from ringwire.nic.registers import (
     QUEUE_STRIDE,
     STAT_BASE,
     STAT_STRIDE,
+    TIME_FRACTION_BITS,
     Access,
     Register,
     Stat,
@@ -35,7 +36,7 @@ from ringwire.nic.twin_queue import TwinQueue
 
 _GLOBAL = {register.offset: register for register in GLOBAL_REGISTERS}
 _QUEUE = {register.offset: register for register in QUEUE_REGISTERS}
-_LEGAL = {"CTRL": 7, "BYTE_TIME_HI": 0x3FFFFF}
+_LEGAL = {"CTRL": 7, "BYTE_TIME_HI": 0x3FFFFF, "LAUNCH_LEAD": 0xFFFFFF}
 """Bits that may be set in a register, where not all may."""
 _BURST_BEATS = 256
 _PAGE = 4096
@@ -109,6 +110,10 @@ class Twin:
         self._pipe: deque[Segment] = deque()
         self._start_waits = False
         self._wire_end_ps = 0
+        self._paused = False
+        self._pfc = 0
+        self._opens_ps = [0] * config.queues
+        """When each queue's gate will be looked at again."""
 
     # -- time
 
@@ -149,6 +154,15 @@ class Twin:
         self.stats[Stat.INTERRUPTS] += 1
         self._attention = True
         self._on_interrupt(self.now_ps, queue)
+
+    def flow_control(self, paused: bool, priorities: int) -> None:
+        """What the link partner asks for: no frame starts (802.3x), or no queue of these priorities is served (PFC).
+
+        ``priorities`` is a mask of 8 bits. Frames that were picked before leave all the same.
+        """
+        self._paused, self._pfc = paused, priorities
+        self._pump()
+        self.schedule()
 
     # -- registers
 
@@ -219,6 +233,8 @@ class Twin:
         bound = self._values["COMMIT_BOUND"]
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
+            if packet.drop_late and packet.picked == 0 and self.stamp() > packet.launch:
+                packet.kill(Status.LATE)
             if packet.status is Status.OK:
                 stored = packet.next_stored(self._width)
                 if (bound and self._committed >= bound) or stored > self.config.buffer_bytes - self._buffered:
@@ -231,6 +247,7 @@ class Twin:
             segment = queue.pick()
             if not segment.dead:
                 segment.stored = stored
+                queue.charge(segment.length)
                 self._read_payload(segment)
             # one that is killed follows without bytes, so that its completion comes in its turn
             self._pipe.append(segment)
@@ -241,13 +258,35 @@ class Twin:
         self.schedule()
 
     def _next_queue(self) -> TwinQueue | None:
-        """Of those of the highest priority that have a packet, the next after the one served last."""
-        count, best = len(self.queues), None
-        for step in range(1, count + 1):
-            queue = self.queues[(self._last_served + step) % count]
-            if (best is None or queue.priority > best.priority) and queue.can_send():
-                best = queue
-        return best
+        """Of those of the highest priority that may send a frame, the next after the one served last.
+
+        Where all of them have had their share, a round begins, for every queue that these do not stand above.
+        """
+        count = len(self.queues)
+        turns = [self.queues[(self._last_served + step) % count] for step in range(1, count + 1)]
+        pfc = self._pfc
+        may = [queue for queue in turns if queue.can_send() and not pfc >> queue.priority & 1 and self._open(queue)]
+        if not may:
+            return None
+        top = max(queue.priority for queue in may)
+        while True:
+            for queue in may:
+                if queue.priority == top and queue.in_credit:
+                    return queue
+            for queue in turns:
+                if queue.priority >= top:
+                    queue.refill()
+
+    def _open(self, queue: TwinQueue) -> bool:
+        """Rate limit and launch time let a queue's next frame go; if not yet, have another look when they do."""
+        opens = queue.opens(self._values["LAUNCH_LEAD"] << TIME_FRACTION_BITS)
+        if opens <= self.stamp():
+            return True
+        when = self._grid.edge_of_stamp(opens)
+        if self._opens_ps[queue.index] != when:
+            self._opens_ps[queue.index] = when
+            self.at(when, self.schedule)
+        return False
 
     def _read_payload(self, segment: Segment) -> None:
         """Ask for a frame's bytes: a request a cycle, then a beat a cycle, in order behind the frames before."""
@@ -311,7 +350,11 @@ class Twin:
                 pipe.popleft()
                 self.at(self._wire_end_ps, self._passed, segment.packet, self.stamp())
                 continue
+            if self._paused:
+                return
             start_ps = self._pacer.earliest_ps(max(segment.ready_ps, self.now_ps))
+            if segment.index == 0:
+                start_ps = max(start_ps, self._grid.edge_of_stamp(segment.packet.launch))
             if start_ps > self.now_ps:
                 self._start_waits = True
                 self.at(start_ps, self._start_again)

@@ -10,10 +10,13 @@ from ringwire.host.memory import DmaFault
 from ringwire.nic.builder import REPORT, TSTAMP, Packet, PacketBuilder, Segment
 from ringwire.nic.completer import Completer, Surroundings
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES, CplFlag, Status
+from ringwire.nic.pacer import FINE, MIN_FRAME
 from ringwire.nic.registers import (
     MAX_CPL_THRESHOLD,
     MAX_RING_LOG2,
+    MAX_WEIGHT,
     MIN_RING_LOG2,
+    MIN_WEIGHT,
     QUEUE_REGISTERS,
     RING_ALIGN,
     Access,
@@ -34,6 +37,7 @@ _LEGAL = {
     "Q_MOD_NS": 0x7FFFFFFF,
     "Q_CPL_TIMER_NS": 0x7FFFFFFF,
     "Q_PRIORITY": 7,
+    "Q_BYTE_TIME_HI": 0x3FFFFF,
 }
 """Bits that may be set in a register, where not all may."""
 
@@ -63,6 +67,8 @@ class TwinQueue:
 
     __slots__ = (
         "_builder",
+        "_byte_time",
+        "_credit",
         "_cutting",
         "_device",
         "_epoch",
@@ -70,9 +76,10 @@ class TwinQueue:
         "_fetched",
         "_fetching",
         "_held",
-        "_index",
+        "_next",
         "_taken",
         "_values",
+        "_weight",
         "bad_doorbell",
         "completer",
         "enabled",
@@ -80,6 +87,7 @@ class TwinQueue:
         "halted",
         "head",
         "in_flight",
+        "index",
         "mask",
         "priority",
         "ready",
@@ -89,12 +97,16 @@ class TwinQueue:
 
     def __init__(self, device: QueueHost, index: int) -> None:
         self._device = device
-        self._index = index
+        self.index = index
         self._builder = PacketBuilder(index)
         self._values = {register.name: register.reset for register in QUEUE_REGISTERS}
         self._epoch = 0
         self.enabled = False
         self.priority = 0
+        self._weight = 0
+        self._byte_time = 0
+        self._next = 0
+        """When the rate limit lets the next frame go, 2^-40 ns."""
         self.mask = (1 << MIN_RING_LOG2) - 1
         self.ready: deque[Packet] = deque()
         self.completer = Completer(device, index, self._write_failed, self._try_finish_reset)
@@ -114,6 +126,8 @@ class TwinQueue:
         self.bad_doorbell = False
         self._event_waits = False
         self.resetting = False
+        self._credit = -1
+        """What is left of a weighted queue's round, less a byte: below 0 it has had its share."""
         self._forget_descriptors()
 
     def _forget_descriptors(self) -> None:
@@ -186,7 +200,7 @@ class TwinQueue:
         if failed:
             self.error = True
             self._builder.reset()
-            packet = Packet(self._index)
+            packet = Packet(self.index)
             packet.end = index
             packet.kill(Status.DESC_READ)
             self.ready.append(packet)
@@ -205,6 +219,32 @@ class TwinQueue:
     def next_packet(self) -> Packet:
         """The packet whose turn it is."""
         return self.ready[0] if self._cutting is None else self._cutting
+
+    # -- whose turn it is: weights, rates and launch times
+
+    def opens(self, lead: int) -> int:
+        """From which time on (48.16 ns) rate limit and launch time let the next frame go; ``lead`` in the same unit."""
+        stamp = -(-self._next >> FINE) if self._byte_time else 0
+        if self._cutting is None and self.ready and (launch := self.ready[0].launch):
+            return max(stamp, launch - lead)
+        return stamp
+
+    @property
+    def in_credit(self) -> bool:
+        """It has not had its share of this round."""
+        return not self._weight or self._credit >= 0
+
+    def refill(self) -> None:
+        """Another round begins; what is left of the last one is lost, what was taken too much is not forgotten."""
+        self._credit = self._weight - 1 if self._credit >= 0 else self._credit + self._weight
+
+    def charge(self, length: int) -> None:
+        """A frame of so many bytes, without padding, is on its way now."""
+        size = max(length, MIN_FRAME)
+        if self._weight:
+            self._credit -= size
+        if self._byte_time:
+            self._next = max(self._next + size * self._byte_time, self._device.stamp() << FINE)
 
     def _free_slots(self) -> int:
         """Slots of the completion ring that are neither in use nor promised to a packet on its way."""
@@ -260,7 +300,7 @@ class TwinQueue:
         packet, self._cutting = self._cutting, None
         if packet is not None:
             packet.forgotten = True
-        self._device.abort(self._index)
+        self._device.abort(self.index)
         if packet is not None:
             packet.kill(Status.ABORTED)
             self.in_flight -= packet.in_pipe == 0
@@ -292,6 +332,8 @@ class TwinQueue:
             case "Q_RING_LOG2" if not MIN_RING_LOG2 <= value <= MAX_RING_LOG2:
                 return False
             case "Q_CPL_THRESHOLD" if not 1 <= value <= MAX_CPL_THRESHOLD:
+                return False
+            case "Q_WEIGHT" if value and not MIN_WEIGHT <= value <= MAX_WEIGHT:
                 return False
         self._values[name] = value
         self._apply()
@@ -326,7 +368,10 @@ class TwinQueue:
         completer.threshold = values["Q_CPL_THRESHOLD"]
         completer.timer_ns = values["Q_CPL_TIMER_NS"]
         self.priority = values["Q_PRIORITY"]
+        self._weight = values["Q_WEIGHT"]
+        self._byte_time = values["Q_BYTE_TIME_LO"] | values["Q_BYTE_TIME_HI"] << 32
         completer.set_mask(bool(values["Q_IRQ_MASK"] & 1))
+        self._device.schedule()
 
     def _control(self, value: int) -> bool:
         if self.resetting:

@@ -53,6 +53,9 @@ class TwinWorld(World):
     def post_read(self, due_ps: int, register: int, answer: Callable[[int, int], None]) -> None:
         self.device.post_read(due_ps, register, answer)
 
+    def flow_control(self, paused: bool, priorities: int = 0) -> None:
+        self.device.flow_control(paused, priorities)
+
     async def advance(self, to_ns: int) -> None:
         reached_ps = self.device.run_until(to_ns * PS_PER_NS)
         self.timeline.run_until(reached_ps // PS_PER_NS)

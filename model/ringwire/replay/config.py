@@ -10,10 +10,14 @@ from ringwire.driver.config import ConfigError, DriverConfig
 from ringwire.faults import FaultError, Where, fault_named
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.host.timeline import Timeline
+from ringwire.host.world import World
 from ringwire.netdev import GSO_FEATURES, Feature, NetDevice
 from ringwire.nic.registers import DATA_WIDTHS, MAX_CPL_THRESHOLD, MAX_FRAME, MAX_RING_LOG2, MIN_RING_LOG2, QUEUE_COUNTS
-from ringwire.replay.plugin import PluginError, driver_factory
+from ringwire.nic.twin import TwinConfig
+from ringwire.nic.twin_world import TwinWorld
+from ringwire.replay.plugin import DriverFactory, PluginError, ReplayDriver, driver_factory
 from ringwire.socket import WMEM_DEFAULT
+from ringwire.tools.commands import Commands, ScriptError
 from ringwire.tools.tc import Tc
 from ringwire.tools.units import parse_rate
 from ringwire.tools.words import CommandError
@@ -82,6 +86,10 @@ class ReplayConfig:
     """Where to record waves: a path without its suffix."""
     driver: str = ""
     """A driver of one's own, ``module:Class`` or ``file.py:Class``; empty: ringwire's."""
+    setup: str = ""
+    """Lines of ``tc``, ``ethtool``, ``ip`` and for sysfs that are carried out before the first packet."""
+    afterwards: tuple[str, ...] = ()
+    """The same, after the last."""
     fault: str = ""
     """A bug to put in, by its name in ``ringwire.faults.FAULTS``; empty: none."""
     driver_config: DriverConfig = field(init=False)
@@ -124,6 +132,7 @@ class ReplayConfig:
             object.__setattr__(self, "driver_config", self._driver_config())
         except ConfigError as error:
             raise ReplayError(str(error)) from None
+        self._check_lines()
 
     @property
     def period_ps(self) -> int:
@@ -151,6 +160,23 @@ class ReplayConfig:
         if not self.csum:
             dev.features &= ~Feature.HW_CSUM
 
+    def make_device(self, world: World, factory: DriverFactory) -> tuple[NetDevice, ReplayDriver]:
+        """The network device as all options have it, below no packet yet, and its driver."""
+        port = world.port()
+        dev = NetDevice(
+            port,
+            num_tx_queues=self.queues,
+            mtu=self.mtu,
+            tx_queue_len=self.txqueuelen,
+            costs=world.cpus.costs,
+            charge=port.charge,
+            cpus=world.cpus,
+        )
+        driver = factory(port, dev, self.driver_config)
+        self.set_offloads(dev)
+        self.set_qdisc(dev)
+        return dev, driver
+
     def _driver_config(self) -> DriverConfig:
         fault = fault_named(self.fault)
         config = DriverConfig(
@@ -173,6 +199,22 @@ class ReplayConfig:
             raise ReplayError(f"--fault {fault.name}: it is in the twin; add --sim twin")
         if fault is not None and fault.driver is not None and self.driver:
             raise ReplayError(f"--fault {fault.name}: it is in ringwire's own driver; leave --driver away")
+
+    def _check_lines(self) -> None:
+        """Try the lines on a device of the kind that the replay is going to have."""
+        if not self.setup and not self.afterwards:
+            return
+        dev, _ = self.make_device(TwinWorld(TwinConfig(queues=self.queues)), driver_factory(self.driver))
+        lines = Commands([dev])
+        try:
+            lines.run_script(self.setup)
+        except ScriptError as error:
+            raise ReplayError(f"--config {error}") from None
+        for line in self.afterwards:
+            try:
+                lines.run(line)
+            except CommandError as error:
+                raise ReplayError(f"--then {line!r}: {error}") from None
 
     def _check_rate(self) -> None:
         rate, capacity = self.line_rate_bps, self.capacity_bps

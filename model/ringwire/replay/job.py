@@ -14,7 +14,7 @@ from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.cosim.world import FastWorld
 from ringwire.faults import fault_named, watch_under
 from ringwire.host.world import World
-from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
+from ringwire.netdev import NETDEV_TX_OK, TxQueue
 from ringwire.nic.registers import Stat
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
@@ -25,6 +25,7 @@ from ringwire.replay.survey import Survey, segments
 from ringwire.replay.wire import Frame, Wire
 from ringwire.skb import Skb
 from ringwire.socket import Socket
+from ringwire.tools.commands import Commands
 
 SETUP_LIMIT_NS = 1_000_000
 SLACK_NS = 20_000_000_000
@@ -127,6 +128,7 @@ async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire
     found.frames, found.bytes, found.wire_utilisation = wire.frames, wire.bytes, wire.utilisation
     found.descriptors, found.doorbells = stats[Stat.DESC_FETCHED], stats[Stat.DOORBELLS]
     found.bql_limit = host.bql_limit if config.bql else None
+    found.printed = host.printed + "".join(host.commands.run(line) for line in config.afterwards)
     found.packets, found.dropped_packets, found.dropped_frames = host.packets, host.dropped_packets, host.dropped_frames
     found.requeues = sum(txq.qdisc.requeues for txq in host.dev.tx_queues)
     found.sender_waits = host.waits
@@ -144,27 +146,19 @@ class Host:
     """The stack and the driver of a replay, and what became of each packet."""
 
     def __init__(self, world: World, config: ReplayConfig, watch: Watch) -> None:
-        port = world.port()
         self._clock = TaskClock(world.cpus[0])
         self._costs = world.cpus.costs
-        self.dev = NetDevice(
-            port,
-            num_tx_queues=config.queues,
-            mtu=config.mtu,
-            tx_queue_len=config.txqueuelen,
-            costs=self._costs,
-            charge=port.charge,
-        )
         fault = fault_named(config.fault)
         factory = driver_factory(config.driver) if fault is None or fault.driver is None else fault.driver
-        self.driver = factory(port, self.dev, config.driver_config)
-        config.set_offloads(self.dev)
-        config.set_qdisc(self.dev)
+        self.dev, self.driver = config.make_device(world, factory)
         if fault is not None and fault.stack is not None:
             fault.stack(self.dev)
         if not config.bql:
             for txq in self.dev.tx_queues:
                 lift_limit(txq.dql)
+        self.commands = Commands([self.dev])
+        self.printed = self.commands.run_script(config.setup)
+        """What the lines of the configuration have printed so far."""
         self.dev.on_drop = self._note_drop
         self._xmit = self.dev.start_xmit
         self.dev.start_xmit = self._note_xmit

@@ -43,6 +43,8 @@ class Measured:
     """Clock edges that were simulated, without those that the clock stood still for; None on the twin."""
     wall_s: float = 0.0
     """The same stretch on the wall's clock, without building and starting."""
+    printed: str = ""
+    """What the lines of ``--config`` and ``--then`` printed."""
     problems: list[str] = field(default_factory=list)
     """Everything that a replay must not show; empty is the verdict ok."""
 

@@ -1,0 +1,55 @@
+"""Lines of tc, ethtool, ip and sysfs around a replay: what they set holds, what they show is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ringwire.replay import ReplayConfig, ReplayError, replay
+from tests.captures import REAL_MIX
+
+SETUP = """\
+# two queues, one of them slow
+sudo tc qdisc replace dev eth0 root handle 1: mq
+ethtool -G eth0 tx 128
+ethtool -C eth0 tx-usecs 20
+echo 100 > /sys/class/net/eth0/queues/tx-1/tx_maxrate
+ip link set dev eth0 txqueuelen 500
+cat /sys/class/net/eth0/queues/tx-1/tx_maxrate
+"""
+
+
+@pytest.mark.parametrize("sim", ["twin", "verilator"])
+def test_lines_are_carried_out_before_the_first_packet_and_after_the_last(sim: str, tmp_path: Path) -> None:
+    lines = ("ethtool -g eth0", "tc -s qdisc show dev eth0")
+    report = replay(ReplayConfig(REAL_MIX, sim=sim, queues=2, setup=SETUP, afterwards=lines), tmp_path / "wire.pcap")
+    assert report.ok, report.measured.problems
+    printed = report.measured.printed
+    assert printed.startswith("100\n")
+    assert "TX:\t\t128" in printed.partition("Current hardware settings")[2]
+    # after the last packet: all of them are counted
+    sent = [int(line.split()[1]) for line in printed.splitlines() if line.startswith(" Sent ")]
+    assert len(sent) == 3 and sent[0] == sent[1] + sent[2] > 1_000_000
+    # the slow queue needs its time: 8 bits a byte at 100 Mbit/s
+    assert report.measured.simulated_ns == pytest.approx(sent[2] * 80, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("setup", "said"),
+    [
+        ("\n\nethtool -G eth0 tx 100\n", "--config line 3, column 20: '100': "),
+        ("tc qdisc add dev eth1 root pfifo", "--config line 1, column 18: 'eth1': "),
+        ("reboot", "--config line 1, column 1: 'reboot': no such tool; there are tc, "),
+        ("echo 2000000 > /sys/class/net/eth0/queues/tx-0/tx_maxrate", "tx_maxrate is 0 to 1000000 Mbit/s, not 2000000"),
+    ],
+)
+def test_a_line_that_can_not_be_carried_out_is_named_before_anything_is_built(setup: str, said: str) -> None:
+    with pytest.raises(ReplayError) as refused:
+        ReplayConfig(REAL_MIX, setup=setup)
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_so_is_one_for_the_end() -> None:
+    with pytest.raises(ReplayError, match=r"--then 'tc -s qdisc shaw': column 13: 'shaw'"):
+        ReplayConfig(REAL_MIX, afterwards=("tc -s qdisc shaw",))
