@@ -8,8 +8,11 @@ import pytest
 
 from ringwire.checks import Watch
 from ringwire.conformance import RULES, conformance
+from ringwire.conformance.bench import Bench
+from ringwire.driver.config import DriverConfig
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import BUGS, FAULTS, Fault, Where
+from ringwire.host.world import drive
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX
@@ -100,3 +103,20 @@ def test_a_packet_that_ends_twice_is_named() -> None:
     assert [line.partition(" (")[0] for line in watch.findings.lines()] == [
         "skb-twice: queue 0 freed packet 7 a second time"
     ]
+
+
+def test_a_link_partner_may_stop_the_wire_for_as_long_as_it_likes() -> None:
+    async def test() -> None:
+        bench = Bench(RingwireDriver, DriverConfig(tx_timeout_ms=60_000))
+        await bench.up()
+        bench.world.flow_control(True)
+        for _ in range(3):
+            bench.send(Skb(len=1000, data=(bench.bytes(1000),)))
+        await bench.world.pause(3_000_000_000)
+        assert bench.freed == 0
+        bench.world.flow_control(False)
+        await bench.all_done()
+        await bench.close_books()
+        assert bench.watch.findings.lines() == []
+
+    drive(test())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -10,9 +13,10 @@ from click.testing import CliRunner
 from examples.minimal_driver import MinimalDriver
 from ringwire.cli import cli
 from ringwire.conformance import RULES, check, conformance
-from ringwire.driver.config import WAKE_FREE
+from ringwire.driver.config import WAKE_FREE, DriverConfig
 from ringwire.driver.port import DevicePort
-from ringwire.netdev import NETDEV_TX_OK, TxQueue
+from ringwire.faults import FAULTS
+from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.registers import queue_register
 from ringwire.skb import Skb
 
@@ -105,6 +109,45 @@ class ForgetsBytes(MinimalDriver):
             TxQueue.completed = completed  # type: ignore[method-assign]
 
 
+class Defaults(MinimalDriver):
+    """A ring of 64 entries, of which it does not tell the device: it is the default."""
+
+    def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
+        super().__init__(Untold(port), dev, replace(config, ring_entries=64))
+
+
+class Untold:
+    """A port that keeps the rings' size to itself."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.port, name)
+
+    def write(self, register: int, value: int) -> None:
+        if register != queue_register("RING_LOG2", 0):
+            self.port.write(register, value)
+
+
+def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
+    assert conformance(Defaults).problems == []
+    fault = FAULTS["tail-not-wrapped"]
+    assert fault.says in conformance(Defaults, RULES[:1], fault).bugs
+
+
+class NeverUp(MinimalDriver):
+    def open(self) -> None: ...
+
+
+def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
+    level = logging.getLogger("ringwire.driver").level
+    report = conformance(NeverUp, RULES[:2])
+    assert [verdict.outcome for verdict in report.verdicts] == ["broken", "broken"]
+    assert all("for the driver to be up" in line for line in report.problems)
+    assert logging.getLogger("ringwire.driver").level == level
+
+
 @pytest.mark.parametrize(
     ("driver", "rule", "says"),
     [
@@ -155,6 +198,8 @@ def test_the_faults_are_listed() -> None:
     ("words", "says"),
     [
         (["nowhere:Driver"], "No module named 'nowhere'"),
+        (["tests.test_driver_plugin:Careless"], "ValueError: no such chip"),
+        (["tests.test_driver_plugin:Unfinished"], "Unfinished has no up, open, ndo_start_xmit, describe"),
         (["--fault", "gremlins"], "gremlins: no such fault"),
         ([EXAMPLE, "--fault", "wake-missed"], "it is in ringwire's own driver"),
     ],

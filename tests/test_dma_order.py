@@ -87,7 +87,7 @@ def test_a_driver_without_its_barrier_is_caught(sim: Place) -> None:
 def test_late_doorbells_lose_nothing(weak: bool) -> None:
     async def test() -> None:
         world = weak_world(2) if weak else TwinWorld(TwinConfig(queues=2), wake_on_frame=True)
-        writes = UnreliableWrites(world, DOORBELLS, delay=0.5, delay_ns=30_000)
+        writes = world.bus = UnreliableWrites(world.bus, DOORBELLS, delay=0.5, delay_ns=30_000)
         await storm(world, Storm(DriverConfig(ring_entries=64, line_rate_bps=GBIT), faults=True))
         assert writes.delayed > 10
         assert writes.lost == 0
@@ -98,7 +98,7 @@ def test_late_doorbells_lose_nothing(weak: bool) -> None:
 def test_a_lost_doorbell_is_made_good_by_the_next_and_without_one_by_the_watchdog() -> None:
     async def test() -> None:
         world = TwinWorld(wake_on_frame=True)
-        writes = UnreliableWrites(world, DOORBELLS)
+        writes = world.bus = UnreliableWrites(world.bus, DOORBELLS)
         bench = await DriverBench(world).up()
         writes.lose = 1.0
         first = bench.send(1000)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from examples.minimal_driver import MinimalDriver
-from ringwire.netdev import NETDEV_TX_OK, TxQueue
+from ringwire.driver.config import DriverConfig
+from ringwire.driver.port import DevicePort
+from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX, REAL_MIX_WIRE, flows, pcap, stamped, wire_frames
@@ -109,6 +111,20 @@ class DropsSome(MinimalDriver):
         return super().ndo_start_xmit(skb, txq, xmit_more)
 
 
+class Careless:
+    def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
+        raise ValueError("no such chip")
+
+
+class Unfinished:
+    def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None: ...
+
+
+class Detached(MinimalDriver):
+    def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
+        super().__init__(port, NetDevice(port, driver=self), config)
+
+
 def problems(driver: type[MinimalDriver], capture: Path) -> list[str]:
     return replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:{driver.__name__}")).measured.problems
 
@@ -155,7 +171,11 @@ def test_a_driver_that_can_not_go_on_says_why(driver: type[MinimalDriver], says:
         ("nowhere", "not of the form package.module:Class"),
         ("nowhere:Driver", "ModuleNotFoundError: No module named 'nowhere'"),
         ("nowhere.py:Driver", "No such file or directory"),
-        ("examples.minimal_driver:Nothing", "examples.minimal_driver has no Nothing"),
+        ("examples.minimal_driver:Nothing", "examples.minimal_driver has no class Nothing"),
+        ("examples.minimal_driver:__name__", "examples.minimal_driver has no class __name__"),
+        (f"{__name__}:Careless", r"Careless: __init__\(port, dev, config\): ValueError: no such chip"),
+        (f"{__name__}:Unfinished", "Unfinished has no up, open, ndo_start_xmit, describe"),
+        (f"{__name__}:Detached", "Detached: __init__ has to make it the device's: dev.driver = self"),
     ],
 )
 def test_a_driver_that_is_not_there_is_refused(name: str, says: str, small: Path) -> None:

@@ -7,7 +7,6 @@ Exit codes: 0 it worked; 1 it ran and something was wrong; 2 it can't be done as
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -207,8 +206,6 @@ def conformance_command(driver: str, fault: str, as_json: bool) -> None:
     MODULE:CLASS, or FILE.py:CLASS, is a driver as replay takes one; without it, ringwire's own is judged. Each rule is
     a short run on the twin. The exit code is 0 only if no rule is broken; what the driver does not offer is skipped.
     """
-    # the suite resets queues on purpose, and needs no warning of it
-    logging.getLogger("ringwire.driver").setLevel(logging.ERROR)
     try:
         wanted = fault_named(fault)
         if wanted is not None and wanted.driver is not None and driver:

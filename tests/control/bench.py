@@ -14,9 +14,9 @@ from ringwire.cosim.world import FastWorld, SimulatedWorld
 from ringwire.host.cpu import HostCosts
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.nic.descriptors import Completion, CplFlag, Status
+from ringwire.nic.frame import Frame
 from ringwire.nic.registers import STAT_STRIDE, Stat, stat_register
 from ringwire.nic.twin_world import TwinWorld
-from ringwire.replay.wire import Frame
 from tests.raw_queue import REPORT, RawQueue, read
 
 HOST = replace(HostCosts.free(), read_ns=100)

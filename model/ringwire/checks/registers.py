@@ -11,7 +11,15 @@ from ringwire.host.bus import BusLayer
 from ringwire.host.cpu import Cpu
 from ringwire.host.world import World
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES, DescFlag
-from ringwire.nic.registers import GLOBAL_OFFSETS, QUEUE_BASE, QUEUE_OFFSETS, QUEUE_STRIDE, queue_register
+from ringwire.nic.registers import (
+    GLOBAL_OFFSETS,
+    MAX_RING_LOG2,
+    MIN_RING_LOG2,
+    QUEUE_BASE,
+    QUEUE_OFFSETS,
+    QUEUE_STRIDE,
+    queue_register,
+)
 
 if TYPE_CHECKING:
     from ringwire.checks.watch import Watched
@@ -92,7 +100,9 @@ class RegisterTap(BusLayer):
             if value & 2:
                 queue.reset()
         elif name in _RING:
-            low, high, log2 = (values.get(base + QUEUE_OFFSETS[one], 0) for one in _RING)
+            low, high = (values.get(base + QUEUE_OFFSETS[one], 0) for one in _RING[:2])
+            # beyond the most the device stands in error, and no ring is read
+            log2 = min(values.get(base + QUEUE_OFFSETS[_RING[2]], MIN_RING_LOG2), MAX_RING_LOG2)
             queue.mask = (1 << log2) - 1
             queue.ring = self._memory.view(low | high << 32, DESCRIPTOR_BYTES << log2) or None
         elif name in _HOLD_BACK:

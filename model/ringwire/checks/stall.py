@@ -73,7 +73,7 @@ class Stall:
     def _judge(self, watch: Watch, queue: Watched, status: int, head: int, written: int, frames: int) -> None:
         assert watch.world is not None
         now_ns = watch.world.timeline.now_ns
-        if self._device != (head, frames):
+        if watch.world.held_back or self._device != (head, frames):
             self._device, self._device_since_ns = (head, frames), now_ns
         idle, told, index = bool(status & _IDLE), queue.told, queue.index
         waiting = written - queue.consumed & 0xFFFF

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from ringwire.checks.finding import BugFound, Findings
 from ringwire.checks.frames import Pieces, difference, frames_of
@@ -20,8 +19,9 @@ from ringwire.gso import GsoError
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.descriptors import Status
+from ringwire.nic.frame import Frame
 from ringwire.nic.pacer import MIN_FRAME
-from ringwire.nic.registers import Stat
+from ringwire.nic.registers import MIN_RING_LOG2, Stat
 from ringwire.skb import Skb
 
 PATIENCE_NS = 10_000_000
@@ -32,17 +32,6 @@ RESYNC = 64
 """Frames looked through for the one that follows a difference."""
 HELD, DROPPED = -1, -2
 """Instead of the time at which the driver freed a packet: it has not; it has told the stack that it won't send it."""
-
-
-class Frame(Protocol):
-    """A frame as the device sent it: padded, without FCS."""
-
-    @property
-    def start_ps(self) -> int: ...
-    @property
-    def queue(self) -> int: ...
-    @property
-    def data(self) -> bytes: ...
 
 
 class Given:
@@ -99,7 +88,7 @@ class Watched:
         # what the driver has written to the queue's registers
         self.enabled = self.was_reset = False
         self.ring: memoryview | None = None
-        self.mask = 0
+        self.mask = (1 << MIN_RING_LOG2) - 1
         self.told = 0
         """The last tail."""
         self.posted = 0

@@ -168,6 +168,7 @@ class SimulatedWorld(World):
 
     def flow_control(self, paused: bool, priorities: int = 0) -> None:
         """As ``World.flow_control``; the device sees it at the next clock edge."""
+        super().flow_control(paused, priorities)
         self._control[self._flow] = paused | priorities << 1
 
     def _collect(self) -> None:

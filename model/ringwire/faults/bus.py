@@ -8,7 +8,7 @@ from ringwire.host.bus import BusLayer
 from ringwire.host.cpu import Cpu
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES, DescFlag
-from ringwire.nic.registers import QUEUE_BASE, QUEUE_OFFSETS, QUEUE_STRIDE, queue_register
+from ringwire.nic.registers import MAX_RING_LOG2, MIN_RING_LOG2, QUEUE_BASE, QUEUE_OFFSETS, QUEUE_STRIDE, queue_register
 
 EVERY = 7
 """Every so many events something goes wrong."""
@@ -50,15 +50,14 @@ class FaultLayer(BusLayer):
 
     def entries(self, queue: int) -> int:
         """Of a queue's ring."""
-        return 1 << self._values.get(("RING_LOG2", queue), 0)
+        return 1 << min(self._values.get(("RING_LOG2", queue), MIN_RING_LOG2), MAX_RING_LOG2)
 
     def posted(self, queue: int, tail: int) -> Iterator[memoryview]:
         """The descriptors that a doorbell tells of, as they lie in memory."""
         base = self._values.get(("RING_LO", queue), 0) | self._values.get(("RING_HI", queue), 0) << 32
-        at = self.told.get(queue, 0)
-        while at != tail:
-            yield self.world.memory.view(base + at * DESCRIPTOR_BYTES, DESCRIPTOR_BYTES)
-            at = (at + 1) % self.entries(queue)
+        begin, entries = self.told.get(queue, 0), self.entries(queue)
+        for at in range(begin, begin + (tail - begin) % entries):
+            yield self.world.memory.view(base + at % entries * DESCRIPTOR_BYTES, DESCRIPTOR_BYTES)
 
 
 # -- above the watch: a driver's mistakes

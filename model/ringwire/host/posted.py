@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from random import Random
 
-from ringwire.host.world import PS_PER_NS, World
+from ringwire.host.bus import Bus, BusLayer
+from ringwire.host.world import PS_PER_NS
 
 
-class UnreliableWrites:
-    """Loses and delays writes of some registers of a world.
+class UnreliableWrites(BusLayer):
+    """Loses and delays writes of some registers.
 
-    Behind a write that is late, later accesses of the same queue wait, as on a real bus. Make it before the world's
-    ports. ``lost`` and ``delayed`` count what it did.
+    Behind a write that is late, later accesses of the same queue wait, as on a real bus. ``lost`` and ``delayed``
+    count what it did.
     """
 
     def __init__(
         self,
-        world: World,
+        below: Bus,
         registers: Container[int],
         *,
         lose: float = 0.0,
@@ -28,6 +29,7 @@ class UnreliableWrites:
         """``lose`` and ``delay`` are chances from 0 to 1, 0 = never, for each write of ``registers`` (addresses);
         ``delay_ns`` is the most that one is late.
         """
+        super().__init__(below)
         self.lose = lose
         self.delay = delay
         self.lost = 0
@@ -36,12 +38,8 @@ class UnreliableWrites:
         self._delay_ps = delay_ns * PS_PER_NS
         self._draw = Random(seed)
         self._until_ps: dict[int, int] = {}
-        self._write = world.post_write
-        self._read = world.post_read
-        world.post_write = self._post_write  # type: ignore[method-assign]
-        world.post_read = self._post_read  # type: ignore[method-assign]
 
-    def _post_write(self, due_ps: int, register: int, value: int) -> None:
+    def post_write(self, due_ps: int, register: int, value: int) -> None:
         block = register >> 8
         due_ps = max(due_ps, self._until_ps.get(block, 0))
         if register in self._registers:
@@ -52,7 +50,7 @@ class UnreliableWrites:
                 self.delayed += 1
                 due_ps += self._draw.randint(0, self._delay_ps)
                 self._until_ps[block] = due_ps
-        self._write(due_ps, register, value)
+        super().post_write(due_ps, register, value)
 
-    def _post_read(self, due_ps: int, register: int, answer: Callable[[int, int], None]) -> None:
-        self._read(max(due_ps, self._until_ps.get(register >> 8, 0)), register, answer)
+    def post_read(self, due_ps: int, register: int, answer: Callable[[int, int], None]) -> None:
+        super().post_read(max(due_ps, self._until_ps.get(register >> 8, 0)), register, answer)

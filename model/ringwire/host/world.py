@@ -34,6 +34,8 @@ class World(ABC):
         self.cpus = Cpus(self.timeline, cpus, costs)
         self.bus: Bus = self
         """What ports made from now on stand on: this world, or layers on top of it."""
+        self.held_back = False
+        """The link partner stops the wire, or queues of some priorities."""
         self.interrupts = 0
         self.on_stuck: list[Callable[[], str]] = []
         """Each adds its part's state, one or more lines, to what ``Stuck`` says."""
@@ -56,6 +58,7 @@ class World(ABC):
 
         ``priorities`` is a mask of 8 bits. Frames that the device has picked by then leave all the same, under PFC.
         """
+        self.held_back = paused or priorities != 0
 
     @abstractmethod
     async def advance(self, to_ns: int) -> None:

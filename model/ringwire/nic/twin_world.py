@@ -54,6 +54,7 @@ class TwinWorld(World):
         self.device.post_read(due_ps, register, answer)
 
     def flow_control(self, paused: bool, priorities: int = 0) -> None:
+        super().flow_control(paused, priorities)
         self.device.flow_control(paused, priorities)
 
     async def advance(self, to_ns: int) -> None:

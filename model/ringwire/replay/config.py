@@ -121,10 +121,6 @@ class ReplayConfig:
             raise ReplayError(
                 f"--tx-frames {self.tx_frames}: the last packets would never be reclaimed; add --tx-usecs"
             )
-        try:
-            driver_factory(self.driver)
-        except PluginError as error:
-            raise ReplayError(f"--driver {error}") from error
         self._check_fault()
         if self.waves is not None and self.sim == "twin":
             raise ReplayError("--waves: the twin has no signals; allowed with --sim verilator and icarus")
@@ -132,7 +128,7 @@ class ReplayConfig:
             object.__setattr__(self, "driver_config", self._driver_config())
         except ConfigError as error:
             raise ReplayError(str(error)) from None
-        self._check_lines()
+        self._check_lines(self._check_driver())
 
     @property
     def period_ps(self) -> int:
@@ -200,11 +196,17 @@ class ReplayConfig:
         if fault is not None and fault.driver is not None and self.driver:
             raise ReplayError(f"--fault {fault.name}: it is in ringwire's own driver; leave --driver away")
 
-    def _check_lines(self) -> None:
-        """Try the lines on a device of the kind that the replay is going to have."""
-        if not self.setup and not self.afterwards:
-            return
-        dev, _ = self.make_device(TwinWorld(TwinConfig(queues=self.queues)), driver_factory(self.driver))
+    def _check_driver(self) -> NetDevice:
+        """Try the driver: a device of the kind that the replay is going to have."""
+        try:
+            factory = driver_factory(self.driver)
+            dev, _ = self.make_device(TwinWorld(TwinConfig(queues=self.queues)), factory)
+        except PluginError as error:
+            raise ReplayError(f"--driver {error}") from error
+        return dev
+
+    def _check_lines(self, dev: NetDevice) -> None:
+        """Try the lines on a device."""
         lines = Commands([dev])
         try:
             lines.run_script(self.setup)

@@ -15,6 +15,7 @@ from ringwire.cosim.world import FastWorld
 from ringwire.faults import fault_named, watch_under
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, TxQueue
+from ringwire.nic.frame import Frame
 from ringwire.nic.registers import Stat
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
@@ -22,7 +23,7 @@ from ringwire.replay.plugin import driver_factory
 from ringwire.replay.report import Measured
 from ringwire.replay.source import PacedSource, Packets, Source, TaskClock
 from ringwire.replay.survey import Survey, segments
-from ringwire.replay.wire import Frame, Wire
+from ringwire.replay.wire import Wire
 from ringwire.skb import Skb
 from ringwire.socket import Socket
 from ringwire.tools.commands import Commands

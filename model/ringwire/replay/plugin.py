@@ -54,10 +54,28 @@ def driver_factory(name: str) -> DriverFactory:
         module = _from_file(Path(where)) if where.endswith(".py") else _by_name(where)
     except Exception as error:
         raise PluginError(f"{where}: {type(error).__name__}: {error}") from error
+    made = getattr(module, attribute, None)
+    if not callable(made):
+        raise PluginError(f"{where} has no class {attribute}")
+
+    def make(port: HostPort, dev: NetDevice, config: DriverConfig) -> ReplayDriver:
+        return _made(name, made, port, dev, config)
+
+    return make
+
+
+def _made(name: str, cls: Callable[..., Any], port: HostPort, dev: NetDevice, config: DriverConfig) -> ReplayDriver:
+    """A driver of a user's, which may be anything. :class:`PluginError` unless it can be one."""
     try:
-        return cast(DriverFactory, getattr(module, attribute))
-    except AttributeError:
-        raise PluginError(f"{where} has no {attribute}") from None
+        driver = cls(port, dev, config)
+    except Exception as error:
+        raise PluginError(f"{name}: __init__(port, dev, config): {type(error).__name__}: {error}") from error
+    missing = [wanted for wanted in ("up", "open", "ndo_start_xmit", "describe") if not hasattr(driver, wanted)]
+    if missing:
+        raise PluginError(f"{name} has no {', '.join(missing)}")
+    if getattr(dev, "driver", None) is not driver:
+        raise PluginError(f"{name}: __init__ has to make it the device's: dev.driver = self")
+    return cast(ReplayDriver, driver)
 
 
 def _by_name(dotted: str) -> ModuleType:

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
+from ringwire.nic.frame import Frame
 from ringwire.nic.pacer import wire_bytes
 from ringwire.pcap import PcapWriter
-
-
-class Frame(Protocol):
-    """A frame as the device sent it: padded, without FCS."""
-
-    @property
-    def start_ps(self) -> int: ...
-    @property
-    def queue(self) -> int: ...
-    @property
-    def data(self) -> bytes: ...
 
 
 class Wire:
