@@ -9,12 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from ringwire.cosim.warm import keep_simulators
 from tests.conformance import vectors
 from tests.conformance.tally import summary_lines, totals
 
@@ -23,6 +24,13 @@ WORKER_KEY = "vectors_left_out"
 # One commit gives one verdict; --hypothesis-profile=default looks further, as the soak does.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_simulators() -> Iterator[None]:
+    """Most tests on the RTL are short; to start a simulator for each would be most of their time."""
+    with keep_simulators():
+        yield
 
 
 @pytest.fixture(scope="session")

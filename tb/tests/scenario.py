@@ -10,11 +10,13 @@ from typing import Any
 
 import cocotb
 
+from ringwire.cosim.warm import wait_for_run
 from tb.worlds import start_world
 
 
 @cocotb.test()
 async def test_scenario(dut: Any) -> None:
+    wait_for_run()
     folder = Path(os.environ["RINGWIRE_SCENARIO"])
     dotted, config, knobs = pickle.loads((folder / "request").read_bytes())
     module, _, name = dotted.rpartition(".")

@@ -96,5 +96,15 @@ def run(
         }
         kept = cache_root() / "waves" / f"{name}-{design.folder_name}" if waves else None
         module = "tb.tests.scenario"
-        simulate(Run(design, module, seed=settings.seed, limit_s=limit_s, environment=environment, waves=kept))
+        simulate(
+            Run(
+                design,
+                module,
+                seed=settings.seed,
+                modules=(scenario.__module__,),
+                limit_s=limit_s,
+                environment=environment,
+                waves=kept,
+            )
+        )
         return pickle.loads(Path(folder, "result").read_bytes())

@@ -13,6 +13,7 @@ from typing import Any
 import cocotb
 
 from ringwire.cosim.run import JOB_VARIABLE
+from ringwire.cosim.warm import wait_for_run
 from ringwire.cosim.world import FastWorld
 
 GC_THRESHOLD = 100_000
@@ -20,6 +21,7 @@ GC_THRESHOLD = 100_000
 
 @cocotb.test()
 async def job(dut: Any) -> None:
+    wait_for_run()
     folder = Path(os.environ[JOB_VARIABLE])
     dotted, config, settings = pickle.loads((folder / "request").read_bytes())
     module, _, name = dotted.rpartition(".")

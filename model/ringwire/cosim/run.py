@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from ringwire.cosim import warm
 from ringwire.cosim.build import TOP, Built, Design, build, cache_root
 from ringwire.cosim.hostmem import library_environment
 from ringwire.cosim.world import DATA_W_VARIABLE, PROGRESS_MARK, QUEUES_VARIABLE, WorldSettings
@@ -30,6 +31,7 @@ from ringwire.cosim.world import DATA_W_VARIABLE, PROGRESS_MARK, QUEUES_VARIABLE
 JOB_VARIABLE = "RINGWIRE_JOB"
 JOB_MODULE = "ringwire.cosim.job"
 DEFAULT_LIMIT_S = 600.0
+RESULTS = "results.xml"
 
 
 class SimulationFailed(Exception):
@@ -50,6 +52,8 @@ class Run:
     test_filter: str | None = None
     """Regular expression of the tests to run; None: all."""
     seed: int = 1
+    modules: tuple[str, ...] = ()
+    """What a kept simulator is to import before the run. With it, ``module`` begins with ``warm.wait_for_run()``."""
     limit_s: float = DEFAULT_LIMIT_S
     """Wall-clock seconds after which the run is ended as failed."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -97,6 +101,7 @@ def run_job(
                 design,
                 JOB_MODULE,
                 seed=seed,
+                modules=(function.rpartition(".")[0],),
                 limit_s=limit_s,
                 environment={JOB_VARIABLE: name, "COCOTB_REWRITE_ASSERTION_FILES": "", "COCOTB_LOG_LEVEL": "WARNING"},
                 waves=waves,
@@ -107,8 +112,20 @@ def run_job(
 
 
 def _simulate(run: Run, built: Built, folder: Path, progress: Callable[[str], None] | None) -> None:
+    kept = run.modules and warm.shelf is not None and not run.design.waves and run.design.coverage is None
+    output, timed_out = (_watch_kept if kept else _watch)(run, built, folder, progress or _nobody)
+    reason = f"not finished after {run.limit_s:g} s" if timed_out else _reason(output, folder / RESULTS)
+    if reason is not None:
+        raise SimulationFailed(f"{run.module} on {run.design.folder_name}: {reason}", "".join(output[-200:]))
+
+
+def _nobody(text: str) -> None:
+    """Hears progress that nobody asked for."""
+
+
+def _launch(run: Run, built: Built, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start the launcher, and with it the simulator, in ``folder``. Its stdin has to stay open."""
     design = run.design
-    results = folder / "results.xml"
     test_args, plusargs = built.test_args, built.plusargs(run.seed)
     if design.waves:
         wave = folder / "waves.fst"
@@ -123,7 +140,7 @@ def _simulate(run: Run, built: Built, folder: Path, progress: Callable[[str], No
         "hdl_toplevel_lang": "verilog",
         "build_dir": str(built.folder),
         "test_dir": str(folder),
-        "results_xml": str(results),
+        "results_xml": str(folder / RESULTS),
         "test_filter": run.test_filter,
         "seed": run.seed,
         "test_args": test_args,
@@ -134,32 +151,73 @@ def _simulate(run: Run, built: Built, folder: Path, progress: Callable[[str], No
             QUEUES_VARIABLE: str(design.queues),
             **library_environment(built.library),
             **run.environment,
+            **environment,
         },
     }
-    environment = {name: value for name, value in os.environ.items() if name not in ("WAVES", "GUI")}
+    around = {name: value for name, value in os.environ.items() if name not in ("WAVES", "GUI")}
     # numpy's threads would only be in the simulator's way
-    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
-    environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
-    output, timed_out = _watch(request, environment, run.limit_s, progress)
-    reason = f"not finished after {run.limit_s:g} s" if timed_out else _reason(output, results)
-    if reason is not None:
-        raise SimulationFailed(f"{run.module} on {design.folder_name}: {reason}", "".join(output[-200:]))
-
-
-def _watch(
-    request: Mapping[str, Any], environment: Mapping[str, str], limit_s: float, progress: Callable[[str], None] | None
-) -> tuple[list[str], bool]:
-    """Run the launcher; its output, and whether it had to be ended for taking too long."""
+    around.setdefault("OPENBLAS_NUM_THREADS", "1")
+    around["PYTHONPATH"] = _python_path()
     child = subprocess.Popen(
         [sys.executable, "-m", "ringwire.cosim.launch"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment,
+        env=around,
         text=True,
         errors="replace",
         start_new_session=True,
     )
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(request) + "\n")
+    child.stdin.flush()
+    return child
+
+
+def _python_path() -> str:
+    return os.pathsep.join(entry for entry in sys.path if entry)
+
+
+def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], None]) -> tuple[list[str], bool]:
+    """Run in a fork of a kept simulator; its output, and whether it had to be ended for taking too long."""
+    assert warm.shelf is not None
+    made_ns = max(file.stat().st_mtime_ns for file in built.folder.iterdir())
+    key = repr((str(built.folder), made_ns, run.module, run.test_filter, run.seed, _python_path()))
+    asked = {
+        "modules": run.modules,
+        "folder": str(folder),
+        "environment": {**run.environment, "COCOTB_RESULTS_FILE": str(folder / RESULTS)},
+    }
+    output: list[str] = []
+
+    def launch(own: Path, socket: str) -> subprocess.Popen[str]:
+        return _launch(run, built, own, **{warm.SOCKET_VARIABLE: socket})
+
+    try:
+        kept = warm.shelf.take(key, lambda: warm.Kept(launch))
+    except warm.WarmError as error:
+        return str(error).splitlines(keepends=True), False
+    timed_out = False
+    try:
+        timed_out = not kept.run(asked, run.limit_s, lambda line: _sort(line, output, progress))
+    except warm.WarmError as error:
+        kept.ended = True
+        output.append(str(error))
+    if kept.ended:
+        warm.shelf.drop(key)
+    return output, timed_out
+
+
+def _sort(line: str, output: list[str], progress: Callable[[str], None]) -> None:
+    if line.startswith(PROGRESS_MARK):
+        progress(line[len(PROGRESS_MARK) :].strip())
+    else:
+        output.append(line)
+
+
+def _watch(run: Run, built: Built, folder: Path, progress: Callable[[str], None]) -> tuple[list[str], bool]:
+    """Run in a simulator of its own; its output, and whether it had to be ended for taking too long."""
+    child = _launch(run, built, folder)
     assert child.stdin is not None and child.stdout is not None
     timed_out = threading.Event()
 
@@ -167,18 +225,12 @@ def _watch(
         timed_out.set()
         _end(child)
 
-    timer = threading.Timer(limit_s, end)
+    timer = threading.Timer(run.limit_s, end)
     timer.start()
     output: list[str] = []
     try:
-        child.stdin.write(json.dumps(dict(request)) + "\n")
-        child.stdin.flush()
         for line in child.stdout:
-            if line.startswith(PROGRESS_MARK):
-                if progress is not None:
-                    progress(line[len(PROGRESS_MARK) :].strip())
-            else:
-                output.append(line)
+            _sort(line, output, progress)
         child.wait()
     finally:
         timer.cancel()
