@@ -30,6 +30,7 @@ from rich.table import Table
 from bench import engine
 from ringwire.cosim.build import Design, build
 from ringwire.cosim.run import SimulationFailed
+from ringwire.cosim.warm import keep_simulators
 from ringwire.nic.descriptors import SegType
 from scripts.sim import ROOT, fail, number, run_script
 from tests.control import completion, errors, fairness, offload_mix, offloads, reset, scheduling
@@ -272,7 +273,8 @@ def main() -> int:
     # some turn out to change nothing
     drawn = draw(seed, count + count // 4 + 2)
     first = Bench(0)
-    standards = unbroken(first, drawn, console)
+    with keep_simulators(most=2):
+        standards = unbroken(first, drawn, console)
     plain = first.netlist
     digest = hashlib.sha256(BASE.read_bytes()).hexdigest()
     known = load(digest)
@@ -295,7 +297,8 @@ def main() -> int:
             if bench.netlist == plain:
                 return None
             begin_s = time.monotonic()
-            stage, why = bench.verdict(standards, stop)
+            with keep_simulators(most=2):
+                stage, why = bench.verdict(standards, stop)
             spent_s = round(time.monotonic() - begin_s, 1)
         finally:
             benches.put(bench)

@@ -21,16 +21,16 @@ BOTH = pytest.mark.parametrize("sim", ["verilator", "icarus"])
 
 
 @pytest.fixture(autouse=True)
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A shelf of its own for each test, with room for two."""
-    monkeypatch.setattr(warm, "shelf", None)
+def room_for_two() -> Iterator[None]:
+    """A shelf of its own for each test."""
     with warm.keep_simulators(most=2):
         yield
 
 
 def kept() -> list[warm.Kept]:
-    assert warm.shelf is not None
-    return list(warm.shelf._kept.values())
+    shelf = warm.shelf()
+    assert shelf is not None
+    return list(shelf._kept.values())
 
 
 async def looks_around(world: FastWorld, path: Path) -> dict[str, Any]:
@@ -109,8 +109,9 @@ def test_no_more_are_kept_than_was_said_and_none_afterwards(tmp_path: Path) -> N
         )
     assert len(kept()) == 2
     processes = [simulator._process.pid for simulator in kept()]
-    assert warm.shelf is not None
-    warm.shelf.close()
+    shelf = warm.shelf()
+    assert shelf is not None
+    shelf.close()
     assert not any(Path(f"/proc/{pid}/exe").exists() for pid in processes)
 
 

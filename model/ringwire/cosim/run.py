@@ -112,7 +112,7 @@ def run_job(
 
 
 def _simulate(run: Run, built: Built, folder: Path, progress: Callable[[str], None] | None) -> None:
-    kept = run.modules and warm.shelf is not None and not run.design.waves and run.design.coverage is None
+    kept = run.modules and warm.shelf() is not None and not run.design.waves and run.design.coverage is None
     output, timed_out = (_watch_kept if kept else _watch)(run, built, folder, progress or _nobody)
     reason = f"not finished after {run.limit_s:g} s" if timed_out else _reason(output, folder / RESULTS)
     if reason is not None:
@@ -180,7 +180,8 @@ def _python_path() -> str:
 
 def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], None]) -> tuple[list[str], bool]:
     """Run in a fork of a kept simulator; its output, and whether it had to be ended for taking too long."""
-    assert warm.shelf is not None
+    shelf = warm.shelf()
+    assert shelf is not None
     made_ns = max(file.stat().st_mtime_ns for file in built.folder.iterdir())
     key = repr((str(built.folder), made_ns, run.module, run.test_filter, run.seed, _python_path()))
     asked = {
@@ -194,7 +195,7 @@ def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], 
         return _launch(run, built, own, **{warm.SOCKET_VARIABLE: socket})
 
     try:
-        kept = warm.shelf.take(key, lambda: warm.Kept(launch))
+        kept = shelf.take(key, lambda: warm.Kept(launch))
     except warm.WarmError as error:
         return str(error).splitlines(keepends=True), False
     timed_out = False
@@ -204,7 +205,7 @@ def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], 
         kept.ended = True
         output.append(str(error))
     if kept.ended:
-        warm.shelf.drop(key)
+        shelf.drop(key)
     return output, timed_out
 
 

@@ -22,6 +22,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -184,20 +185,21 @@ class Shelf:
             self._kept.popitem()[1].close()
 
 
-shelf: Shelf | None = None
-"""Where ``simulate`` finds kept simulators; None: it starts one for each run."""
+_shelf: ContextVar[Shelf | None] = ContextVar("shelf", default=None)
+
+
+def shelf() -> Shelf | None:
+    """Where ``simulate`` finds kept simulators; None: it starts one for each run. Each thread has its own."""
+    return _shelf.get()
 
 
 @contextmanager
 def keep_simulators(most: int = MOST_KEPT) -> Iterator[None]:
     """Inside, at most so many simulators are kept from run to run."""
-    global shelf
-    if shelf is not None:
-        yield
-        return
-    shelf = Shelf(most)
+    made = Shelf(most)
+    before = _shelf.set(made)
     try:
         yield
     finally:
-        kept, shelf = shelf, None
-        kept.close()
+        made.close()
+        _shelf.reset(before)
