@@ -514,12 +514,7 @@ module ringwire_tx #(
     wire [4:0]   waits = {gate_waits, pacer_waits, done_waits, cpl_waits, irq_waits};
     wire [319:0] times = {gate_deadline, pacer_deadline, done_deadline, cpl_deadline, irq_deadline};
     assign deadline_valid = waits != '0;
-    integer w;
-    always_comb begin
-        deadline = '1;
-        for (w = 0; w < 5; w = w + 1)
-            if (waits[w] && times[w*64 +: 64] < deadline) deadline = times[w*64 +: 64];
-    end
+    rw_earliest #(.N(5)) u_deadline (.valid(waits), .times(times), .earliest(deadline));
 
     // protection attributes and the write id carry nothing here
     wire unused = &{1'b0, s_axil_awprot, s_axil_arprot, m_axi_bid, m_axi_bresp[0], m_axi_rresp[0], burst_len[12:BB+1]};

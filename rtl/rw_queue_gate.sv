@@ -123,21 +123,17 @@ module rw_queue_gate #(
 
     // ---- for a clock that stops: when a queue that has something to send will be let
     wire [63:0] lead = {24'd0, launch_lead, 16'd0};
-    logic [63:0] when_q;
-    integer d;
-    always_comb begin
-        deadline_valid = 1'b0;
-        deadline       = '1;
-        when_q         = '0;
-        for (d = 0; d < QUEUES; d = d + 1) begin
-            when_q = grounded[d] ? ((head_time[d*64 +: 64] < lead) ? 64'd0 : head_time[d*64 +: 64] - lead)
-                                 : next_reg[d][87:24] + {63'd0, next_reg[d][23:0] != 24'd0};
-            if (head_valid[d] && (grounded[d] || early[d])) begin
-                deadline_valid = 1'b1;
-                if (when_q < deadline) deadline = when_q;
-            end
+    wire [QUEUES-1:0]    waits = head_valid & (grounded | early);
+    wire [QUEUES*64-1:0] times;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_deadline
+            wire [63:0] launch = head_time[q*64 +: 64];
+            assign times[q*64 +: 64] = !grounded[q] ? next_reg[q][87:24] + {63'd0, next_reg[q][23:0] != 24'd0}
+                                     : (launch < lead) ? 64'd0 : launch - lead;
         end
-    end
+    endgenerate
+    assign deadline_valid = waits != '0;
+    rw_earliest #(.N(QUEUES)) u_deadline (.valid(waits), .times(times), .earliest(deadline));
     assign idle = stopped == stopped_reg && step_reg == '0 && (busy_reg & limited_reg) == '0;
 
     always @(posedge clk) if (!rst) begin

@@ -16,25 +16,20 @@ module rw_timers #(
     wire  [47:0] now    = tod[63:16];
     wire  [47:0] now_up = now + {47'd0, tod[15:0] != 16'd0};
 
+    wire  [QUEUES*48-1:0] expiries;
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
-            assign expired[q] = now >= expiry_reg[q];
+            assign expired[q]            = now >= expiry_reg[q];
+            assign expiries[q*48 +: 48] = expiry_reg[q];
             always_ff @(posedge clk)
                 if (start[q]) expiry_reg[q] <= now_up + {16'd0, period[q*32 +: 32]};
         end
     endgenerate
 
-    logic [47:0] least;
-    integer k;
-    always_comb begin
-        least          = '1;
-        deadline_valid = 1'b0;
-        for (k = 0; k < QUEUES; k = k + 1)
-            if (running[k] && !expired[k]) begin
-                deadline_valid = 1'b1;
-                if (expiry_reg[k] < least) least = expiry_reg[k];
-            end
-    end
-    assign deadline = {least, 16'd0};
+    wire [QUEUES-1:0] pending = running & ~expired;
+    wire [47:0]       least;
+    assign deadline_valid = pending != '0;
+    assign deadline       = {least, 16'd0};
+    rw_earliest #(.N(QUEUES), .W(48)) u_earliest (.valid(pending), .times(expiries), .earliest(least));
 endmodule

@@ -118,7 +118,7 @@ BLOCKS = (
     Block(
         "queue_gate",
         "queue_gate",
-        ("rw_queue_gate",),
+        ("rw_queue_gate", "rw_earliest"),
         (
             Change("rw_queue_gate", "(credit_reg[k][CW-1] ? credit_reg[k] : -20'sd1)", "credit_reg[k]"),
             Change("rw_queue_gate", "(credit_reg[k][CW-1] ? credit_reg[k] : -20'sd1)", "-20'sd1"),
@@ -127,7 +127,7 @@ BLOCKS = (
             Change("rw_queue_gate", "now >= next_reg[r]", "now > next_reg[r]"),
             Change("rw_queue_gate", "&& !(pop && pop_queue == l[QW-1:0])", ""),
             Change("rw_queue_gate", "& ~grounded & ~stopped_reg", "& ~grounded"),
-            Change("rw_queue_gate", "grounded[d] || early[d]", "grounded[d]"),
+            Change("rw_queue_gate", "head_valid & (grounded | early)", "head_valid & grounded"),
         ),
         steps=10,
         reach=16,
@@ -140,11 +140,11 @@ BLOCKS = (
     Block(
         "timers",
         "timers",
-        ("rw_timers",),
+        ("rw_timers", "rw_earliest"),
         (
             Change("rw_timers", "{47'd0, tod[15:0] != 16'd0}", "48'd0"),
             Change("rw_timers", "now >= expiry_reg[q]", "now > expiry_reg[q]"),
-            Change("rw_timers", "if (running[k] && !expired[k]) begin", "if (running[k]) begin"),
+            Change("rw_timers", "running & ~expired", "running"),
         ),
         steps=6,
     ),
@@ -161,7 +161,7 @@ BLOCKS = (
     Block(
         "interrupt",
         "interrupt",
-        ("rw_interrupt", "rw_timers"),
+        ("rw_interrupt", "rw_timers", "rw_earliest"),
         (
             Change("rw_interrupt", "<= ahead_of(visible[k*16 +: 16], con_index);", "<= 1'b0;"),
             Change("rw_interrupt", "<= some[k] && !fire[k];", "<= some[k];"),
@@ -211,7 +211,7 @@ BLOCKS = (
     Block(
         "completion",
         "completion",
-        ("rw_completion", "rw_timers", "rw_arbiter", "rw_fifo_ram"),
+        ("rw_completion", "rw_timers", "rw_earliest", "rw_arbiter", "rw_fifo_ram"),
         (
             Change("rw_completion", "left_reg   <= count_reg[grant];", "left_reg   <= count_reg[grant] + put;"),
             Change("rw_completion", "aw_free && w_free && ack_ready", "aw_free && ack_ready"),
