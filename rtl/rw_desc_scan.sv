@@ -198,10 +198,12 @@ module rw_desc_scan #(
         end
     end
 
+    // what is not sent waits for no launch
+    wire launched = launch[1] && verdict == STATUS_OK[3:0];
     wire push = s2_valid_reg && (eop || overfull || s2_fail_reg);
     wire [SW-1:0] summary = s2_fail_reg
         ? {{TW{1'b0}}, 19'd0, number_reg[s2_queue_reg], STATUS_DESC_READ[3:0], 4'b0001, {(RW-16+AW){1'b0}}}
-        : {launch, len_sum, number, verdict, overfull, skip_reg[s2_queue_reg], wish,
+        : {launch[TW-1:2], launched, launch[0], len_sum, number, verdict, overfull, skip_reg[s2_queue_reg], wish,
            req[RW-1:16], ask[AW-1], cut ? req[15:0] : {csum_start, csum_to}, ask[16:0]};
 
     // ---- summaries

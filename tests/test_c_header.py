@@ -22,7 +22,8 @@ STRUCTURES = {
 JOINED = {("offload", "hdr_len"): "hdr_len_type", ("cpl", "segments"): "segments_phase"}
 """Members that hold several fields, by the first."""
 INSIDE = {
-    ("offload", "type"), ("offload", "id_fixed"), ("offload", "csum_partial"), ("offload", "reserved_high"),
+    ("offload", "type"), ("offload", "id_fixed"), ("offload", "csum_partial"), ("offload", "drop_late"),
+    ("offload", "reserved"),
     ("cpl", "reserved"), ("cpl", "phase"),
 }  # fmt: skip
 """The other fields of those."""

@@ -181,14 +181,14 @@ MUTANTS = {
     ),
     "the clock stops while an interrupt's timer runs": Mutant(
         "ringwire_tx",
-        "assign deadline_valid = pacer_waits || done_waits || cpl_waits || irq_waits;",
-        "assign deadline_valid = pacer_waits || done_waits || cpl_waits;",
+        "{gate_waits, pacer_waits, done_waits, cpl_waits, irq_waits}",
+        "{gate_waits, pacer_waits, done_waits, cpl_waits, 1'b0}",
         stopping,
     ),
     "the clock stops while the wire's time runs": Mutant(
         "ringwire_tx",
-        "assign deadline_valid = pacer_waits || done_waits || cpl_waits || irq_waits;",
-        "assign deadline_valid = done_waits || cpl_waits || irq_waits;",
+        "{gate_waits, pacer_waits, done_waits, cpl_waits, irq_waits}",
+        "{gate_waits, 1'b0, done_waits, cpl_waits, irq_waits}",
         stopping,
     ),
     "the clock stops while a frame is put together": Mutant(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -17,7 +17,9 @@ from ringwire.nic.registers import (
     MAX_DESCRIPTORS,
     MAX_FRAME,
     MAX_RING_LOG2,
+    MAX_WEIGHT,
     MIN_RING_LOG2,
+    MIN_WEIGHT,
     QUEUE_BASE,
     QUEUE_OFFSETS,
     QUEUE_REGISTERS,
@@ -37,6 +39,8 @@ ALL_ONES = 0xFFFFFFFF
 LEGAL = {
     "CTRL": 7,
     "BYTE_TIME_HI": 0x3FFFFF,
+    "LAUNCH_LEAD": 0xFFFFFF,
+    "Q_BYTE_TIME_HI": 0x3FFFFF,
     "Q_RING_LO": ALL_ONES & -RING_ALIGN,
     "Q_CPL_LO": ALL_ONES & -RING_ALIGN,
     "Q_HEAD_LO": ALL_ONES & ~6,
@@ -47,9 +51,10 @@ LEGAL = {
     "Q_PRIORITY": 7,
 }
 """Bits that a register has, where those are not all 32."""
-RANGES = {
+RANGES: dict[str, Container[int]] = {
     "Q_RING_LOG2": range(MIN_RING_LOG2, MAX_RING_LOG2 + 1),
     "Q_CPL_THRESHOLD": range(1, MAX_CPL_THRESHOLD + 1),
+    "Q_WEIGHT": {0, *range(MIN_WEIGHT, MAX_WEIGHT + 1)},
 }
 
 
@@ -224,8 +229,9 @@ async def responses(world: World, config: None) -> None:
     same(await write(tail, bytes(2)), slverr, "response to half a doorbell")
     same(await write(tail, (0xFFFF).to_bytes(4, "little")), slverr, "response to a doorbell out of range")
     same(await write(0x20, bytes(4)), okay, "response to a write of COMMIT_BOUND")
-    same(await write(0x24, bytes(4)), slverr, "response to a write where there is no register")
-    same(int((await master.read(0x24, 4)).resp), slverr, "response to a read where there is no register")
+    beyond = max(GLOBAL_OFFSETS.values()) + 4
+    same(await write(beyond, bytes(4)), slverr, "response to a write where there is no register")
+    same(int((await master.read(beyond, 4)).resp), slverr, "response to a read where there is no register")
     same(int((await master.read(0, 4)).resp), okay, "response to a read of ID")
     errors = (await master.read(stat_register(Stat.ERR_BAD_DOORBELL), 4)).data
     same(int.from_bytes(errors, "little"), 1, "ERR_BAD_DOORBELL: half a doorbell is none")
@@ -254,7 +260,7 @@ async def while_at_work(world: World, config: None) -> None:
     await attempt(False, "while the queue is enabled")
     for register in QUEUE_REGISTERS:
         if register.access is Access.RW and register.name != "Q_CTRL":
-            value = 3 if register.name != "Q_IRQ_MASK" else 1
+            value = next(value for value in (3, 1, 100) if legal(register, value))
             same(await bus.write(base + register.offset, value), True, f"write of {register.name} while enabled")
             same(await bus.read(base + register.offset), value, f"{register.name} while enabled")
     queue.put("CPL_TIMER_NS", 0)

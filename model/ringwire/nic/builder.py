@@ -86,6 +86,7 @@ class Packet:
         if self.status is Status.OK:
             self.status = status
             self.buffers = []
+            self.launch = 0
 
     @property
     def all_picked(self) -> bool:

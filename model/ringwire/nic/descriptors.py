@@ -48,7 +48,7 @@ pseudo-header sum. The field must hold the pseudo-header sum of the whole packet
 
 LAUNCH, unless it is 0, is when the packet's first frame is to leave, as a time of the device (48.16 fixed point ns); it
 may stand beside TYPE NONE. The packet waits in its queue until LAUNCH_LEAD before, then at the wire. One that is picked
-after its launch time is sent at once, or with DROP_LATE not at all.
+after its launch time is sent at once, or with DROP_LATE not at all; one that is illegal is reported at once.
 """
 
 COMPLETION_LAYOUT: tuple[tuple[str, int, int], ...] = (

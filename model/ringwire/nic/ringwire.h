@@ -172,7 +172,7 @@
 #define RINGWIRE_SEG_UFO4 0x5u
 
 struct ringwire_desc { uint64_t addr; uint16_t len, flags; uint8_t csum_start, csum_offset; uint16_t vlan_tci; };
-struct ringwire_offload { uint64_t reserved; uint16_t mss, flags; uint8_t l3, l4; uint16_t hdr_len_type; };
+struct ringwire_offload { uint64_t launch; uint16_t mss, flags; uint8_t l3, l4; uint16_t hdr_len_type; };
 struct ringwire_cpl { uint64_t time; uint16_t index; uint8_t status, flags; uint32_t segments_phase; };
 struct ringwire_head { uint16_t index, count; uint32_t reserved; };
 #define RINGWIRE_CPL_PHASE(c) ((c)->segments_phase >> 31)
