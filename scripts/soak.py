@@ -24,12 +24,15 @@ from tests.control.bench import same
 from tests.datapath.mix import Mix, mix
 from tests.datapath.worlds import TWIN, place, run
 from tests.driver_bench import Resets, reset_storm
+from tests.healthy import healthy
 
 SHAPES = ((512, 1), (512, 4), (64, 1), (128, 16), (256, 4))
 """(width, queues) of the models that the tests build anyway."""
 VERILATOR_FRAMES, ICARUS_FRAMES = 20_000, 300
 ICARUS_EVERY = 4
 RESETS = 1000
+HEALTHY_TWIN, HEALTHY_RTL = 200_000, 5_000
+"""Packets a round."""
 RATES_BPS = (0, 10**8, 10**9, 10**10)
 
 
@@ -43,7 +46,7 @@ def main() -> int:
     for seed in count(first):
         random = Random(seed)
         sim = "icarus" if seed % ICARUS_EVERY == 0 else "verilator"
-        for work in (random_mix, random_offloads, random_replay, many_resets):
+        for work in (random_mix, random_offloads, random_replay, healthy_on_twin, healthy_on_rtl, many_resets):
             begin_s = time.monotonic()
             name = f"seed {seed}: {work.__name__} on {sim}"
             try:
@@ -105,6 +108,17 @@ def random_replay(sim: str, seed: int, random: Random) -> str:
         if flows(wire_frames(out)) != flows(wire_frames(REAL_MIX_WIRE)):
             raise Wrong("the wire does not carry the kernel's frames")
     return f"{width} bits, {queues} queues, {knobs}"
+
+
+def healthy_on_twin(sim: str, seed: int, random: Random) -> str:
+    """Random traffic on the twin: fifty rounds are ten million packets in which the watch must see nothing wrong."""
+    return healthy(TWIN, HEALTHY_TWIN, seed, queues=random.choice((1, 2, 4, 16)))
+
+
+def healthy_on_rtl(sim: str, seed: int, random: Random) -> str:
+    """The same on the RTL."""
+    width, queues = random.choice(SHAPES)
+    return healthy("verilator", HEALTHY_RTL, seed, width, queues)
 
 
 def many_resets(sim: str, seed: int, random: Random) -> str:
