@@ -23,9 +23,9 @@ wire's end; what it finds is a line that begins with a name, such as
 bql-overcompletion: queue 0 completed 3028 bytes with 1514 in flight
 ```
 
-and fails the run. A healthy run says nothing (`tests/test_healthy.py`: 50,000 packets on the twin and 10,000 on the RTL,
-random traffic with random settings; `make soak` adds 205,000 a round). What breaks a rule of the buses ends a run of the
-RTL by itself, with the checker's name (`CHECK axi_ar_page: ...`, see `tb/axi_checker.sv`).
+and fails the run. A healthy run says nothing: `tests/test_healthy.py` has 50,000 packets on the twin and 10,000 on the
+RTL, random traffic with random settings, and `make soak` adds 205,000 a round. What breaks a rule of the buses ends a
+run of the RTL by itself, with the checker's name (`CHECK axi_ar_page: ...`, see `tb/axi_checker.sv`).
 
 To see a bug, put it in: `ringwire replay IN.pcap --out OUT.pcap --fault NAME` (those in the twin with `--sim twin`).
 A replay shows it if the capture has what it needs, a tag say, or the wrap of an IPv4 id. The conformance suite has all
