@@ -16,7 +16,7 @@ from typing import Any
 from ringwire.cosim.run import SimulationFailed
 from ringwire.driver.config import DriverConfig
 from ringwire.host.cpu import HostCosts
-from ringwire.replay import ReplayConfig, replay
+from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from scripts.sim import CAPTURE, number, run_script
 from tests.captures import REAL_MIX_WIRE, flows, wire_frames
 from tests.control import offload_mix
@@ -51,7 +51,7 @@ def main() -> int:
             name = f"seed {seed}: {work.__name__} on {sim}"
             try:
                 what = work(sim, seed, random)
-            except (SimulationFailed, Wrong, AssertionError) as error:
+            except (SimulationFailed, ReplayError, ReplayFailed, Wrong, AssertionError) as error:
                 print(f"{name}: FAILED: {error}\nto repeat: make soak MINUTES=0 SEED={seed}", flush=True)
                 return 1
             print(f"{name}: {what}: ok, {time.monotonic() - begin_s:.1f} s", flush=True)

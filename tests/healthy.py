@@ -28,7 +28,7 @@ def healthy(sim: str, packets: int, seed: int, width: int = 512, queues: int = 1
         found = replay(config).measured
     assert found.problems == [], found.problems
     assert (found.packets, found.dropped_packets) == (packets, 0)
-    return f"{width} bits, {queues} queues, {packets} packets in {found.frames} frames, {knobs}"
+    return f"{sim}, {width} bits, {queues} queues, {packets} packets in {found.frames} frames, {knobs}"
 
 
 def settings(random: Random, width: int) -> dict[str, Any]:

@@ -64,6 +64,11 @@ async def ends_the_simulator(world: FastWorld, _config: None) -> int:
     return 7
 
 
+async def reports_and_sleeps(world: FastWorld, _config: None) -> None:
+    world.progress("begun")
+    time.sleep(60)
+
+
 @BOTH
 def test_each_run_is_the_first_one(sim: str, tmp_path: Path) -> None:
     def look() -> dict[str, Any]:
@@ -100,6 +105,17 @@ def test_a_simulator_that_is_gone_is_replaced(sim: str, tmp_path: Path) -> None:
     design = Design(sim, rtl=PUPPET)
     assert run_job(f"{__name__}.ends_the_simulator", design=design) == 7
     assert run_job(f"{__name__}.looks_around", tmp_path / "pid", design=design)["time"] == 1_000
+
+
+def test_a_run_that_nobody_waits_for_any_more_is_ended(tmp_path: Path) -> None:
+    def give_up(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(f"{__name__}.reports_and_sleeps", design=Design(rtl=PUPPET), progress=give_up)
+    assert kept() == []
+    design = Design(rtl=PUPPET)
+    assert run_job(f"{__name__}.looks_around", tmp_path / "pid", design=design, limit_s=30)["time"] == 1_000
 
 
 def test_no_more_are_kept_than_was_said_and_none_afterwards(tmp_path: Path) -> None:

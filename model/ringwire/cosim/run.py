@@ -204,8 +204,12 @@ def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], 
     except warm.WarmError as error:
         kept.ended = True
         output.append(str(error))
-    if kept.ended:
-        shelf.drop(key)
+    except BaseException:  # it may be in the middle of the run, and the next would wait behind it
+        kept.ended = True
+        raise
+    finally:
+        if kept.ended:
+            shelf.drop(key)
     return output, timed_out
 
 

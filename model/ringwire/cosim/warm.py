@@ -117,6 +117,8 @@ class Kept:
             while True:
                 left_s = end_s - time.monotonic()
                 if not select.select([output], [], [], max(left_s, 0))[0]:
+                    if not pid:  # kill(0) would end the caller's own process group
+                        raise WarmError("its fork does not say who it is")
                     finished = False
                     os.kill(pid, signal.SIGKILL)
                     break

@@ -52,7 +52,7 @@ def driver_factory(name: str) -> DriverFactory:
         raise PluginError(f"{name!r}: not of the form package.module:Class or file.py:Class")
     try:
         module = _from_file(Path(where)) if where.endswith(".py") else _by_name(where)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{where}: {type(error).__name__}: {error}") from error
     made = getattr(module, attribute, None)
     if not callable(made):
@@ -68,9 +68,9 @@ def _made(name: str, cls: Callable[..., Any], port: HostPort, dev: NetDevice, co
     """A driver of a user's, which may be anything. :class:`PluginError` unless it can be one."""
     try:
         driver = cls(port, dev, config)
-    except Exception as error:
+        missing = [wanted for wanted in ("up", "open", "ndo_start_xmit", "describe") if not hasattr(driver, wanted)]
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{name}: __init__(port, dev, config): {type(error).__name__}: {error}") from error
-    missing = [wanted for wanted in ("up", "open", "ndo_start_xmit", "describe") if not hasattr(driver, wanted)]
     if missing:
         raise PluginError(f"{name} has no {', '.join(missing)}")
     if getattr(dev, "driver", None) is not driver:
