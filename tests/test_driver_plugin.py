@@ -125,6 +125,13 @@ class Detached(MinimalDriver):
         super().__init__(port, NetDevice(port, driver=self), config)
 
 
+class Exits(MinimalDriver):
+    """Ends the program instead of opening the device."""
+
+    def open(self) -> None:
+        raise SystemExit(0)
+
+
 def problems(driver: type[MinimalDriver], capture: Path) -> list[str]:
     return replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:{driver.__name__}")).measured.problems
 
@@ -155,6 +162,7 @@ def test_segments_that_a_driver_drops_are_counted_as_frames(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("driver", "says"),
     [
+        (Exits, r"RuntimeError: what ran in this world called exit\(0\)"),
         (NeverRings, r"Stuck: waited .* for every packet to be sent or dropped\s+minimal: tail \d+, device told 0"),
         (ForgetsBql, r"Stuck: waited .* for every packet to be sent or dropped\s+minimal: .* 0 in flight"),
         (CountsTwice, r"BqlOvercompletion: eth0 tx-0: completed 1514 bytes with \d+ in flight"),

@@ -189,4 +189,6 @@ def drive(work: Coroutine[Any, Any, T]) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
+    except SystemExit as error:  # of a user's driver, say: a run is not to end without a word
+        raise RuntimeError(f"what ran in this world called exit({error.code!r})") from error
     raise RuntimeError("this coroutine waits for a simulator: await it inside a simulator's test")
