@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from rich.console import Console
 
-from ringwire.cli import end_cleanly_on_sigterm
+from ringwire.cli import TERMINATED, Terminated, end_cleanly_on_sigterm
 from ringwire.cosim.build import SIMULATORS
 from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
 from ringwire.progress import ProgressBar
@@ -118,12 +118,16 @@ def check_expression(text: str) -> None:
 
 
 def run_script(main: Callable[[], int]) -> NoReturn:
-    """End with what ``main`` returns; one line if it is interrupted."""
+    """End with what ``main`` returns; one line if it can't be done or is interrupted."""
     end_cleanly_on_sigterm()
     try:
         sys.exit(main())
+    except ReplayError as error:
+        fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted")
+    except Terminated:
+        sys.exit(TERMINATED)
 
 
 def fail(text: str) -> NoReturn:
@@ -132,10 +136,4 @@ def fail(text: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    end_cleanly_on_sigterm()
-    try:
-        sys.exit(main())
-    except ReplayError as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_script(main)

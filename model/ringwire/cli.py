@@ -82,6 +82,10 @@ class Interrupted(Exception):
     """Ctrl-C. An exception of its own, because click answers KeyboardInterrupt with a line of its own."""
 
 
+class Terminated(BaseException):
+    """SIGTERM. No SystemExit, which a user's driver may raise as well, and which is then named as its mistake."""
+
+
 class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -252,6 +256,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except (Interrupted, KeyboardInterrupt):
         _say("interrupted; nothing was written")
         sys.exit(INTERRUPTED)
+    except Terminated:
+        sys.exit(TERMINATED)
     except BrokenPipeError:
         # whoever read the output has had enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -275,9 +281,9 @@ def _say(text: str) -> None:
 
 
 def end_cleanly_on_sigterm() -> None:
-    """Have SIGTERM leave through every ``finally``, so that nothing half-written stays and no simulator runs on."""
+    """Have SIGTERM raise :class:`Terminated`: every ``finally`` runs, nothing half-written and no simulator stays."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        sys.exit(TERMINATED)
+        raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)
