@@ -49,7 +49,7 @@ def modify_filter(dev: NetDevice, request: FilterRequest, flags: Flags) -> None:
     """Change a filter or make it, and its place by priority if that is new."""
     block = find_block(dev, request.parent)
     prio = request.prio
-    there = _at(block, request) if prio else None
+    there = _at(block, request, "Protocol mismatch for filter with specified priority") if prio else None
     if there is None:
         if request.kind is None or not request.protocol:
             raise QdiscError("EINVAL", "Filter kind and protocol must be specified")
@@ -69,11 +69,11 @@ def modify_filter(dev: NetDevice, request: FilterRequest, flags: Flags) -> None:
     there.change(request.handle, request.params)
 
 
-def _at(block: FilterBlock, request: FilterRequest) -> Filter[Any] | None:
+def _at(block: FilterBlock, request: FilterRequest, mismatch: str) -> Filter[Any] | None:
     """The classifier of the request's priority, whose protocol must be the request's if that names one."""
     there = block.find(request.prio, request.chain)
     if there is not None and request.protocol and there.protocol != request.protocol:
-        raise QdiscError("EINVAL", NOT_FOUND)
+        raise QdiscError("EINVAL", mismatch)
     assert there is None or isinstance(there, Filter)
     return there
 
@@ -93,7 +93,7 @@ def delete_filter(dev: NetDevice, request: FilterRequest) -> None:
         return
     if request.chain and request.chain not in block.chains:
         raise QdiscError("ENOENT", "Cannot find specified filter chain")
-    there = _at(block, request)
+    there = _at(block, request, NOT_FOUND)
     if there is None:
         raise QdiscError("ENOENT", NOT_FOUND)
     if request.kind is not None and request.kind != there.kind:

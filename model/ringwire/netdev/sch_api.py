@@ -106,6 +106,8 @@ def _leaf(dev: NetDevice, classid: int, missing: str) -> tuple[AnyQdisc, AnyQdis
     if parent is None:
         raise QdiscError("ENOENT", missing)
     cls = parent.find_class(classid)
+    if cls is None and isinstance(parent, Classful):
+        raise QdiscError("ENOENT", "Specified class not found")
     return parent, cls.qdisc if cls is not None and cls.leaf else None
 
 
@@ -117,10 +119,8 @@ def _create(
     if request.kind is None:
         raise QdiscError("EINVAL", "Specified qdisc kind is unknown")
     if parent is not None:
-        if parent.find_class(request.parent) is None:
-            if not isinstance(parent, Classful):
-                raise QdiscError("EOPNOTSUPP", "Parent qdisc is not classful")
-            raise QdiscError("ENOENT", "Specified class not found")
+        if not isinstance(parent, Classful):
+            raise QdiscError("EOPNOTSUPP", "Parent qdisc is not classful")
         if request.kind == "noqueue":
             raise QdiscError("EINVAL", "Cannot assign noqueue to a class")
         if request.stab is not None and not parent.flags & MQROOT:
@@ -183,7 +183,7 @@ def delete_qdisc(dev: NetDevice, request: QdiscRequest) -> None:
         if there is None:
             raise QdiscError("ENOENT", "Failed to find qdisc with specified handle")
     if request.kind is not None and request.kind != there.kind:
-        raise QdiscError("EINVAL", "Invalid qdisc name")
+        raise QdiscError("EINVAL", "Invalid qdisc name: must match existing qdisc")
     if not request.parent:
         raise QdiscError("EINVAL", "Classid cannot be zero")
     if not there.handle:

@@ -22,7 +22,7 @@ from ringwire.qdisc.base import (
     Qdisc,
     QdiscStats,
 )
-from ringwire.qdisc.classify import GONE, SHOT, UNSPEC, FilterBlock, Match
+from ringwire.qdisc.classify import GONE, NO_CLASS, FilterBlock, Match
 from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.options import NoParams
 from ringwire.qdisc.registry import qdisc_class
@@ -199,8 +199,8 @@ class UserClasses(Classful[P, C]):
         """The class, out of use and with an empty leaf, is about to go: undo what ``make_class`` entered elsewhere."""
 
     def add_class(self, classid: int, parent_id: int, params: Any) -> C:
-        """``tc class add``; with ``classid`` 0 a free id is taken."""
-        cls = self.make_class(classid or self.free_classid(), parent_id, params)
+        """``tc class add``; ``classid`` is 0 if the line names none."""
+        cls = self.make_class(classid or self.pick_classid(), parent_id, params)
         self.by_id[cls.classid] = cls
         return cls
 
@@ -217,8 +217,12 @@ class UserClasses(Classful[P, C]):
         if cls.leaf:
             cls.qdisc.destroy()
 
+    def pick_classid(self) -> int:
+        """An id for a class that comes without; most kinds refuse, others use :meth:`free_classid`."""
+        raise QdiscError("EINVAL")
+
     def free_classid(self) -> int:
-        """An id for a class that comes without: from minor number 8000 on."""
+        """The first that no class has, from minor number 8000 on."""
         for minor in range(0x8000, 0x10000):
             if self.handle | minor not in self.by_id:
                 return self.handle | minor
@@ -235,7 +239,7 @@ class UserClasses(Classful[P, C]):
         if not self.filters.chains:
             return XMIT_BYPASS
         verdict = self.filters.classify(skb, self.match)
-        if verdict == UNSPEC or verdict == SHOT or verdict in GONE:
+        if verdict in NO_CLASS:
             return verdict_rc(verdict)
         cls = self.by_id.get(self.match.classid)
         return XMIT_BYPASS if cls is None else cls

@@ -38,6 +38,8 @@ GOTO_CHAIN = 0x2000_0000
 CHAIN_MASK = 0x0FFF_FFFF
 GONE = frozenset((STOLEN, QUEUED, TRAP, REDIRECT))
 """Verdicts after which the packet is someone else's."""
+NO_CLASS = GONE | {UNSPEC, SHOT}
+"""Verdicts that leave a packet without a class."""
 
 ETH_P_ALL = 0x0003
 ETH_P_IP = 0x0800

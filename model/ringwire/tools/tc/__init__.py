@@ -69,7 +69,8 @@ class Tc:
         except CommandError:
             raise
         except ValueError as error:
-            raise refused(command.place.blame(getattr(error, "message", "")), error) from None
+            more = "\nWe have an error talking to the kernel" if isinstance(command, FilterCommand) else ""
+            raise refused(command.place.blame(getattr(error, "message", "")), error, more) from None
         return ""
 
     def _device(self, place: Place) -> NetDevice:

@@ -48,9 +48,9 @@ def take(words: Words) -> Word:
     return words.take("")
 
 
-def refused(word: Word, error: ValueError) -> TcError:
-    """The kernel's no: its own words, or those of its error number."""
+def refused(word: Word, error: ValueError, more: str = "") -> TcError:
+    """The kernel's no: its own words, or those of its error number; then ``more``."""
     errno = errno_of(error)
     message: str = getattr(error, "message", str(error))
     printed = f"Error: {message}." if message else f"RTNETLINK answers: {ERRNO_TEXT[errno]}"
-    return TcError(word, printed, status=KERNEL_STATUS)
+    return TcError(word, printed + more, status=KERNEL_STATUS)

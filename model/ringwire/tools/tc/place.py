@@ -31,12 +31,13 @@ class Place:
         lower = message.lower()
         for topic, names in (
             ("handle", ("handle",)),
+            ("override", ("handle",)),
             ("parent", ("parent", "handle")),
             ("specified", ("classid", "parent")),
             ("class", ("classid", "parent")),
             ("name", ("kind",)),
             ("stab", ("parent",)),
-            ("", ("kind", "classid")),
+            ("", ("classid", "kind", "parent")),
         ):
             if topic in lower:
                 for name in names:

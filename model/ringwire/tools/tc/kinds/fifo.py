@@ -1,17 +1,41 @@
-"""tc's words for pfifo, bfifo and pfifo_head_drop; after tc/q_fifo.c of iproute2 6.1."""
+"""tc's words for the fifos, and for kinds without options; after tc/q_fifo.c of iproute2 6.1."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from ringwire.qdisc.base import AnyQdisc
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import Wording
+from ringwire.tools.tc.output import Output
 
 
 class FifoFrontEnd(FrontEnd):
-    """The common syntax, other complaints."""
+    """The common syntax, other complaints, and no space at the end of the line."""
 
     kinds = ("pfifo", "bfifo", "pfifo_head_drop")
     wording: ClassVar[Wording] = Wording(
         unknown='{kind}: unknown parameter "{word}"', illegal='{kind}: Illegal value for "limit": "{word}"'
     )
+
+    def show(self, out: Output, qdisc: AnyQdisc) -> None:
+        super().show(out, qdisc)
+        out.text = out.text.removesuffix(" ")
+
+
+class FixedFrontEnd(FrontEnd):
+    """Kinds without options."""
+
+    kinds = ("pfifo_fast", "mq")
+    wording: ClassVar[Wording] = Wording(unknown="qdisc '{kind}' does not support option parsing")
+
+    def show(self, out: Output, qdisc: AnyQdisc) -> None:
+        super().show(out, qdisc)
+        out.text = out.text.removesuffix(" ")
+
+
+class NoqueueFrontEnd(FrontEnd):
+    """tc does not know the kind."""
+
+    kinds = ("noqueue",)
+    wording: ClassVar[Wording] = Wording(unknown='Unknown qdisc "{kind}", hence option "{word}" is unparsable')

@@ -1,4 +1,4 @@
-"""How tc prints ingress and clsact; after tc/q_ingress.c and q_clsact.c of iproute2 6.1."""
+"""How tc prints ingress; after tc/q_ingress.c of iproute2 6.1."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ringwire.tools.tc.output import Output
 
 
 class IngressFrontEnd(FrontEnd):
-    """They have no options; a line stands for them."""
+    """It has no options; a line stands for them."""
 
-    kinds = ("ingress", "clsact")
+    kinds = ("ingress",)
 
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
         out.text += "---------------- "

@@ -99,7 +99,8 @@ class TbfFrontEnd(FrontEnd):
         latency = US_PER_S * (params.limit / cfg.bytes_per_s) - ticks_to_us(buffer)
         if qdisc.peak is not None:
             peak, ticks = qdisc.peak.rate, ns_to_ticks(qdisc.mtu_ns)
-            out.item("peakrate", f"peakrate {format_rate(peak.bytes_per_s)} ", peak.bytes_per_s)
+            # tc leaves it out of its JSON
+            out.item("peakrate", f"peakrate {format_rate(peak.bytes_per_s)} ")
             if ticks or peak.mpu:
                 _show_bucket(out, "minburst", "mtu", xmit_size(peak.bytes_per_s, ticks), peak.mpu)
             latency = max(latency, US_PER_S * (params.limit / peak.bytes_per_s) - ticks_to_us(ticks))
