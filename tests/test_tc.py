@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,12 @@ from ringwire.skb import Skb
 from ringwire.tools import tc
 from ringwire.tools.tc import Tc, TcError, TcUnknown
 from ringwire.tools.units import (
+    format_classid,
     format_handle,
+    format_rate,
     format_size,
+    format_time_ns,
+    format_time_us,
     parse_classid,
     parse_handle,
     parse_rate,
@@ -288,4 +293,142 @@ def test_sizes_are_shown_in_the_largest_unit_that_fits() -> None:
         "66000b",
         "32Mb",
         "1Mb",
+    ]
+
+
+def test_state_is_shown_as_json_too(bench: StackBench) -> None:
+    run = Tc([bench.dev]).run
+    stab = "stab linklayer adsl tsize 100 overhead -4"
+    run(f"qdisc add dev eth0 root handle 4: {stab} tbf rate 1mbit burst 5k latency 5ms")
+    assert run("tc -d -j qdisc show dev eth0") == (
+        '[{"kind":"tbf","handle":"4:","root":true,"refcnt":2,"options":{"rate":125000,"burst":"5Kb/1","mpu":0,'
+        '"lat":5000,"linklayer":"ethernet"},"stab":{"linklayer":"atm","overhead":-4,"mtu":2047,"tsize":100}}]\n'
+    )
+    assert run("tc -s -d qdisc show dev eth0").splitlines()[:2] == [
+        "qdisc tbf 4: root refcnt 2 rate 1Mbit burst 5Kb/1 mpu 0b lat 5ms linklayer ethernet ",
+        " linklayer atm overhead -4 mtu 2047 tsize 100 ",
+    ]
+    assert run("tc -s class show dev eth0") == "class tbf 4:1 parent 4: \n\n"
+    run("qdisc add dev eth0 parent 4:1 handle 10: pfifo")
+    shown = run("tc -s -p -j qdisc show dev eth0")
+    assert shown.startswith('[ {\n        "kind": "tbf",\n') and shown.count('"overlimits": 0,') == 2
+    run("qdisc change dev eth0 root tbf rate 1mbit burst 5k latency 5ms")
+    assert bench.dev.qdisc.stab is None, "a change without stab takes it away"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("overhead 4 mpu 64 rate 1mbit burst 5k latency 5ms peakrate 2mbit mtu 2000 linklayer atm",
+         "rate 1Mbit burst 5671b peakrate 2Mbit minburst 2226b lat 4.1ms overhead 4 linklayer atm"),
+        ("rate 8mbit burst 1514 limit 30000", "rate 8Mbit burst 1513b lat 28.5ms"),
+        ("rate 500kbit maxburst 2000/8 latency 200ms", "rate 500Kbit burst 2000b lat 200ms"),
+    ],
+)  # fmt: skip
+def test_tbf_is_shown_as_tc_shows_it(bench: StackBench, line: str, shown: str) -> None:
+    run = Tc([bench.dev]).run
+    run(f"qdisc add dev eth0 root handle 1: tbf {line}")
+    assert run("qdisc show dev eth0") == f"qdisc tbf 1: root refcnt 2 {shown} \n"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("tbf rate 1mbit latency 5ms", 'tbf: the "burst" parameter is mandatory.'),
+        ("tbf", 'tbf: the "rate" parameter is mandatory.\ntbf: the "burst" parameter is mandatory.\n'
+                'tbf: either "limit" or "latency" is required.'),
+        ("tbf rate 1mbit burst 5k latency 5ms limit 4k",
+         'tbf: specifying both "latency" and "limit" is not allowed'),
+        ("tbf rate 1mbit burst 5k limit 4k limit 4k", 'tbf: duplicate "limit" specification'),
+        ("tbf rate 1mbit burst 5k buffer 5k", 'tbf: duplicate "buffer/burst/maxburst" specification'),
+        ("tbf rate 1mbix burst 5k limit 4k", 'tbf: illegal value for "rate": "1mbix"'),
+        ("tbf rate 1mbit burst 5q limit 4k", 'tbf: illegal value for "burst": "5q"'),
+        ("tbf rate 1mbit burst 5k limit 4k foo", 'tbf: unknown parameter "foo"'),
+        ("tbf rate 1mbit burst 5k limit 4k peakrate 1mbit",
+         'tbf: when "peakrate" is specified, "mtu" must also be specified.'),
+        ("tbf rate 1mbit burst 5k limit 4k peakrate 1mbit mtu 1500", "RTNETLINK answers: Invalid argument"),
+        ("prio bands x", 'Illegal "bands"'),
+        ("prio bands 3 1 2", 'What is "1"?'),
+        ("prio bands 3 priomap 1 2 x", 'Illegal "priomap" element'),
+        ("prio bands 3 priomap 1 2 5", '"priomap" element is out of bands'),
+        ("prio bands 2", "RTNETLINK answers: Invalid argument"),
+        ("ets", 'One of "bands", "quanta" or "strict" needs to be specified'),
+        ("ets bands 3 strict 4", "Not enough total bands to cover all the strict bands and quanta"),
+        ("ets bands 3 quanta 1 x", 'Illegal "quanta" element'),
+        ("ets bands 3 foo", 'What is "foo"?'),
+        ("ets bands 3 priomap 3", "Error: Invalid band number in priomap."),
+        ("drr foo", 'What is "foo"?'),
+    ],
+)  # fmt: skip
+def test_kinds_complain_in_their_own_words(bench: StackBench, line: str, error: str) -> None:
+    with pytest.raises(TcError) as caught:
+        Tc([bench.dev]).run(f"qdisc add dev eth0 root {line}")
+    assert caught.value.printed == error
+
+
+def test_a_batch_ends_at_the_first_error_or_goes_on_if_forced(bench: StackBench, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text("qdisc add dev eth0 root handle 1: prio\n\n# a comment\nqdisc foo\nqdisc show dev eth0\n")
+    run = Tc([bench.dev]).run
+    with pytest.raises(TcError) as caught:
+        run(f"tc -batch {file}")
+    assert caught.value.printed == f'Command "foo" is unknown, try "tc qdisc help".\nCommand failed {file}:4'
+    assert (caught.value.status, caught.value.output) == (1, "")
+    with pytest.raises(TcError) as caught:
+        run(f"tc -force -batch {file}")
+    said = [f"Command failed {file}:{number}" for number in (1, 4)]
+    assert [line for line in caught.value.printed.splitlines() if line.startswith("Command failed")] == said
+    assert caught.value.output.startswith("qdisc prio 1: root")
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    ecn: bool | None = option("flag", negative="noecn")
+    mode: str | None = option("choice", choices=("slow", "fast"))
+    gap: int | None = option("time_ns")
+    shift: int | None = option("signed")
+    share: float | None = option("percent")
+    odds: float | None = option("probability")
+    to: int | None = option("classid", name="default")
+    quanta: tuple[int, ...] | None = option("sizes")
+
+
+def test_every_unit_is_read_and_shown() -> None:
+    words = Words("quanta 1k 64 ecn mode fast gap 5us shift -3 share 2.5% odds 0.02 default 1:a")
+    params = tc.parse_params(words, Word("some", 1), Units)
+    assert params == Units(True, "fast", 5000, -3, 0.025, 0.02, 0x1000A, (1024, 64))
+    shown = "ecn mode fast gap 5us shift -3 share 2.5% odds 0.02 default 1:a quanta 1Kb 64b"
+    assert tc.format_params(params) == shown
+    assert tc.parse_params(Words("noecn"), Word("some", 1), Units) == Units(ecn=False)
+    for wrong in ("mode medium", "shift x", "share 101%", "odds 2", "quanta", "gap", "quanta x"):
+        with pytest.raises(TcError):
+            tc.parse_params(Words(wrong), Word("some", 1), Units)
+
+
+def test_rates_and_times_are_shown_as_tc_shows_them() -> None:
+    rates = (125_000, 62_500, 1543, 1_250_000_000, 0, 1_562_500, 10**12)
+    assert [format_rate(rate) for rate in rates] == [
+        "1Mbit",
+        "500Kbit",
+        "12344bit",
+        "10Gbit",
+        "0bit",
+        "12500Kbit",
+        "8Tbit",
+    ]
+    assert [format_time_us(us) for us in (0, 999, 1000, 5120, 27_123, 2_500_000)] == [
+        "0us",
+        "999us",
+        "1ms",
+        "5.12ms",
+        "27.1ms",
+        "2.5s",
+    ]
+    assert [format_time_ns(ns) for ns in (20, 1670, 10**7, 3 * 10**9)] == ["20ns", "1.67us", "10ms", "3s"]
+    assert [format_classid(classid) for classid in (0, 0xFFFFFFFF, 5, 0x10000, 0x1000A)] == [
+        "none",
+        "root",
+        ":5",
+        "1:",
+        "1:a",
     ]

@@ -206,7 +206,7 @@ class ClassRequest:
     params: Any = None
 
 
-def _class_place(dev: NetDevice, request: ClassRequest) -> tuple[AnyQdisc, int, int]:
+def _class_place(dev: NetDevice, request: ClassRequest) -> tuple[Classful[Any, Any], int, int]:
     """The discipline, the class's id (0 = any) and the parent's, completed."""
     parent, major = request.parent, request.classid & MAJOR
     if parent != ROOT_ID:
@@ -222,6 +222,8 @@ def _class_place(dev: NetDevice, request: ClassRequest) -> tuple[AnyQdisc, int, 
     qdisc = find_qdisc(dev, major)
     if qdisc is None:
         raise QdiscError("ENOENT")
+    if not isinstance(qdisc, Classful):
+        raise QdiscError("EINVAL")
     if request.classid:
         return qdisc, major | request.classid & 0xFFFF, parent
     return qdisc, major if parent == ROOT_ID else 0, parent
@@ -238,7 +240,6 @@ def modify_class(dev: NetDevice, request: ClassRequest, flags: Flags) -> None:
         return
     if flags.exclusive:
         raise QdiscError("EEXIST")
-    assert isinstance(qdisc, Classful)
     qdisc.change_class(cls, request.params)
 
 
@@ -254,5 +255,5 @@ def delete_class(dev: NetDevice, request: ClassRequest) -> None:
 def _user_classes(qdisc: AnyQdisc) -> UserClasses[Any, Any]:
     """A discipline whose classes can be made and deleted."""
     if not isinstance(qdisc, UserClasses):
-        raise QdiscError("EOPNOTSUPP" if isinstance(qdisc, Classful) else "EINVAL")
+        raise QdiscError("EOPNOTSUPP")
     return qdisc

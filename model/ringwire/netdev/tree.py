@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ringwire.qdisc.base import MQROOT, AnyQdisc
+from ringwire.qdisc.noop import Noop
 
 if TYPE_CHECKING:
     from ringwire.netdev.device import NetDevice
@@ -26,7 +27,7 @@ def qdiscs(dev: NetDevice, hidden: bool = False) -> Iterator[AnyQdisc]:
 
 
 def _listed(qdisc: AnyQdisc, queues: int, hidden: bool) -> Iterator[AnyQdisc]:
-    if hidden or not qdisc.hidden:
+    if not isinstance(qdisc, Noop) and (hidden or not qdisc.hidden):
         yield qdisc
     for minor, child in qdisc.children():
         if not qdisc.flags & MQROOT or minor <= queues:

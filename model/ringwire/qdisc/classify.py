@@ -48,6 +48,8 @@ MAX_RECLASSIFY = 16
 
 FIRST_AUTO_PRIO = 0xC000
 """Priority of a filter that names none; the next gets one less, so that it comes before."""
+LEAST_AUTO_PRIO = 0x8000
+"""Filters from here on are those that named none."""
 
 
 class Match:
@@ -123,9 +125,9 @@ class FilterBlock:
         return next((each for each in self.chains.get(chain, ()) if each.prio == prio), None)
 
     def auto_prio(self, chain: int = 0) -> int:
-        """The priority of a filter that comes without one: before all others."""
-        there = self.chains.get(chain)
-        return there[0].prio - 1 if there else FIRST_AUTO_PRIO
+        """The priority of a filter that comes without one: before others that did (tcf_auto_prio)."""
+        there = (each.prio - 1 for each in self.chains.get(chain, ()) if each.prio >= LEAST_AUTO_PRIO)
+        return next(there, FIRST_AUTO_PRIO)
 
     def attach(self, classifier: Classifier, chain: int = 0) -> None:
         """Put a classifier in its place by priority."""

@@ -16,14 +16,14 @@ from ringwire.tools.tc.command import (
     Command,
     FilterCommand,
     QdiscCommand,
-    ShowCommand,
     parse,
 )
 from ringwire.tools.tc.errors import KERNEL_STATUS, PARSE_STATUS, TcError, TcUnknown, refused
 from ringwire.tools.tc.options import format_params, parse_params
 from ringwire.tools.tc.place import Place
 from ringwire.tools.tc.show import carry_out, show, show_classes
-from ringwire.tools.words import CommandError, Word
+from ringwire.tools.tc.show_command import ShowCommand
+from ringwire.tools.words import CommandError
 
 __all__ = [
     "FIRST_OWN_MAJOR",
@@ -59,10 +59,7 @@ class Tc:
             return self._batch(command)
         if isinstance(command, ShowCommand):
             devices = self._devices.values() if command.dev is None else [self._device(command.place)]
-            try:
-                return carry_out(command, devices)
-            except ValueError as error:
-                raise refused(command.place.blame(""), error) from None
+            return carry_out(command, devices)
         dev = self._device(command.place)
         try:
             self._change(dev, command)
@@ -97,7 +94,7 @@ class Tc:
                 modify_filter(dev, filter_, flags)
 
     def _batch(self, command: BatchCommand) -> str:
-        """The lines of a file, up to the first that fails; with ``-force`` all of them, and then the first error."""
+        """The lines of a file, up to the first that fails; with ``-force`` all of them, and then the errors."""
         name = command.file
         try:
             lines = Path(name.text).read_text(encoding="utf-8").splitlines()
@@ -105,7 +102,7 @@ class Tc:
             reason = getattr(error, "strerror", None) or "Invalid argument"
             raise TcError(name, f'Cannot open file "{name.text}" for reading: {reason}', status=PARSE_STATUS) from None
         printed: list[str] = []
-        failed: TcError | None = None
+        failed: list[str] = []
         for number, line in enumerate(lines, start=1):
             text = line.partition("#")[0]
             if not text.strip():
@@ -113,11 +110,9 @@ class Tc:
             try:
                 printed.append(self.run(text))
             except CommandError as error:
-                word = Word(name.text, name.column)
-                said = f"{getattr(error, 'printed', error)}\nCommand failed {name.text}:{number}"
-                failed = failed or TcError(word, said, status=PARSE_STATUS, output="".join(printed))
+                failed.append(f"{getattr(error, 'printed', error)}\nCommand failed {name.text}:{number}")
                 if not command.force:
                     break
-        if failed is not None:
-            raise failed
+        if failed:
+            raise TcError(name, "\n".join(failed), status=PARSE_STATUS, output="".join(printed))
         return "".join(printed)

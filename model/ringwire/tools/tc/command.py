@@ -6,7 +6,7 @@ After tc/tc_qdisc.c, tc_class.c and tc_filter.c of iproute2 6.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ringwire.netdev.cls_api import FilterRequest
 from ringwire.netdev.sch_api import ADD, CHANGE, LINK, REPLACE, ClassRequest, Flags, QdiscRequest
@@ -15,7 +15,7 @@ from ringwire.qdisc.ingress import HANDLE as INGRESS_HANDLE
 from ringwire.qdisc.ingress import INGRESS_ID
 from ringwire.qdisc.registry import UnknownQdisc, kinds, qdisc_class
 from ringwire.qdisc.stab import StabSpec
-from ringwire.tools.tc.errors import USAGE_STATUS, TcError, duplicate, incomplete, invarg, take, unknown
+from ringwire.tools.tc.errors import USAGE_STATUS, TcError, duplicate, incomplete, take, unknown
 from ringwire.tools.tc.filter_command import read_filter
 from ringwire.tools.tc.frontend import front_end
 from ringwire.tools.tc.place import Place, read_id
@@ -84,7 +84,6 @@ class Switches:
     pretty: bool = False
     force: bool = False
     batch: Word | None = None
-    ignored: set[str] = field(default_factory=set)
 
 
 def _starts(word: str, *names: str) -> bool:
@@ -236,15 +235,3 @@ def known(kind: Word) -> None:
         qdisc_class(kind.text)
     except UnknownQdisc:
         raise unknown(kind, "qdisc", kinds()) from None
-
-
-__all__ = [
-    "BatchCommand",
-    "ClassCommand",
-    "Command",
-    "FilterCommand",
-    "QdiscCommand",
-    "ShowCommand",
-    "invarg",
-    "parse",
-]

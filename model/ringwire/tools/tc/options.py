@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Any, NamedTuple
 
-from ringwire.tools.tc.errors import TcError, said, take
+from ringwire.tools.tc.errors import PARSE_STATUS, TcError, said, take
 from ringwire.tools.tc.output import Output
 from ringwire.tools.units import (
     format_classid,
@@ -112,12 +112,12 @@ def _read_list(
     return tuple(read_word(word, READ_LIST[unit], illegal) for word in values)
 
 
-def read_word(word: Word, parse: Callable[[str], Any], complaint: str) -> Any:
+def read_word(word: Word, parse: Callable[[str], Any], complaint: str, status: int = PARSE_STATUS) -> Any:
     """A word's value, or an error that says ``complaint`` and why."""
     try:
         return parse(word.text)
     except ValueError as error:
-        raise TcError(word, complaint, allowed=str(error)) from None
+        raise TcError(word, complaint, allowed=str(error), status=status) from None
 
 
 def show_options(out: Output, params: Any) -> None:

@@ -11,6 +11,7 @@ from ringwire.netdev.tree import qdiscs
 from ringwire.qdisc.base import MQROOT, ROOT_ID, AnyQdisc, QdiscStats
 from ringwire.qdisc.classful import QdiscClass
 from ringwire.qdisc.classify import FilterBlock
+from ringwire.qdisc.errors import QdiscError
 from ringwire.tools.jsonwriter import compact, pretty
 from ringwire.tools.tc.filter_command import format_protocol
 from ringwire.tools.tc.filterfront import filter_front_end
@@ -66,9 +67,11 @@ def _of_device(command: ShowCommand, dev: NetDevice, named: bool) -> list[Output
                     shown.append(describe_class(qdisc, cls, out()))
     else:
         parent = ids.get("parent")
-        if parent is None and not dev.qdisc.has_blocks:
+        try:
+            block = find_block(dev, parent or 0)
+        except QdiscError:
+            # where no filters can be, there are none
             return shown
-        block = find_block(dev, parent or 0)
         for chain, classifier in block.walk():
             assert isinstance(classifier, Filter)
             front = filter_front_end(classifier.kind)

@@ -40,7 +40,8 @@ def read_stab(words: Words) -> StabSpec:
         name = take(words).text
         parse, complaint = READ[name]
         # tc has the two words the wrong way round
-        values[name] = read_word(take(words), parse, f'Error: argument "{complaint}" is wrong: {name}')
+        printed = f'Error: argument "{complaint}" is wrong: {name}'
+        values[name] = read_word(take(words), parse, printed, USAGE_STATUS)
     if not values:
         raise TcError(begin, "", allowed=", ".join(READ), status=USAGE_STATUS)
     return StabSpec(**values)

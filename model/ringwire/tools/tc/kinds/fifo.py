@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ringwire.qdisc.base import AnyQdisc
+from ringwire.tools.tc.errors import USAGE_STATUS, TcError
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import Wording
 from ringwire.tools.tc.output import Output
+from ringwire.tools.words import Word, Words
 
 
 class FifoFrontEnd(FrontEnd):
@@ -27,7 +29,11 @@ class FixedFrontEnd(FrontEnd):
     """Kinds without options."""
 
     kinds = ("pfifo_fast", "mq")
-    wording: ClassVar[Wording] = Wording(unknown="qdisc '{kind}' does not support option parsing")
+
+    def read(self, words: Words, kind: Word) -> None:
+        if words:
+            printed = f"qdisc '{kind.text}' does not support option parsing"
+            raise TcError(words.here, printed, status=USAGE_STATUS)
 
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
         super().show(out, qdisc)
