@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from random import Random
 from typing import Protocol
 
 from ringwire import gso
@@ -109,6 +111,8 @@ class NetDevice:
         """Told of each packet that is dropped anywhere in the stack, before it is freed."""
         self.watchdog_armed: Callable[[int, int], None] | None = None
         """Told (expiry, slack in ns) whenever a qdisc asks for its timer."""
+        self.random_u32: Callable[[], int] = partial(Random(0).getrandbits, 32)
+        """What disciplines draw lots with; the same numbers in every run, unless replaced."""
         self.ndo_open: Callable[[], None] | None = None
         self.ndo_stop: Callable[[], None] | None = None
         self.ndo_change_mtu: Callable[[int], None] | None = None

@@ -32,6 +32,9 @@ class QdiscDevice(Protocol):
     watchdog_armed: Callable[[int, int], None] | None
     """Told (expiry, slack in ns) whenever a discipline asks for its watchdog."""
 
+    random_u32: Callable[[], int]
+    """get_random_u32: a number of 32 bits for disciplines that draw lots."""
+
     tx_dropped: int
     """Packets that were dropped where no discipline counts them."""
 
