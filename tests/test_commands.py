@@ -50,9 +50,9 @@ def test_an_error_names_line_and_column_and_what_came_before_is_done() -> None:
     ("line", "error"),
     [
         ("frobnicate eth0", "column 1: 'frobnicate': no such tool; there are tc, ethtool, ip, cat, echo"),
-        ("  tc qdisc replace dev eth0 root pfifo limit 4x", "column 46: '4x': not a size"),
-        ("/sbin/tc qdisc replace dev eth0 root pfifo limit 4x", "column 50: '4x': not a size"),
-        ("sudo tc qdisc replace dev eth0 root pfifo limit 4x", "column 49: '4x': not a size"),
+        ("  tc qdisc replace dev eth0 root pfifo limit 4x", "column 46: '4x': pfifo: Illegal value for \"limit\""),
+        ("/sbin/tc qdisc replace dev eth0 root pfifo limit 4x", "column 50: '4x': pfifo: Illegal value for \"limit\""),
+        ("sudo tc qdisc replace dev eth0 root pfifo limit 4x", "column 49: '4x': pfifo: Illegal value for \"limit\""),
         ("sudo /bin/cat /sys/x", "column 15: '/sys/x': cat: /sys/x: No such file or directory"),
     ],
 )

@@ -349,7 +349,7 @@ def test_mq_has_a_class_per_queue_and_sums_their_statistics() -> None:
     old = mq.graft(2, new)
     bench.dev.attach_qdisc()
     assert (old.kind, bench.dev.tx_queues[1].qdisc) == ("pfifo_fast", new)
-    with pytest.raises(ValueError, match="classes 1 to 3, not 4"):
+    with pytest.raises(ValueError, match="Specified class not found"):
         mq.graft(4, new)
-    with pytest.raises(ValueError, match="pfifo has no classes"):
+    with pytest.raises(ValueError, match="EOPNOTSUPP"):
         new.graft(1, old)

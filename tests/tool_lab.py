@@ -61,7 +61,7 @@ def _said(run: Callable[[str], str], line: str) -> Said:
         return Said(run(line), "", 0)
     except Refused as refused:
         assert "\n" not in str(refused) and str(refused).startswith("column ")
-        return Said(refused.output, refused.printed + "\n", refused.status)
+        return Said(refused.output, refused.printed and refused.printed + "\n", refused.status)
 
 
 def compare(lines: Sequence[str], wanted: Sequence[Said], found: Sequence[Said]) -> None:

@@ -392,6 +392,7 @@ def _child(
         priority=skb.priority,
         hash=skb.hash,
         mark=skb.mark,
+        tc_index=skb.tc_index,
         tos=skb.tos,
         vlan_tci=skb.vlan_tci,
         queue_mapping=skb.queue_mapping,

@@ -99,6 +99,8 @@ class Skb:
     priority: int = 0
     hash: int = 0
     mark: int = 0
+    tc_index: int = 0
+    """What a discipline or filter has noted for others (dsmark, gred): 16 bits."""
     tos: int = 0
     """IPv4 TOS byte or IPv6 traffic class; the low two bits are ECN."""
     vlan_tci: int | None = None

@@ -11,7 +11,7 @@ import pytest
 from ringwire.netdev import NetDevice
 from ringwire.tools import tc
 from ringwire.tools.words import CommandError
-from tests.conformance import vectors
+from tests.conformance import kernel_params, vectors
 
 GSO_HDR_LEN = 54
 """Headers of the recorded super-packets: Ethernet, IPv4, TCP without options."""
@@ -96,10 +96,31 @@ def parse_statistics(text: str) -> list[list[str]]:
     return sorted(blocks)
 
 
+class KernelParams:
+    """Carries out tc lines and notes what they make the kernel compute, as ``kernel_params`` lists it."""
+
+    def __init__(self, dev: NetDevice) -> None:
+        self.dev = dev
+        self.lines: list[str] = []
+        self._tc = tc.Tc([dev])
+
+    def run(self, line: str, when_ns: int | None = None) -> None:
+        """A line of the set-up, or one that came while packets were queued."""
+        command = tc.parse(line)
+        self._tc.carry_out(command)
+        prefix = "" if when_ns is None else f"@{when_ns} "
+        self.lines += [prefix + each for each in kernel_params.of(self.dev, command)]
+
+    def check(self, expected: list[str]) -> None:
+        difference = vectors.difference([f"line {n}" for n in range(len(expected))], expected, self.lines)
+        assert difference is None, f"kernel_params: {difference}"
+
+
 def check_final(scenario: dict[str, Any], dev: NetDevice) -> None:
-    """The closing ``tc -s -d qdisc show`` says what was recorded."""
+    """The closing ``tc -s -d qdisc show``, and ``class show`` where that was recorded, say what was recorded."""
     expected = parse_statistics(scenario["final"])
-    got = parse_statistics(tc.show(dev))
+    has_classes = any(block[0] == "class" for block in expected)
+    got = parse_statistics(tc.show(dev) + (tc.show_classes(dev) if has_classes else ""))
     for want, have in zip(expected, got, strict=False):
         difference = vectors.difference([f"word {n}" for n in range(len(want))], want, have)
         assert difference is None, f"final statistics of {' '.join(want[:3])}: {difference}"

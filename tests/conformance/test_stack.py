@@ -117,6 +117,7 @@ class Stack:
     def __init__(self, scenario: dict[str, Any]) -> None:
         nic = scenario["nic"]
         self.events: list[list[object]] = []
+        self.pieces: set[Skb] = set()
         self.clock = replay.ReplayClock(scenario["t0"])
         self.driver = ScriptedDriver(nic, self.events)
         self.dev = dev = NetDevice(
@@ -132,7 +133,7 @@ class Stack:
         dev.dev_tx_weight = nic["dev_tx_weight"]
         dev.select_queue = lambda skb: skb.hash % dev.num_tx_queues
         dev.segment = self.segment
-        dev.on_drop = lambda skb: self.events.append(["x", skb.id])
+        dev.on_drop = self.dropped
         for line in scenario["tc"]:
             Tc([dev]).run(line)
         for txq in dev.tx_queues:
@@ -146,7 +147,14 @@ class Stack:
 
     def segment(self, skb: Skb, complete: bool) -> list[Skb]:
         self.events.append(["seg", skb.id])
-        return gso.segment(skb, complete=complete)
+        pieces = gso.segment(skb, complete=complete)
+        self.pieces.update(pieces)
+        return pieces
+
+    def dropped(self, skb: Skb) -> None:
+        """The recordings note no loss of single pieces of a super-packet."""
+        if skb not in self.pieces:
+            self.events.append(["x", skb.id])
 
     def packet(self, op: list[Any]) -> Skb:
         """The packet of an "X" operation: its figures only."""

@@ -9,14 +9,16 @@ import pytest
 
 from ringwire.netdev import reciprocal_scale
 from ringwire.packet import tos_to_priority
+from ringwire.qdisc import psched
 from tests.conformance import vectors
 from tests.conformance.tally import Tally
 
-SUBJECTS: dict[str, Callable[..., int]] = {
-    "tos_to_priority": tos_to_priority,
-    "reciprocal_scale": reciprocal_scale,
+SUBJECTS: dict[str, tuple[Callable[..., Any], int]] = {
+    "psched_l2t_ns": (psched.l2t_ns, 3),
+    "tos_to_priority": (tos_to_priority, 1),
+    "reciprocal_scale": (reciprocal_scale, 1),
 }
-"""Table name: the function whose arguments are a row but its last field, and whose result is that."""
+"""Table name: a function, and how many fields at the end of a row are its result; the others are its arguments."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -31,7 +33,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_every_row_gives_the_recorded_result(stem: str, name: str, table: dict[str, Any], tally: Tally) -> None:
-    for number, (*arguments, expected) in enumerate(table["rows"]):
-        got = SUBJECTS[name](*arguments)
-        assert got == expected, f"row {number} {arguments}: {table['fields'][-1]}: {expected=}, {got=}"
+    function, results = SUBJECTS[name]
+    for number, row in enumerate(table["rows"]):
+        arguments, expected = row[:-results], row[-results:]
+        given = function(*arguments)
+        got = list(given) if isinstance(given, tuple) else [given]
+        assert got == expected, f"row {number} {arguments}: {table['fields'][-results:]}: {expected=}, {got=}"
     tally.add(stem, scenarios=1, operations=len(table["rows"]))

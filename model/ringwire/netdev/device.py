@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from random import Random
 from typing import Protocol
 
 from ringwire import gso
@@ -10,10 +12,12 @@ from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.features import ETHTOOL_NAMES, Feature, consistent
 from ringwire.netdev.queue import TxQueue
+from ringwire.netdev.validate import segment_for
 from ringwire.netdev.watchdog import TxWatchdog
 from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
 from ringwire.netdev.xps import XpsMap
 from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
+from ringwire.qdisc.classify import FilterBlock
 from ringwire.qdisc.noop import Noop
 from ringwire.qdisc.registry import qdisc_class
 from ringwire.skb import Skb
@@ -21,6 +25,8 @@ from ringwire.skb import Skb
 NS_PER_S = 1_000_000_000
 MIN_MTU = 68
 """Bytes: what every IPv4 link carries (RFC 791)."""
+FIRST_AUTO_MAJOR = 0x8001
+"""Majors from here on are given to disciplines that come without a handle."""
 SOFTIRQ_ROUNDS = 10
 """Rounds of the transmit softirq in a row before it lets other work in."""
 
@@ -105,6 +111,8 @@ class NetDevice:
         """Told of each packet that is dropped anywhere in the stack, before it is freed."""
         self.watchdog_armed: Callable[[int, int], None] | None = None
         """Told (expiry, slack in ns) whenever a qdisc asks for its timer."""
+        self.random_u32: Callable[[], int] = partial(Random(0).getrandbits, 32)
+        """What disciplines draw lots with; the same numbers in every run, unless replaced."""
         self.ndo_open: Callable[[], None] | None = None
         self.ndo_stop: Callable[[], None] | None = None
         self.ndo_change_mtu: Callable[[int], None] | None = None
@@ -142,6 +150,12 @@ class NetDevice:
         if driver is not None:
             self.driver = driver
         self._noop = Noop(self)
+        self.ingress: AnyQdisc | None = None
+        """ingress or clsact, whose filters see what comes and what goes."""
+        self.egress_filters: FilterBlock | None = None
+        """clsact's filters for what goes, if there are any: asked before a transmit queue is chosen."""
+        self.last_auto_major = FIRST_AUTO_MAJOR - 1
+        """Of the handles that disciplines without one were given."""
         self.qdisc: AnyQdisc = self.make_default_qdisc()
         self.attach_qdisc()
 
@@ -310,7 +324,7 @@ class NetDevice:
 
     def set_qdisc(self, qdisc: AnyQdisc) -> None:
         """Make ``qdisc`` the root; what the old one holds is dropped."""
-        self.qdisc.reset()
+        self.qdisc.destroy()
         self.qdisc = qdisc
         self.attach_qdisc()
 
@@ -354,6 +368,10 @@ class NetDevice:
         if not queues:
             return self.hash_queue(skb)
         return queues[0] if len(queues) == 1 else queues[reciprocal_scale(skb.hash, len(queues))]
+
+    def segment_for(self, skb: Skb) -> list[Skb]:
+        """Cut a super-packet for a discipline that can't take it whole; GsoError if that is impossible."""
+        return segment_for(skb, self)
 
     def drop(self, skb: Skb) -> None:
         """Free a packet that will not be sent."""

@@ -61,6 +61,14 @@ def _make_fit(skb: Skb, dev: NetDevice, features: int) -> list[Skb]:
     return ready
 
 
+def segment_for(skb: Skb, dev: NetDevice) -> list[Skb]:
+    """Cut a super-packet that a discipline can't take whole; the device still completes what checksums it can."""
+    features = dev.feature_bits if dev.features_check is None else dev.features_check(skb, dev.feature_bits)
+    if skb.tunnel:
+        features &= dev.hw_enc_features
+    return dev.segment(skb, not features & HW_CSUM)
+
+
 def gso_segments(skb: Skb) -> int:
     """Number of wire frames of a super-packet."""
     return skb.gso_segs or -((skb.hdr_len - skb.len) // skb.gso_size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ringwire.netdev.egress import handle_egress
 from ringwire.netdev.queue import ANY_XOFF, DRV_XOFF, TxQueue
 from ringwire.netdev.validate import gso_segments, validate_xmit_skb_list
 from ringwire.qdisc.base import (
@@ -18,9 +19,11 @@ from ringwire.qdisc.base import (
     NOQUEUE,
     NOT_EMPTY,
     ONETXQUEUE,
+    XMIT_MASK,
     XMIT_SUCCESS,
     AnyQdisc,
 )
+from ringwire.qdisc.classify import UNSPEC
 from ringwire.skb import Skb
 
 if TYPE_CHECKING:
@@ -42,6 +45,10 @@ def dev_queue_xmit(skb: Skb, dev: NetDevice) -> int:
     dev.bh_disabled += 1
     try:
         skb.pkt_len = skb.len + (gso_segments(skb) - 1) * skb.hdr_len if skb.gso_size else skb.len
+        if dev.egress_filters is not None:
+            rc = handle_egress(skb, dev)
+            if rc != UNSPEC:
+                return rc
         queue = skb.queue_mapping = dev.pick_queue(skb) if dev.num_tx_queues > 1 else 0
         txq = dev.tx_queues[queue]
         q = txq.qdisc
@@ -68,7 +75,7 @@ def dev_queue_xmit(skb: Skb, dev: NetDevice) -> int:
         to_free: list[Skb] = []
         if dev.enqueue_ns:
             dev.charge(dev.enqueue_ns)
-        rc = q.enqueue(skb, to_free)
+        rc = q.enqueue(skb, to_free) & XMIT_MASK
         qdisc_run(q, dev)
         while to_free:
             dev.drop(to_free.pop())

@@ -10,18 +10,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
+from ringwire.qdisc.classify import FilterBlock, no_blocks
+from ringwire.qdisc.device import QdiscDevice, Timer
+from ringwire.qdisc.errors import QdiscError
+from ringwire.qdisc.options import NoParams, option, shown
 from ringwire.qdisc.registry import register
+from ringwire.qdisc.stab import SizeTable
 from ringwire.skb import Skb
+
+if TYPE_CHECKING:
+    from ringwire.qdisc.classful import QdiscClass
+
+__all__ = ["NoParams", "QdiscDevice", "Timer", "option", "shown"]
 
 # What enqueue returns.
 XMIT_SUCCESS = 0
 XMIT_DROP = 1
 XMIT_CN = 2
 """Congestion: the packet was taken, but another of its flow was dropped."""
+XMIT_MASK = 0xFFFF
+"""The part that the sender sees; the rest is between disciplines."""
+XMIT_STOLEN = 0x1_0000
+"""A filter's action has taken the packet: it counts as no drop above."""
+XMIT_BYPASS = 0x2_0000
+"""No class was found for the packet: who returns this has counted the drop."""
 
 # Qdisc.flags: plain integers, because they are tested for every packet.
 NOLOCK = 1
@@ -44,53 +60,6 @@ NOT_EMPTY = MISSED | DRAINING
 
 ROOT_ID = 0xFFFF_FFFF
 """``parent_id`` of a root discipline."""
-
-
-class Timer(Protocol):
-    """A pending ``call_at``."""
-
-    def cancel(self) -> None: ...
-
-
-class QdiscDevice(Protocol):
-    """What a discipline uses of its device."""
-
-    mtu: int
-    hard_header_len: int
-    tx_queue_len: int
-    num_tx_queues: int
-    default_qdisc: str
-    """Kind that each queue of a multi-queue root gets (sysctl net.core.default_qdisc)."""
-    watchdog_armed: Callable[[int, int], None] | None
-    """Told (expiry, slack in ns) whenever a discipline asks for its watchdog."""
-
-    tx_dropped: int
-    """Packets that were dropped where no discipline counts them."""
-
-    def now_ns(self) -> int: ...
-    def call_at(self, when_ns: int, fn: Callable[[], None]) -> Timer: ...
-    def schedule(self, qdisc: AnyQdisc) -> None:
-        """Have the root discipline run in the transmit softirq."""
-        ...
-
-    def drop(self, skb: Skb) -> None:
-        """Free a packet that will not be sent."""
-        ...
-
-
-def option(unit: str, *, shown: str | None = None, default: Any = None) -> Any:
-    """A parameter: the unit ``tc`` reads it in, and the one it is printed in ("" = not printed)."""
-    return field(default=default, metadata={"unit": unit, "shown": unit if shown is None else shown})
-
-
-def shown(unit: str, *, default: Any = None) -> Any:
-    """A parameter that is printed but can't be set."""
-    return field(default=default, metadata={"shown": unit})
-
-
-@dataclass(frozen=True, slots=True)
-class NoParams:
-    """Parameters of a discipline that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +90,8 @@ class Qdisc(ABC, Generic[P]):
     """Name in ``tc`` lines; a subclass that sets it is registered under it."""
     params_type: ClassVar[type[Any]] = NoParams
     default_flags: ClassVar[int] = 0
+    has_blocks: ClassVar[bool] = False
+    """Whether filters can be attached to it (:meth:`block`)."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -138,8 +109,10 @@ class Qdisc(ABC, Generic[P]):
         self.flags = self.default_flags | (ONETXQUEUE if dev.num_tx_queues == 1 else 0)
         self.state = 0
         self.running = False
-        self.stab: Callable[[int], int] | None = None
-        """Size table of a root discipline: length in bytes -> what is charged."""
+        self.hidden = False
+        """A class's default, which ``tc qdisc show`` leaves out."""
+        self.stab: SizeTable | None = None
+        """Of a root discipline: length in bytes -> what is charged."""
 
         self.qlen = 0
         self.backlog = 0
@@ -198,13 +171,37 @@ class Qdisc(ABC, Generic[P]):
     def change_tx_queue_len(self, length: int) -> None:
         """The device's ``tx_queue_len`` has changed (the queue was reset before)."""
 
+    def xstats(self) -> object | None:
+        """Figures of its kind, a dataclass of :func:`shown` fields, if ``tc -s`` prints any."""
+        return None
+
+    def destroy(self) -> None:
+        """It was taken off its device for good: drop what it holds, stop timers, let go of what is outside."""
+        self.reset()
+        for _, child in self.children():
+            child.destroy()
+
+    # -- what a classful one gives besides, see ringwire.qdisc.classful
+
     def children(self) -> Iterator[tuple[int, AnyQdisc]]:
         """(minor number of the class, its discipline) of a classful one."""
         return iter(())
 
-    def graft(self, minor: int, child: AnyQdisc) -> AnyQdisc:
-        """Put a discipline under a class and give back the one that was there."""
-        raise ValueError(f"{self.kind} has no classes")
+    def classes(self) -> Iterator[QdiscClass]:
+        """Its classes, as ``tc class show`` walks them."""
+        return iter(())
+
+    def find_class(self, classid: int) -> QdiscClass | None:
+        """The class of this id, whose major number is not looked at."""
+        return None
+
+    def graft(self, classid: int, child: AnyQdisc | None) -> AnyQdisc:
+        """Put a discipline (None: the default) under a class and give back the one that was there, emptied."""
+        raise QdiscError("EOPNOTSUPP")
+
+    def block(self, classid: int) -> FilterBlock:
+        """Where filters of a class are attached, or with minor number 0 those of the discipline itself."""
+        raise no_blocks()
 
     def qlen_notify(self, minor: int) -> None:
         """A child has become empty without having been asked to dequeue."""
@@ -273,7 +270,7 @@ class Qdisc(ABC, Generic[P]):
         return skb
 
     def tree_reduce_backlog(self, packets: int, size: int) -> None:
-        """Tell the disciplines above that packets and bytes have left this one by themselves."""
+        """Tell the disciplines above that packets and bytes have left this one by themselves; negative: have come."""
         if not packets and not size:
             return
         qdisc: AnyQdisc = self
@@ -283,7 +280,8 @@ class Qdisc(ABC, Generic[P]):
                 parent.qlen_notify(qdisc.parent_id & 0xFFFF)
             parent.qlen -= packets
             parent.backlog -= size
-            parent.drops += packets
+            if packets > 0:
+                parent.drops += packets
             qdisc = parent
 
 

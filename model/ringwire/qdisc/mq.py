@@ -5,48 +5,57 @@ After net/sched/sch_mq.c of Linux 6.12.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
-from ringwire.qdisc.base import MQROOT, ONETXQUEUE, AnyQdisc, NoParams, Qdisc, QdiscStats
+from ringwire.qdisc.base import MQROOT, ONETXQUEUE, ROOT_ID, AnyQdisc, NoParams, QdiscStats
+from ringwire.qdisc.classful import Classful, LeafStatsClass
+from ringwire.qdisc.classify import FilterBlock, no_blocks
+from ringwire.qdisc.noop import Noop
 from ringwire.qdisc.registry import qdisc_class
 from ringwire.skb import Skb
 
 
-class Mq(Qdisc[NoParams]):
+class QueueClass(LeafStatsClass):
+    """One transmit queue."""
+
+    __slots__ = ()
+
+
+class Mq(Classful[NoParams, QueueClass]):
     """Never sees a packet itself: each queue runs its own child, class ``handle:(queue + 1)``."""
 
     kind: ClassVar[str] = "mq"
     default_flags = MQROOT
 
     def setup(self) -> None:
+        super().setup()
         child = qdisc_class(self.dev.default_qdisc)
-        self._children: list[AnyQdisc] = []
         for index in range(self.dev.num_tx_queues):
-            self._children.append(self._adopt(index, child(self.dev)))
+            classid = self.handle | index + 1
+            self.by_id[classid] = QueueClass(classid, ROOT_ID, self.adopt(child(self.dev), classid))
+        self._queues = list(self.by_id.values())
 
-    def _adopt(self, index: int, child: AnyQdisc) -> AnyQdisc:
+    def adopt(self, child: AnyQdisc, classid: int) -> AnyQdisc:
         child.parent = self
-        child.parent_id = self.handle | index + 1
-        child.txq_index = index
+        child.parent_id = classid
+        child.txq_index = (classid & 0xFFFF) - 1
         child.flags |= ONETXQUEUE
         return child
 
+    def default_leaf(self, classid: int) -> AnyQdisc:
+        """Nothing: a queue whose discipline is deleted drops all."""
+        leaf = self.adopt(Noop(self.dev), classid)
+        leaf.hidden = True
+        return leaf
+
     def for_queue(self, index: int) -> AnyQdisc:
-        return self._children[index]
+        return self._queues[index].qdisc
 
-    def children(self) -> Iterator[tuple[int, AnyQdisc]]:
-        return enumerate(self._children, start=1)
-
-    def graft(self, minor: int, child: AnyQdisc) -> AnyQdisc:
-        if not 1 <= minor <= len(self._children):
-            raise ValueError(f"mq has classes 1 to {len(self._children):x}, not {minor:x}")
-        old = self._children[minor - 1]
-        self._children[minor - 1] = self._adopt(minor - 1, child)
-        return old
+    def block(self, classid: int) -> FilterBlock:
+        raise no_blocks()
 
     def stats(self) -> QdiscStats:
-        each = [child.stats() for child in self._children]
+        each = [child.stats() for _, child in self.children()]
         return QdiscStats(
             bytes=sum(child.bytes for child in each),
             packets=sum(child.packets for child in each),

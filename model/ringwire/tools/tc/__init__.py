@@ -1,0 +1,118 @@
+"""``tc``: carries out the lines that Linux's users write, and prints what ``tc -s -d qdisc show`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ringwire.netdev.cls_api import delete_filter, modify_filter
+from ringwire.netdev.device import FIRST_AUTO_MAJOR as FIRST_OWN_MAJOR
+from ringwire.netdev.device import NetDevice
+from ringwire.netdev.sch_api import delete_class, delete_qdisc, modify_class, modify_qdisc
+from ringwire.tools.refusal import by_name
+from ringwire.tools.tc.command import (
+    BatchCommand,
+    ClassCommand,
+    Command,
+    FilterCommand,
+    QdiscCommand,
+    parse,
+)
+from ringwire.tools.tc.errors import KERNEL_STATUS, PARSE_STATUS, TcError, TcUnknown, refused
+from ringwire.tools.tc.options import format_params, parse_params
+from ringwire.tools.tc.place import Place
+from ringwire.tools.tc.show import carry_out, show, show_classes
+from ringwire.tools.tc.show_command import ShowCommand
+from ringwire.tools.words import CommandError
+
+__all__ = [
+    "FIRST_OWN_MAJOR",
+    "ClassCommand",
+    "Command",
+    "FilterCommand",
+    "QdiscCommand",
+    "ShowCommand",
+    "Tc",
+    "TcError",
+    "TcUnknown",
+    "format_params",
+    "parse",
+    "parse_params",
+    "show",
+    "show_classes",
+]
+
+
+class Tc:
+    """The command on a set of devices."""
+
+    def __init__(self, devices: Iterable[NetDevice]) -> None:
+        self._devices = by_name(devices)
+
+    def run(self, line: str) -> str:
+        """Carry out a line; what it prints, "" for a change. Raises :class:`CommandError`."""
+        return self.carry_out(parse(line))
+
+    def carry_out(self, command: Command) -> str:
+        """A line that was parsed before."""
+        if isinstance(command, BatchCommand):
+            return self._batch(command)
+        if isinstance(command, ShowCommand):
+            devices = self._devices.values() if command.dev is None else [self._device(command.place)]
+            return carry_out(command, devices)
+        dev = self._device(command.place)
+        try:
+            self._change(dev, command)
+        except CommandError:
+            raise
+        except ValueError as error:
+            more = "\nWe have an error talking to the kernel" if isinstance(command, FilterCommand) else ""
+            raise refused(command.place.blame(getattr(error, "message", "")), error, more) from None
+        return ""
+
+    def _device(self, place: Place) -> NetDevice:
+        if place.dev is None:
+            raise TcError(place.action, "RTNETLINK answers: No such device", allowed="dev DEV", status=KERNEL_STATUS)
+        if place.dev.text not in self._devices:
+            printed = f'Cannot find device "{place.dev.text}"'
+            raise TcError(place.dev, printed, allowed=", ".join(self._devices), status=PARSE_STATUS)
+        return self._devices[place.dev.text]
+
+    def _change(self, dev: NetDevice, command: QdiscCommand | ClassCommand | FilterCommand) -> None:
+        match command:
+            case QdiscCommand(request=qdisc, flags=None):
+                delete_qdisc(dev, qdisc)
+            case QdiscCommand(request=qdisc, flags=flags) if flags is not None:
+                modify_qdisc(dev, qdisc, flags)
+            case ClassCommand(request=cls, flags=None):
+                delete_class(dev, cls)
+            case ClassCommand(request=cls, flags=flags) if flags is not None:
+                modify_class(dev, cls, flags)
+            case FilterCommand(request=filter_, flags=None):
+                delete_filter(dev, filter_)
+            case FilterCommand(request=filter_, flags=flags) if flags is not None:
+                modify_filter(dev, filter_, flags)
+
+    def _batch(self, command: BatchCommand) -> str:
+        """The lines of a file, up to the first that fails; with ``-force`` all of them, and then the errors."""
+        name = command.file
+        try:
+            lines = Path(name.text).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "Invalid argument"
+            raise TcError(name, f'Cannot open file "{name.text}" for reading: {reason}', status=PARSE_STATUS) from None
+        printed: list[str] = []
+        failed: list[str] = []
+        for number, line in enumerate(lines, start=1):
+            text = line.partition("#")[0]
+            if not text.strip():
+                continue
+            try:
+                printed.append(self.run(text))
+            except CommandError as error:
+                failed.append(f"{getattr(error, 'printed', error)}\nCommand failed {name.text}:{number}")
+                if not command.force:
+                    break
+        if failed:
+            raise TcError(name, "\n".join(failed), status=PARSE_STATUS, output="".join(printed))
+        return "".join(printed)

@@ -1,0 +1,62 @@
+"""Where a line acts: its device and parent, and which word an error is blamed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ringwire.tools.tc.errors import duplicate, invarg, take
+from ringwire.tools.words import Word, Words
+
+
+@dataclass(slots=True)
+class Place:
+    """Gathered while a line is read."""
+
+    action: Word
+    dev: Word | None = None
+    parent: int = 0
+    words: dict[str, Word] = field(default_factory=dict)
+    """The words that said ``handle``, ``classid``, ``parent``, ``kind`` and so on."""
+
+    def read_dev(self, words: Words) -> None:
+        """``dev NAME``."""
+        take(words)
+        if self.dev is not None:
+            raise duplicate("dev", take(words))
+        self.dev = take(words)
+
+    def blame(self, message: str) -> Word:
+        """The word that the kernel's message is about."""
+        lower = message.lower()
+        for topic, names in (
+            ("handle", ("handle",)),
+            ("override", ("handle",)),
+            ("parent", ("parent", "handle")),
+            ("specified", ("classid", "parent")),
+            ("class", ("classid", "parent")),
+            ("name", ("kind",)),
+            ("stab", ("parent",)),
+            ("", ("classid", "kind", "parent")),
+        ):
+            if topic in lower:
+                for name in names:
+                    if name in self.words:
+                        return self.words[name]
+        return self.action
+
+
+def read_id(words: Words, place: Place, name: str, parse: Callable[[str], int], complaint: str) -> int:
+    """``NAME ID``; a parent is noted as the place's."""
+    take(words)
+    word = take(words)
+    if name in place.words:
+        raise duplicate(name, word)
+    place.words[name] = word
+    try:
+        value = parse(word.text)
+    except ValueError:
+        raise invarg(word, complaint) from None
+    if name == "parent":
+        place.parent = value
+    return value

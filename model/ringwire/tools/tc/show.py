@@ -1,0 +1,181 @@
+"""What ``tc qdisc|class|filter show`` prints; after tc/tc_qdisc.c, tc_class.c and tc_filter.c of iproute2 6.1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ringwire.filter import Filter
+from ringwire.netdev.cls_api import find_block
+from ringwire.netdev.device import NetDevice
+from ringwire.netdev.tree import qdiscs
+from ringwire.qdisc.base import MQROOT, ROOT_ID, AnyQdisc, QdiscStats
+from ringwire.qdisc.classful import QdiscClass
+from ringwire.qdisc.classify import FilterBlock
+from ringwire.qdisc.errors import QdiscError
+from ringwire.tools.jsonwriter import compact, pretty
+from ringwire.tools.tc.filter_command import format_protocol
+from ringwire.tools.tc.filterfront import filter_front_end
+from ringwire.tools.tc.frontend import front_end
+from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.show_command import ShowCommand
+from ringwire.tools.tc.stab import show_stab
+from ringwire.tools.units import format_handle, format_size
+
+
+def show(dev: NetDevice, statistics: bool = True, details: bool = True) -> str:
+    """The device's disciplines as ``tc -s -d qdisc show`` prints them."""
+    return "".join(describe_qdisc(qdisc, Output(details, statistics)).text for qdisc in qdiscs(dev))
+
+
+def show_classes(dev: NetDevice, statistics: bool = True, details: bool = True) -> str:
+    """The device's classes as ``tc -s -d class show`` prints them."""
+    return "".join(
+        describe_class(qdisc, cls, Output(details, statistics)).text
+        for qdisc in qdiscs(dev, hidden=True)
+        for cls in qdisc.classes()
+    )
+
+
+def carry_out(command: ShowCommand, devices: Iterable[NetDevice]) -> str:
+    """A ``show`` line, for these devices."""
+    shown = [each for dev in devices for each in _of_device(command, dev, command.dev is None)]
+    if command.json:
+        objects = [each.json for each in shown]
+        return pretty(objects) if command.pretty else compact(objects)
+    return "".join(each.text for each in shown)
+
+
+def _of_device(command: ShowCommand, dev: NetDevice, named: bool) -> list[Output]:
+    ids = dict(command.ids)
+    shown: list[Output] = []
+
+    def out() -> Output:
+        return Output(command.details, command.statistics)
+
+    if command.subject == "qdisc":
+        for qdisc in qdiscs(dev, command.hidden):
+            if ids.get("parent") in (None, qdisc.parent_id) and ids.get("handle") in (None, qdisc.handle):
+                shown.append(describe_qdisc(qdisc, out(), dev.name if named else ""))
+    elif command.subject == "class":
+        for qdisc in qdiscs(dev, hidden=True):
+            for cls in qdisc.classes():
+                if (
+                    ids.get("qdisc") in (None, qdisc.handle)
+                    and ids.get("classid") in (None, cls.classid)
+                    and ids.get("parent") in (None, cls.parent_id)
+                ):
+                    shown.append(describe_class(qdisc, cls, out()))
+    else:
+        parent = ids.get("parent")
+        try:
+            block = find_block(dev, parent or 0)
+        except QdiscError:
+            # where no filters can be, there are none
+            return shown
+        for chain, classifier in block.walk():
+            assert isinstance(classifier, Filter)
+            front = filter_front_end(classifier.kind)
+            if front.shows_itself(classifier):
+                shown.append(_filter_line(block, chain, classifier, out(), parent is not None))
+            for handle, params in classifier.filters():
+                line = _filter_line(block, chain, classifier, out(), parent is not None)
+                inner = line.nested("options")
+                front.show(inner, classifier, handle, params)
+                line.text = line.text.removesuffix("\n")
+                line.close("options", inner)
+                line.text += "\n"
+                shown.append(line)
+    return shown
+
+
+def describe_qdisc(qdisc: AnyQdisc, out: Output, dev: str = "") -> Output:
+    """A discipline's line and, with statistics, those that follow it."""
+    front = front_end(qdisc.kind)
+    out.item("kind", f"qdisc {qdisc.kind} ", qdisc.kind)
+    out.item("handle", f"{format_handle(qdisc.handle)} ", format_handle(qdisc.handle))
+    if dev:
+        out.item("dev", f"dev {dev} ", dev)
+    if qdisc.parent_id == ROOT_ID:
+        out.item("root", "root ", True)
+        if not qdisc.flags & MQROOT:
+            references = qdisc.dev.num_tx_queues + 1
+            out.item("refcnt", f"refcnt {references} ", references)
+    else:
+        parent = format_handle(qdisc.parent_id)
+        out.item("parent", f"parent {parent} ", parent)
+    options = out.nested("options")
+    front.show(options, qdisc)
+    out.close("options", options)
+    out.text += "\n"
+    if out.details and qdisc.stab is not None:
+        show_stab(out, qdisc.stab)
+    if out.statistics:
+        _show_stats(out, qdisc.stats())
+        xstats = out.nested("")
+        front.show_xstats(xstats, qdisc)
+        if xstats.text:
+            out.text += f"\n{xstats.text}"
+        out.json |= xstats.json
+        out.text += "\n"
+    return out
+
+
+def describe_class(qdisc: AnyQdisc, cls: QdiscClass, out: Output) -> Output:
+    """A class's line and, with statistics, those that follow it."""
+    front = front_end(qdisc.kind)
+    out.item("class", f"class {qdisc.kind} ", qdisc.kind)
+    out.item("handle", f"{format_handle(cls.classid)} ", format_handle(cls.classid))
+    if cls.parent_id == ROOT_ID:
+        out.item("root", "root ", True)
+    else:
+        parent = format_handle(cls.parent_id)
+        out.item("parent", f"parent {parent} ", parent)
+    if cls.leaf and cls.qdisc.handle:
+        leaf = format_handle(cls.qdisc.handle)
+        out.item("leaf", f"leaf {leaf} ", leaf)
+    options = out.nested("options")
+    front.show_class(options, cls)
+    out.close("options", options)
+    out.text += "\n"
+    if out.statistics:
+        stats = cls.stats()
+        if stats is not None:
+            _show_stats(out, stats)
+        xstats = out.nested("")
+        front.show_class_xstats(xstats, cls)
+        if xstats.text:
+            out.text += f"\n{xstats.text}"
+        out.json |= xstats.json
+        out.text += "\n"
+    return out
+
+
+def _show_stats(out: Output, now: QdiscStats) -> None:
+    out.text += (
+        f" Sent {now.bytes} bytes {now.packets} pkt"
+        f" (dropped {now.drops}, overlimits {now.overlimits} requeues {now.requeues}) \n"
+        f" backlog {format_size(now.backlog)} {now.qlen}p requeues {now.requeues}"
+    )
+    out.json |= {
+        "bytes": now.bytes,
+        "packets": now.packets,
+        "drops": now.drops,
+        "overlimits": now.overlimits,
+        "requeues": now.requeues,
+        "backlog": now.backlog,
+        "qlen": now.qlen,
+    }
+
+
+def _filter_line(block: FilterBlock, chain: int, classifier: Filter[object], out: Output, narrowed: bool) -> Output:
+    """What all lines of a classifier begin with."""
+    out.text += "filter "
+    parent = format_handle(block.parent_id)
+    out.item("parent", "" if narrowed else f"parent {parent} ", None if narrowed else parent)
+    protocol = format_protocol(classifier.protocol)
+    out.item("protocol", f"protocol {protocol} ", protocol)
+    out.item("pref", f"pref {classifier.prio} ", classifier.prio)
+    out.item("kind", f"{classifier.kind} ", classifier.kind)
+    out.item("chain", f"chain {chain} ", chain)
+    out.text += "\n"
+    return out
