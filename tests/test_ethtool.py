@@ -113,13 +113,51 @@ def test_coalescing() -> None:
     bench = twin()
     run = Ethtool([bench.dev]).run
     run("ethtool -C eth0 tx-usecs 20 tx-frames 0x20")
-    assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32)
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32, adaptive_tx=False)
     assert (bench.driver.config.mod_ns, bench.driver.config.mod_frames) == (20_000, 32)
     text = run("ethtool -c eth0")
-    assert text.startswith("Coalesce parameters for eth0:\nAdaptive RX: n/a  TX: n/a\nstats-block-usecs: n/a\n")
+    assert text.startswith("Coalesce parameters for eth0:\nAdaptive RX: n/a  TX: off\nstats-block-usecs: n/a\n")
     assert "\n\ntx-usecs: 20\ntx-frames: 32\ntx-usecs-irq: n/a\ntx-frames-irq: n/a\n\nrx-usecs-low: n/a\nrx-f" in text
     assert text.endswith("\nCQE mode RX: n/a  TX: n/a\n\n")
-    assert json.loads(run("ethtool --json -c eth0")) == [{"ifname": "eth0", "tx-usecs": 20, "tx-frames": 32}]
+    shown = {"ifname": "eth0", "tx-usecs": 20, "tx-frames": 32, "adaptive-tx": False}
+    assert json.loads(run("ethtool --json -c eth0")) == [shown]
+
+
+def test_adaptive_moderation_is_switched_and_shown() -> None:
+    bench = twin()
+    run = Ethtool([bench.dev]).run
+    run("ethtool -C eth0 adaptive-tx on tx-frames 9")
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(0, 9, adaptive_tx=True)
+    assert "\nAdaptive RX: n/a  TX: on\n" in run("ethtool -c eth0")
+    assert json.loads(run("ethtool --json -c eth0"))[0]["adaptive-tx"] is True
+    run("ethtool -C eth0 tx-usecs 5")
+    assert bench.driver.config.adaptive_tx, "what is not given stays"
+    with pytest.raises(Refused, match=r"'0': netlink error: Invalid argument \(allowed: tx-usecs 0 to 2147483; tx-f"):
+        run("ethtool -C eth0 tx-usecs 0 adaptive-tx off")
+    ethtool.set_coalesce(bench.dev, adaptive_tx=False)
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(5_000, 9, adaptive_tx=False)
+
+
+class Moderated(RingDriver):
+    """A driver that can't adapt."""
+
+    coalesce_allowed = "anything"
+    coalesce = Coalesce()
+
+    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
+        self.coalesce = Coalesce(mod_ns, mod_frames)
+
+
+def test_a_driver_that_can_not_adapt_says_so() -> None:
+    driver = Moderated()
+    dev = NetDevice(Cpus(Timeline()), driver)
+    run = Ethtool([dev]).run
+    run("ethtool -C eth0 tx-usecs 7")
+    assert driver.coalesce == Coalesce(7_000) and "\nAdaptive RX: n/a  TX: n/a\n" in run("ethtool -c eth0")
+    with pytest.raises(Refused, match=r"cannot modify an unsupported parameter .*\(allowed: tx-usecs, tx-frames\)"):
+        run("ethtool -C eth0 adaptive-tx on")
+    with pytest.raises(DeviceError, match=r"adaptive-tx.*\(allowed: tx-usecs, tx-frames\)"):
+        ethtool.set_coalesce(dev, adaptive_tx=True)
 
 
 def test_what_is_not_given_stays_to_the_nanosecond() -> None:
@@ -127,7 +165,7 @@ def test_what_is_not_given_stays_to_the_nanosecond() -> None:
     ethtool.set_coalesce(bench.dev, tx_frames=3)
     assert bench.driver.config.mod_ns == 1500
     bench.driver.set_coalesce(0, 0)
-    assert ethtool.get_coalesce(bench.dev) == Coalesce()
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(adaptive_tx=False)
 
 
 def test_moderation_reaches_the_device() -> None:
@@ -332,10 +370,10 @@ def test_statistics() -> None:
         ("ethtool -G eth0 tx", "column 19: ethtool (-G): no value for parameter 'tx' (allowed: 0 to 4294967295)"),
         ("ethtool --set-ring eth0 tx x", "column 28: 'x': ethtool (-G): invalid value 'x' for parameter 'tx'"),
         ("ethtool -C eth0 rx-usecs 5", "column 26: '5': netlink error: cannot modify an unsupported parameter (offset "
-         "36); netlink error: Invalid argument (allowed: tx-usecs, tx-frames)"),
-        ("ethtool -C eth0 adaptive-tx on", "column 29: 'on': netlink error: cannot modify an unsupported parameter"),
+         "36); netlink error: Invalid argument (allowed: tx-usecs, tx-frames, adaptive-tx)"),
+        ("ethtool -C eth0 adaptive-rx on", "column 29: 'on': netlink error: cannot modify an unsupported parameter"),
         ("ethtool -C eth0 tx-frames 9", "column 27: '9': netlink error: Invalid argument (allowed: tx-usecs 0 to 214748"
-         "3; tx-frames 0 to 32767, above 1 only with tx-usecs)"),
+         "3; tx-frames 0 to 32767, above 1 only with tx-usecs or adaptive-tx; adaptive-tx on or off)"),
         ("ethtool -C eth0 tx-usecs 2147484", "column 26: '2147484': netlink error: Invalid argument (allowed: tx-us"),
         ("ethtool -C eth0 adaptive-tx yes", "column 29: 'yes': ethtool (-C): invalid value 'yes' for parameter 'adaptiv"
          "e-tx' (allowed: on or off)"),

@@ -35,6 +35,8 @@ class DriverConfig:
     """Interrupt this long after a completion at the latest (ethtool -C tx-usecs)."""
     mod_frames: int = 0
     """... or after this many (tx-frames), if it is above 1. With neither, each completion interrupts."""
+    adaptive_tx: bool = False
+    """The driver chooses ``mod_ns`` by the load (ethtool -C adaptive-tx), queue by queue."""
     cpl_threshold: int = 1
     """Completions that the device gathers before it writes them."""
     cpl_timer_ns: int = 0
@@ -70,7 +72,7 @@ class DriverConfig:
             raise ConfigError(f"cpl_threshold is 1 to {MAX_CPL_THRESHOLD}, not {self.cpl_threshold}")
         if self.report_every < 1 or self.budget < 1 or self.tx_timeout_ms < 1:
             raise ConfigError("report_every, budget and tx_timeout_ms are at least 1")
-        if self.mod_frames > 1 and not self.mod_ns:
+        if self.mod_frames > 1 and not (self.mod_ns or self.adaptive_tx):
             raise ConfigError("mod_frames needs mod_ns: the last packets of a burst would never be reclaimed")
         if self.cpl_threshold > 1 and not self.cpl_timer_ns:
             raise ConfigError("cpl_threshold needs cpl_timer_ns: the last packets of a burst would never be reclaimed")

@@ -56,7 +56,10 @@ class RingwireDriver:
 
     max_ring_entries = 1 << MAX_RING_LOG2
     ring_allowed = f"a power of two, {1 << MIN_RING_LOG2} to {max_ring_entries}"
-    coalesce_allowed = f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, above 1 only with tx-usecs"
+    coalesce_allowed = (
+        f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, "
+        "above 1 only with tx-usecs or adaptive-tx; adaptive-tx on or off"
+    )
 
     def __init__(
         self,
@@ -278,11 +281,12 @@ class RingwireDriver:
     @property
     def coalesce(self) -> Coalesce:
         """ethtool -c."""
-        return Coalesce(self.config.mod_ns, self.config.mod_frames)
+        config = self.config
+        return Coalesce(config.mod_ns, config.mod_frames, config.adaptive_tx)
 
-    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
-        """ethtool -C tx-usecs and tx-frames, at any time. ConfigError if refused."""
-        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames)
+    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool = False) -> None:
+        """ethtool -C tx-usecs, tx-frames and adaptive-tx, at any time. ConfigError if refused."""
+        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames, adaptive_tx=adaptive_tx)
         if self.up:
             for queue in self._queues():
                 self.rings[queue].set_moderation(self.config)
@@ -359,6 +363,7 @@ class RingwireDriver:
                 found[prefix + name] = getattr(ring, "tx_" + name)
             for name in ("dropped", "forgotten", "busy", "stops", "wakes", "doorbells", "polls", "resets"):
                 found[prefix + name] = getattr(ring, name)
+            found[prefix + "moderation_ns"] = ring.moderation_ns
             for status in Status:
                 if status is not Status.OK:
                     found[f"{prefix}error_{status.name.lower()}"] = ring.errors[status]

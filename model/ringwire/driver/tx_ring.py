@@ -14,6 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
+from ringwire.driver.adaptive import AdaptiveModeration
 from ringwire.driver.config import STOP_FREE, WAKE_FREE, DriverConfig
 from ringwire.driver.offload import Order, can_complete, make_order
 from ringwire.driver.port import DevicePort
@@ -107,6 +108,9 @@ class TxRing:
         """Rate limit (2^-40 ns a byte), bytes of a round, strict priority; see :meth:`set_turns`."""
         self.launches = self.drops_late = False
         """Packets with a departure time leave at it; those that are late are dropped."""
+        self.moderation_ns = 0
+        """How long the device holds an interrupt back."""
+        self._adaptive: AdaptiveModeration | None = None
         self._next = self._rung = self._clean = self._mask = 0
         self._map = port.memory.map
         self._unmap = port.memory.unmap
@@ -172,9 +176,14 @@ class TxRing:
     def set_moderation(self, config: DriverConfig) -> None:
         """Batching of completions and interrupts; may change at any time."""
         self.config = config
+        if not config.adaptive_tx:
+            self._adaptive = None
+        elif self._adaptive is None:
+            self._adaptive = AdaptiveModeration(self.port.now_ns(), self.tx_packets, self.tx_bytes)
+        self.moderation_ns = config.mod_ns if self._adaptive is None else self._adaptive.wait_ns
         for name, value in (
             ("MOD_FRAMES", config.mod_frames),
-            ("MOD_NS", config.mod_ns),
+            ("MOD_NS", self.moderation_ns),
             ("CPL_THRESHOLD", config.cpl_threshold),
             ("CPL_TIMER_NS", config.cpl_timer_ns),
         ):
@@ -340,6 +349,8 @@ class TxRing:
         if self._more:
             self.port.write(self._consumed_register, self._consumed)
         else:
+            if self._adaptive is not None:
+                self._adapt(self._adaptive)
             self.napi.complete()
             if not self.silent:
                 self.arm()
@@ -347,6 +358,13 @@ class TxRing:
         if self.broken or self.silent:
             self._on_trouble(self)
         return done
+
+    def _adapt(self, adaptive: AdaptiveModeration) -> None:
+        """The work of an interrupt is done, in one poll or several: choose how long the next is held back."""
+        wait_ns = adaptive.after(self.port.now_ns(), self.tx_packets, self.tx_bytes)
+        if wait_ns != self.moderation_ns:
+            self.moderation_ns = wait_ns
+            self.port.write(queue_register("MOD_NS", self.txq.index), wait_ns)
 
     def arm(self) -> None:
         """Have an interrupt when there is more than what was consumed so far."""

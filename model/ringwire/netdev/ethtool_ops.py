@@ -17,6 +17,8 @@ class Coalesce:
     mod_ns: int = 0
     """Longest wait after a completion, ns."""
     mod_frames: int = 0
+    adaptive_tx: bool | None = None
+    """The driver chooses the wait by the load; None where it can't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ class CoalesceOps(Protocol):
     @property
     def coalesce(self) -> Coalesce: ...
     def set_coalesce(self, mod_ns: int, mod_frames: int) -> None: ...
+
+
+class AdaptiveCoalesceOps(CoalesceOps, Protocol):
+    """The same of a driver that can adapt: its ``coalesce`` says whether it does, True or False."""
+
+    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool = False) -> None: ...
 
 
 @runtime_checkable

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 from ringwire.netdev.device import NetDevice
 from ringwire.netdev.errors import ERRNO_TEXT, DeviceError
-from ringwire.netdev.ethtool_ops import ChannelOps, Coalesce, CoalesceOps, RingOps, StatisticsOps
+from ringwire.netdev.ethtool_ops import AdaptiveCoalesceOps, ChannelOps, Coalesce, CoalesceOps, RingOps, StatisticsOps
 from ringwire.tools.features import features_json, get_features, members, on_off, set_features, show_features
 from ringwire.tools.jsonwriter import pretty
 from ringwire.tools.refusal import Refused, by_name, errno_of
@@ -148,19 +148,36 @@ def get_coalesce(dev: NetDevice) -> Coalesce:
     return ops.coalesce
 
 
-def set_coalesce(dev: NetDevice, tx_usecs: int | None = None, tx_frames: int | None = None) -> None:
-    """ethtool -C; None leaves a parameter as it is. DeviceError: EINVAL for what the driver refuses."""
+def set_coalesce(
+    dev: NetDevice, tx_usecs: int | None = None, tx_frames: int | None = None, adaptive_tx: bool | None = None
+) -> None:
+    """ethtool -C; None leaves a parameter as it is. DeviceError: EINVAL for what the driver refuses or has not."""
     now = get_coalesce(dev)
     ops = dev.driver
     assert isinstance(ops, CoalesceOps)
+    if adaptive_tx is not None and now.adaptive_tx is None:
+        raise DeviceError("EINVAL", "adaptive-tx", ", ".join(_coalesce_knobs(now)))
     wanted = Coalesce(
         now.mod_ns if tx_usecs is None else tx_usecs * NS_PER_US,
         now.mod_frames if tx_frames is None else tx_frames,
+        now.adaptive_tx if adaptive_tx is None else adaptive_tx,
     )
-    given = {"tx-usecs": tx_usecs, "tx-frames": tx_frames}
+    given = {"tx-usecs": tx_usecs, "tx-frames": tx_frames, "adaptive-tx": adaptive_tx}
     knob = next((name for name, value in given.items() if value is not None), "")
     if wanted != now:
-        _ask(knob, lambda: ops.set_coalesce(wanted.mod_ns, wanted.mod_frames), ops.coalesce_allowed)
+        _ask(knob, lambda: _hand_coalesce(ops, wanted), ops.coalesce_allowed)
+
+
+def _hand_coalesce(ops: CoalesceOps, wanted: Coalesce) -> None:
+    if wanted.adaptive_tx is None:
+        ops.set_coalesce(wanted.mod_ns, wanted.mod_frames)
+    else:
+        cast(AdaptiveCoalesceOps, ops).set_coalesce(wanted.mod_ns, wanted.mod_frames, wanted.adaptive_tx)
+
+
+def _coalesce_knobs(now: Coalesce) -> tuple[str, ...]:
+    """What of the many parameters a driver has."""
+    return ("tx-usecs", "tx-frames", "adaptive-tx") if now.adaptive_tx is not None else ("tx-usecs", "tx-frames")
 
 
 def _coalesce_values(dev: NetDevice) -> Values:
@@ -168,16 +185,17 @@ def _coalesce_values(dev: NetDevice) -> Values:
     return dict.fromkeys(COALESCE) | {
         "tx-usecs": now.mod_ns // NS_PER_US,
         "tx-frames": now.mod_frames,
+        "adaptive-tx": now.adaptive_tx,
     }
 
 
 def _write_coalesce(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
-    get_coalesce(dev)
-    there_are = ("tx-usecs", "tx-frames")
+    there_are = _coalesce_knobs(get_coalesce(dev))
     for name in COALESCE:
         if name in wanted and name not in there_are:
             raise DeviceError("EINVAL", name, ", ".join(there_are), "cannot modify an unsupported parameter")
-    set_coalesce(dev, *(wanted.get(name) for name in there_are))
+    adaptive = wanted.get("adaptive-tx")
+    set_coalesce(dev, wanted.get("tx-usecs"), wanted.get("tx-frames"), None if adaptive is None else bool(adaptive))
 
 
 # -- statistics
