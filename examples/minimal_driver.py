@@ -94,7 +94,7 @@ class MinimalDriver:
             for addr in addrs:
                 self.port.memory.unmap(addr)
             if report.flags & CplFlag.TSTAMP:
-                skb.wire_ns = report.time / 65536
+                skb.stamp(report.time / 65536)
             self.free += len(addrs)
             done, size = done + 1, size + skb.len
             skb.free()

@@ -447,7 +447,7 @@ class TxRing:
                     self._failed_packets += frames - segments
                     self._failed_bytes += length - segments * (skb.hdr_len + skb.gso_size)
                 elif flags & _STAMPED and not self.config.complete_at_fetch:
-                    skb.wire_ns = stamp / _STAMPS_A_NS
+                    skb.stamp(stamp / _STAMPS_A_NS)
             skb.free()
         self._clean = clean
 
