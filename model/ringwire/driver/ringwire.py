@@ -52,7 +52,7 @@ class ProbeError(Exception):
 
 
 class RingwireDriver:
-    """One device. ``open`` it, let time pass, and it is ``up``; packets that come earlier wait in their qdisc."""
+    """One device. ``open`` it, let time pass, and it is ``up``; packets that come meanwhile wait in their qdisc."""
 
     max_ring_entries = 1 << MAX_RING_LOG2
     ring_allowed = f"a power of two, {1 << MIN_RING_LOG2} to {max_ring_entries}"
@@ -94,6 +94,7 @@ class RingwireDriver:
         dev.max_mtu = MAX_FRAME - dev.hard_header_len
         dev.ndo_set_tx_maxrate = self.ndo_set_tx_maxrate
         dev.ndo_open, dev.ndo_stop, dev.ndo_change_mtu = self.open, self.close, self.ndo_change_mtu
+        dev.ndo_change_carrier = self.ndo_change_carrier
         dev.driver = self
 
     # -- finding the device, setting it up
@@ -247,6 +248,10 @@ class RingwireDriver:
             for queue in self._queues():
                 if self._resets[queue] is None:
                     self._let_go(self.rings[queue])
+
+    def ndo_change_carrier(self, on: bool) -> None:
+        """ip link set carrier."""
+        (self.link_up if on else self.link_down)()
 
     def close(self, drain_ns: int = 0) -> None:
         """Stop the device; what is in flight after ``drain_ns`` is lost. It has ended when ``up`` is False."""

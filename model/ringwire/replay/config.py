@@ -173,6 +173,19 @@ class ReplayConfig:
         self.set_qdisc(dev)
         return dev, driver
 
+    def run_setup(self, dev: NetDevice) -> str:
+        """Carry the lines of the set-up out as on an interface that is up; what they print. ScriptError.
+
+        The driver is opened afterwards, if ``ip link set`` has not left the interface down.
+        """
+        hooks = dev.ndo_open, dev.ndo_stop
+        dev.ndo_open = dev.ndo_stop = None
+        dev.is_up = True
+        try:
+            return Commands([dev]).run_script(self.setup)
+        finally:
+            dev.ndo_open, dev.ndo_stop = hooks
+
     def _driver_config(self) -> DriverConfig:
         fault = fault_named(self.fault)
         config = DriverConfig(
@@ -209,7 +222,7 @@ class ReplayConfig:
         """Try the lines on a device."""
         lines = Commands([dev])
         try:
-            lines.run_script(self.setup)
+            self.run_setup(dev)
         except ScriptError as error:
             raise ReplayError(f"--config {error}") from None
         for line in self.afterwards:

@@ -29,6 +29,8 @@ from ringwire.socket import Socket
 from ringwire.tools.commands import Commands
 
 SETUP_LIMIT_NS = 1_000_000
+SETTLE_NS = 100_000
+"""What a line at the end may take to have its effect in the device."""
 SLACK_NS = 20_000_000_000
 """Beyond what wire and host need; the transmit watchdog has named a stuck queue three times by then."""
 FRAMES_A_TURN = 64
@@ -84,8 +86,9 @@ async def run(world: World, job: Job, device: Device) -> Measured:
         watch = watch_under(world, fault_named(config.fault))
         host = Host(world, config, watch)
         try:
-            host.driver.open()
-            await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
+            if host.dev.is_up:
+                host.driver.open()
+                await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
             with closing(read_packets(job.packets)) as packets:
                 return await _replay(world, job, device, host, wire, packets)
         except Exception as error:
@@ -129,7 +132,10 @@ async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire
     found.frames, found.bytes, found.wire_utilisation = wire.frames, wire.bytes, wire.utilisation
     found.descriptors, found.doorbells = stats[Stat.DESC_FETCHED], stats[Stat.DOORBELLS]
     found.bql_limit = host.bql_limit if config.bql else None
-    found.printed = host.printed + "".join(host.commands.run(line) for line in config.afterwards)
+    found.printed = host.printed
+    for line in config.afterwards:
+        found.printed += host.commands.run(line)
+        await world.pause(SETTLE_NS)
     found.packets, found.dropped_packets, found.dropped_frames = host.packets, host.dropped_packets, host.dropped_frames
     found.requeues = sum(txq.qdisc.requeues for txq in host.dev.tx_queues)
     found.sender_waits = host.waits
@@ -158,7 +164,7 @@ class Host:
             for txq in self.dev.tx_queues:
                 lift_limit(txq.dql)
         self.commands = Commands([self.dev])
-        self.printed = self.commands.run_script(config.setup)
+        self.printed = config.run_setup(self.dev)
         """What the lines of the configuration have printed so far."""
         self.dev.on_drop = self._note_drop
         self._xmit = self.dev.start_xmit
@@ -173,6 +179,8 @@ class Host:
         self.freed = 0
         self.dropped_packets = self.dropped_frames = 0
         self._drops = 0
+        self._lost_without = {"up": 0, "carrier on": 0}
+        """Packets that were dropped because the interface was not so."""
         self._source: Source | None = None
 
     def start(self, config: ReplayConfig, packets: Packets) -> PacedSource | None:
@@ -226,6 +234,11 @@ class Host:
         for txq in self.dev.tx_queues:
             if txq.trans_timeout:
                 found.append(f"tx-{txq.index}: timed out {txq.trans_timeout} times")
+        for state, lost in self._lost_without.items():
+            if lost:
+                name = self.dev.name
+                was = "down" if state == "up" else "without a carrier"
+                found.append(f"{name} was {was}: {lost} packets were dropped; needed: ip link set {name} {state}")
         return found
 
     def _note_end(self, skb: Skb) -> None:
@@ -233,6 +246,9 @@ class Host:
 
     def _note_drop(self, skb: Skb) -> None:
         self._drops += 1
+        dev = self.dev
+        if not (dev.is_up and dev.carrier):
+            self._lost_without["carrier on" if dev.is_up else "up"] += 1
         self.dropped_frames += segments(skb)
         if skb.destructor is not None:
             self.dropped_packets += 1
