@@ -18,7 +18,7 @@ from ringwire.host.world import drive
 from ringwire.netdev import Feature, NetDevice, dev_queue_xmit
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.ethtool_ops import Coalesce
-from ringwire.nic.registers import queue_register
+from ringwire.nic.registers import GLOBAL_OFFSETS, Stat, queue_register
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
 from ringwire.skb import Skb
@@ -339,6 +339,57 @@ def test_what_can_not_be_switched_off_stays_on() -> None:
     assert Feature.VLAN_TX in dev.features and Feature.USO not in dev.features
 
 
+# -- private flags
+
+
+def test_private_flags() -> None:
+    bench = twin()
+    run = Ethtool([bench.dev]).run
+    assert run("ethtool --show-priv-flags eth0") == (
+        "Private flags for eth0:\nhead-writeback   : off\ncomplete-at-fetch: off\n"
+    )
+    assert run("ethtool --set-priv-flags eth0 head-writeback on complete-at-fetch on") == ""
+    assert bench.driver.config == DriverConfig(head_write_back=True, complete_at_fetch=True)
+    run("ethtool --set-priv-flags eth0 complete-at-fetch on head-writeback on head-writeback off")
+    assert run("ethtool --show-priv-flags eth0") == (
+        "Private flags for eth0:\nhead-writeback   : off\ncomplete-at-fetch: on\n"
+    )
+    ethtool.set_priv_flags(bench.dev, {"head-writeback": True})
+    assert ethtool.get_priv_flags(bench.dev) == {"head-writeback": True, "complete-at-fetch": True}
+
+
+def test_write_back_changes_under_traffic_and_completion_while_the_device_is_down() -> None:
+    async def test() -> None:
+        bench = await twin(2, DriverConfig(line_rate_bps=10**9)).up()
+        world, run = bench.world, Ethtool([bench.dev]).run
+        head_written: list[int] = []
+        for state in ("on", "off"):
+            for number in range(40):
+                bench.send(900, hash=number % 16 << 28)
+            await world.pause(30_000)
+            run(f"ethtool --set-priv-flags eth0 head-writeback {state}")
+            with pytest.raises(
+                Refused, match=r"'complete-at-fetch': netlink error: Device or resource busy \(allowed: c"
+            ):
+                run("ethtool --set-priv-flags eth0 complete-at-fetch on")
+            for number in range(20):
+                bench.send(300, hash=number % 16 << 28)
+            await bench.all_done()
+            head_written.append(world.device.stats[Stat.HEAD_WRITTEN])
+        assert head_written[1] > head_written[0] > 0, "by heads in between, in both directions"
+        assert sum(ring.forgotten for ring in bench.driver.rings) == 0, "what was in flight was let finish"
+        assert [ring.resets for ring in bench.driver.rings] == [2, 2]
+        bench.check()
+        bench.driver.close()
+        await world.run(lambda: not bench.driver.up, MS, "the driver to be down")
+        run("ethtool --set-priv-flags eth0 complete-at-fetch on")
+        await bench.up()
+        assert world.device.read(GLOBAL_OFFSETS["CTRL"]) == 3
+        bench.check()
+
+    drive(test())
+
+
 # -- statistics
 
 
@@ -390,7 +441,13 @@ def test_statistics() -> None:
          "ch device (allowed: eth0)"),
         ("ethtool -k eth0 x", "column 17: 'x': ethtool: unexpected parameter 'x' (allowed: nothing more)"),
         ("ethtool -a eth0", "column 9: '-a': ethtool: bad command line argument(s); For more information run ethtool "
-         "-h (allowed: -g, -G, -c, -C, -l, -L, -k, -K, -S)"),
+         "-h (allowed: -g, -G, -c, -C, -l, -L, -k, -K, -S, --show-priv-flags, --set-priv-flags)"),
+        ("ethtool --set-priv-flags eth0 head-writeback", "column 45: ethtool (--set-priv-flags): flag 'head-writeback' "
+         "for parameter '(null)' is not followed by 'on' or 'off' (allowed: head-writeback on or head-writeback off)"),
+        ("ethtool --set-priv-flags eth0 head-writeback on rx-magic on", "column 49: 'rx-magic': netlink error: bit name"
+         " not found (offset 84); netlink error: Operation not supported (allowed: head-writeback, complete-at-fetch)"),
+        ("ethtool --set-priv-flags eth0", "column 9: '--set-priv-flags': netlink error: Invalid argument (allowed: he"),
+        ("ethtool --json --show-priv-flags eth0", "column 16: '--show-priv-flags': ethtool: bad command line argumen"),
         ("ethtool", "column 8: ethtool: bad command line argument(s); For more information run ethtool -h (allowed:"),
         ("ethtool -k", "column 11: ethtool: bad command line argument(s)"),
     ],
@@ -404,9 +461,9 @@ def test_a_wrong_line_is_refused_with_the_word_and_its_column(line: str, error: 
     assert (bench.driver.config, dev.features, dev.real_num_tx_queues) == (config, Feature.ALL, 2)
 
 
-@pytest.mark.parametrize("option", ["-g", "-G", "-c", "-C", "-L"])
+@pytest.mark.parametrize("option", ["-g", "-G", "-c", "-C", "-L", "--show-priv-flags", "--set-priv-flags"])
 def test_a_driver_without_a_knob_says_so(option: str) -> None:
-    words = "" if option.islower() else " tx 1" if option != "-C" else " tx-usecs 1"
+    words = {"-G": " tx 1", "-L": " tx 1", "-C": " tx-usecs 1", "--set-priv-flags": " any on"}.get(option, "")
     with pytest.raises(Refused) as caught:
         Ethtool([StackBench().dev]).run(f"ethtool {option} eth0{words}")
     assert caught.value.printed == "netlink error: Operation not supported"
@@ -499,6 +556,17 @@ ethtool -C rw0 adaptive-tx maybe
 ethtool -C rw0 tx-usecs
 ethtool -C nodev tx-usecs 3
 ethtool --show-ring rw0
+ethtool --show-priv-flags rw0
+ethtool --show-priv-flags rw0 foo
+ethtool --show-priv-flags nodev
+ethtool --show-priv-flags
+ethtool --json --show-priv-flags rw0
+ethtool --set-priv-flags rw0 foo on
+ethtool --set-priv-flags rw0 foo
+ethtool --set-priv-flags rw0 foo maybe
+ethtool --set-priv-flags rw0 foo on bar maybe
+ethtool --set-priv-flags rw0
+ethtool --set-priv-flags nodev foo on
 ethtool
 ethtool -Z rw0
 ethtool -k

@@ -21,6 +21,12 @@ class ConfigError(ValueError):
     """A setting that the device or the driver refuses."""
 
 
+class BusyError(ConfigError):
+    """A setting that can't be changed just now."""
+
+    errno = "EBUSY"
+
+
 @dataclass(frozen=True, slots=True)
 class DriverConfig:
     """Times in nanoseconds, rates in bit/s."""

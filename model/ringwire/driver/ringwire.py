@@ -6,17 +6,17 @@ The hot path is in ``tx_ring``; here is what happens once in a while.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, ConfigError, DriverConfig
+from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, BusyError, ConfigError, DriverConfig
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset, read_state
+from ringwire.driver.statistics import link_stats, statistics
 from ringwire.driver.tx_ring import ChargedPort, TxRing
 from ringwire.netdev import Feature, NetDevice, TxQueue
 from ringwire.netdev.ethtool_ops import Coalesce, LinkStats
-from ringwire.nic.descriptors import Status
 from ringwire.nic.pacer import byte_time, wire_bytes
 from ringwire.nic.registers import (
     GLOBAL_OFFSETS,
@@ -42,6 +42,8 @@ With a bound that leaves them out, the wire would wait for a frame whose read co
 """
 CHANNEL_DRAIN_NS = 10_000_000
 """How long a queue that is no longer used may finish what it holds."""
+PRIV_FLAGS = {"head-writeback": "head_write_back", "complete-at-fetch": "complete_at_fetch"}
+"""Private flags of ethtool, and the settings that they are."""
 _ERROR = 2
 """Of Q_STATUS: the queue stands until a reset."""
 _log = logging.getLogger(__name__)
@@ -296,6 +298,27 @@ class RingwireDriver:
             for queue in self._queues():
                 self.rings[queue].set_moderation(self.config)
 
+    @property
+    def priv_flags(self) -> dict[str, bool]:
+        """ethtool --show-priv-flags."""
+        return {flag: getattr(self.config, name) for flag, name in PRIV_FLAGS.items()}
+
+    def set_priv_flags(self, flags: Mapping[str, bool]) -> None:
+        """ethtool --set-priv-flags. Another way of write-back needs each queue reset, which loses nothing that can be
+        sent in 10 ms. BusyError for complete-at-fetch while the device is up: time stamps of what is in flight would
+        be of one kind or the other, and nobody knew which.
+        """
+        wanted = replace(self.config, **{PRIV_FLAGS[flag]: on for flag, on in flags.items()})
+        if wanted.complete_at_fetch != self.config.complete_at_fetch and (self.up or self._wanted):
+            raise BusyError(
+                f"complete-at-fetch changes while {self._dev.name} is down: ip link set {self._dev.name} down"
+            )
+        renew = wanted.head_write_back != self.config.head_write_back
+        self.config = wanted
+        if renew and self.up and self._wanted:
+            for queue in self._queues():
+                self._halt(queue, CHANNEL_DRAIN_NS, self._renew)
+
     def set_channels(self, count: int, drain_ns: int = CHANNEL_DRAIN_NS) -> None:
         """ethtool -L tx: use the first ``count`` queues, also under traffic. ConfigError if there are not so many.
 
@@ -361,25 +384,8 @@ class RingwireDriver:
 
     def statistics(self) -> dict[str, int]:
         """ethtool -S: per queue what went well, and by name what did not."""
-        found = {}
-        for ring in self.rings:
-            prefix = f"tx{ring.txq.index}_"
-            for name in ("packets", "bytes"):
-                found[prefix + name] = getattr(ring, "tx_" + name)
-            for name in ("dropped", "forgotten", "busy", "stops", "wakes", "doorbells", "polls", "resets"):
-                found[prefix + name] = getattr(ring, name)
-            found[prefix + "moderation_ns"] = ring.moderation_ns
-            for status in Status:
-                if status is not Status.OK:
-                    found[f"{prefix}error_{status.name.lower()}"] = ring.errors[status]
-        return found
+        return statistics(self.rings)
 
     def link_stats(self) -> LinkStats:
-        """Totals of all queues; packets that failed in the device are errors, those that a reset lost are drops."""
-        rings = self.rings
-        return LinkStats(
-            tx_packets=sum(ring.tx_packets for ring in rings),
-            tx_bytes=sum(ring.tx_bytes for ring in rings),
-            tx_errors=sum(sum(ring.errors.values()) for ring in rings),
-            tx_dropped=sum(ring.dropped + ring.forgotten for ring in rings),
-        )
+        """ip -s link: totals of all queues."""
+        return link_stats(self.rings)

@@ -6,6 +6,7 @@ allowed; an attribute ``errno`` of it (an error number's name) says what Linux w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -65,6 +66,15 @@ class ChannelOps(Protocol):
     """``ethtool -L``: how many transmit queues are in use."""
 
     def set_channels(self, count: int) -> None: ...
+
+
+@runtime_checkable
+class PrivFlagOps(Protocol):
+    """``ethtool --show-priv-flags`` and ``--set-priv-flags``: switches that only this driver has, by name."""
+
+    @property
+    def priv_flags(self) -> Mapping[str, bool]: ...
+    def set_priv_flags(self, flags: Mapping[str, bool]) -> None: ...
 
 
 @runtime_checkable
