@@ -12,6 +12,7 @@ STOP_FREE = MAX_SKB_FRAGS + 4
 """Free descriptors below which a queue is stopped: room for any packet of the stack, as Intel's drivers reckon."""
 WAKE_FREE = 2 * STOP_FREE
 
+TX_TIMEOUT_MS = 5000
 MAX_NS = (1 << 31) - 1
 MAX_MOD_FRAMES = (1 << 15) - 1
 MAX_RATE_BPS = 1_000_000_000_000
@@ -55,7 +56,7 @@ class DriverConfig:
     """Packets count as done once the device holds them, not once they have left. There are no time stamps then."""
     budget: int = WEIGHT
     """Completions that one poll may take."""
-    tx_timeout_ms: int = 5000
+    tx_timeout_ms: int = TX_TIMEOUT_MS
     """A queue that is stopped for longer is stuck, and reset (netdev->watchdog_timeo); looked at on whole seconds."""
 
     def __post_init__(self) -> None:
