@@ -87,7 +87,7 @@ def test_a_light_load_is_answered_soon_and_bulk_seldom() -> None:
         interrupts, bench = await bulk(adaptive=True)
         assert at_once == 600 and interrupts < 80
         ring, run = bench.driver.rings[0], Ethtool([bench.dev]).run
-        assert ring.moderation_ns > 100_000
+        assert ring.knobs.moderation_ns > 100_000
         for number in range(12):
             sent = bench.send(60)
             start_ns = bench.world.timeline.now_ns
@@ -96,7 +96,7 @@ def test_a_light_load_is_answered_soon_and_bulk_seldom() -> None:
             if number:
                 assert 10_000 < took_ns < 15_000, "a short frame's wait, and what wire and host take"
             await bench.world.pause(MS)
-        assert ring.moderation_ns == 10_200
+        assert ring.knobs.moderation_ns == 10_200
         assert "     tx0_moderation_ns: 10200\n" in run("ethtool -S eth0")
         run("ethtool -C eth0 adaptive-tx off tx-usecs 3")
         await bench.world.pause(5_000)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, BusyError, ConfigError, DriverConfig
+from ringwire.driver.dump import hang
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset, read_state
 from ringwire.driver.statistics import link_stats, statistics
@@ -191,7 +192,7 @@ class RingwireDriver:
         _log.warning("transmit queue timed out: %s", ring.describe())
 
         def reset(registers: dict[str, int]) -> None:
-            _log.warning("%s", ring.dump(registers))
+            _log.warning("%s", hang(ring.snapshot(), registers))
             self.reset_queue(txq.index)
 
         if self._resets[txq.index] is None:
@@ -346,21 +347,21 @@ class RingwireDriver:
         if not 0 <= mbps <= MAX_RATE_BPS // 1_000_000:
             raise ConfigError(f"tx_maxrate is 0 to {MAX_RATE_BPS // 1_000_000} Mbit/s, not {mbps}")
         ring = self.rings[txq.index]
-        ring.byte_time = byte_time(mbps * 1_000_000) if mbps else 0
+        ring.knobs.byte_time = byte_time(mbps * 1_000_000) if mbps else 0
         self._set_turns(ring)
 
     def set_weight(self, queue: int, weight: int) -> None:
         """Have a queue share the wire by bytes: so many in each round of its priority, 0 for a frame a turn."""
         if weight and not MIN_WEIGHT <= weight <= MAX_WEIGHT:
             raise ConfigError(f"a weight is 0 or {MIN_WEIGHT} to {MAX_WEIGHT} bytes, not {weight}")
-        self.rings[queue].weight = weight
+        self.rings[queue].knobs.weight = weight
         self._set_turns(self.rings[queue])
 
     def set_priority(self, queue: int, priority: int) -> None:
         """Strict priority of a queue, 0 to 7; PFC stops it by this number as well."""
         if not 0 <= priority <= MAX_PRIORITY:
             raise ConfigError(f"a priority is 0 to {MAX_PRIORITY}, not {priority}")
-        self.rings[queue].priority = priority
+        self.rings[queue].knobs.priority = priority
         self._set_turns(self.rings[queue])
 
     def set_launch_time(self, queue: int, on: bool, drop_late: bool = True) -> None:
@@ -369,7 +370,7 @@ class RingwireDriver:
 
     def _set_turns(self, ring: TxRing) -> None:
         if self.up:
-            ring.set_turns()
+            ring.knobs.set_turns()
 
     def ndo_change_mtu(self, mtu: int) -> None:
         """The bound on what is committed to the wire counts full-sized frames."""

@@ -20,7 +20,7 @@ def statistics(rings: Iterable[TxRing]) -> dict[str, int]:
             found[prefix + name] = getattr(ring, "tx_" + name)
         for name in COUNTERS:
             found[prefix + name] = getattr(ring, name)
-        found[prefix + "moderation_ns"] = ring.moderation_ns
+        found[prefix + "moderation_ns"] = ring.knobs.moderation_ns
         for status in Status:
             if status is not Status.OK:
                 found[f"{prefix}error_{status.name.lower()}"] = ring.errors[status]
