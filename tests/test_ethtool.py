@@ -18,6 +18,7 @@ from ringwire.host.world import drive
 from ringwire.netdev import Feature, NetDevice, dev_queue_xmit
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.ethtool_ops import Coalesce
+from ringwire.nic.descriptors import Status
 from ringwire.nic.registers import GLOBAL_OFFSETS, Stat, queue_register
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
@@ -115,10 +116,37 @@ def test_coalescing() -> None:
     run("ethtool -C eth0 tx-usecs 20 tx-frames 0x20")
     assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32, adaptive_tx=False)
     assert (bench.driver.config.mod_ns, bench.driver.config.mod_frames) == (20_000, 32)
-    text = run("ethtool -c eth0")
-    assert text.startswith("Coalesce parameters for eth0:\nAdaptive RX: n/a  TX: off\nstats-block-usecs: n/a\n")
-    assert "\n\ntx-usecs: 20\ntx-frames: 32\ntx-usecs-irq: n/a\ntx-frames-irq: n/a\n\nrx-usecs-low: n/a\nrx-f" in text
-    assert text.endswith("\nCQE mode RX: n/a  TX: n/a\n\n")
+    assert run("ethtool -c eth0") == (
+        "Coalesce parameters for eth0:\n"
+        "Adaptive RX: n/a  TX: off\n"
+        "stats-block-usecs: n/a\n"
+        "sample-interval: n/a\n"
+        "pkt-rate-low: n/a\n"
+        "pkt-rate-high: n/a\n"
+        "\n"
+        "rx-usecs: n/a\n"
+        "rx-frames: n/a\n"
+        "rx-usecs-irq: n/a\n"
+        "rx-frames-irq: n/a\n"
+        "\n"
+        "tx-usecs: 20\n"
+        "tx-frames: 32\n"
+        "tx-usecs-irq: n/a\n"
+        "tx-frames-irq: n/a\n"
+        "\n"
+        "rx-usecs-low: n/a\n"
+        "rx-frame-low: n/a\n"
+        "tx-usecs-low: n/a\n"
+        "tx-frame-low: n/a\n"
+        "\n"
+        "rx-usecs-high: n/a\n"
+        "rx-frame-high: n/a\n"
+        "tx-usecs-high: n/a\n"
+        "tx-frame-high: n/a\n"
+        "\n"
+        "CQE mode RX: n/a  TX: n/a\n"
+        "\n"
+    )
     shown = {"ifname": "eth0", "tx-usecs": 20, "tx-frames": 32, "adaptive-tx": False}
     assert json.loads(run("ethtool --json -c eth0")) == [shown]
 
@@ -393,10 +421,23 @@ def test_write_back_changes_under_traffic_and_completion_while_the_device_is_dow
 # -- statistics
 
 
+_COUNTERS = """
+    packets bytes dropped forgotten busy stops wakes doorbells polls resets moderation_ns
+    error_bad_length error_bad_flags error_too_long error_too_many_desc error_bad_offload error_read error_desc_read
+    error_bad_doorbell error_aborted error_bad_csum error_late
+"""
+COUNTERS = _COUNTERS.split()
+"""Of each queue, in the order in which they are shown."""
+
+
 def test_statistics() -> None:
-    bench = twin()
-    text = Ethtool([bench.dev]).run("ethtool -S eth0")
-    assert text.startswith("NIC statistics:\n     tx0_packets: 0\n     tx0_bytes: 0\n")
+    bench = twin(2)
+    bench.driver.rings[1].tx_packets, bench.driver.rings[1].tx_bytes = 12, 345_678_901_234
+    bench.driver.rings[0].errors[Status.LATE] = 3
+    counted = {(1, "packets"): 12, (1, "bytes"): 345_678_901_234, (0, "error_late"): 3}
+    assert Ethtool([bench.dev]).run("ethtool -S eth0") == "NIC statistics:\n" + "".join(
+        f"     tx{queue}_{name}: {counted.get((queue, name), 0)}\n" for queue in range(2) for name in COUNTERS
+    )
     (found,) = json.loads(Ethtool([bench.dev]).run("ethtool --json --statistics eth0"))
     assert found.pop("ifname") == "eth0" and found == bench.driver.statistics()
     with pytest.raises(Refused, match="no stats available"):
@@ -620,6 +661,14 @@ def named(dev: NetDevice, name: str) -> NetDevice:
 def numberless(said: Said) -> Said:
     """Layout only: the devices have different parameters."""
     return Said(re.sub(r": (n/a|[0-9]+|on|off)", ": .", said.output), said.error, said.status)
+
+
+def test_statistics_are_laid_out_as_by_ethtool(tmp_path: Path) -> None:
+    (said,) = real(tmp_path, VETH, ["ethtool -S rw0"], "ethtool")
+    for text in (said.output, Ethtool([twin().dev]).run("ethtool -S eth0")):
+        title, *lines = text.splitlines(keepends=True)
+        assert title == "NIC statistics:\n" and len(lines) > 10
+        assert [line for line in lines if not re.fullmatch(r" {5}[a-z0-9_]+: [0-9]+\n", line)] == []
 
 
 def test_rings_are_laid_out_as_by_ethtool() -> None:
