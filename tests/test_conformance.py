@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from examples import minimal_driver
 from examples.minimal_driver import MinimalDriver
 from ringwire.cli import cli
 from ringwire.conformance import RULES, check, conformance
@@ -27,6 +30,20 @@ def test_the_example_keeps_every_rule_but_has_no_reset() -> None:
     check(MinimalDriver)
     outcomes = {verdict.rule.name: verdict.outcome for verdict in conformance(MinimalDriver).verdicts}
     assert [name for name, outcome in outcomes.items() if outcome != "kept"] == ["reset"]
+
+
+def test_the_example_is_short() -> None:
+    """Some eighty lines of code: without blank lines, docstrings and imports."""
+    tree = ast.parse(Path(minimal_driver.__file__).read_text())
+    lines = {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and not isinstance(node, ast.ImportFrom | ast.ClassDef | ast.FunctionDef)
+        for number in range(node.lineno, (node.end_lineno or 0) + 1)
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    }
+    functions = sum(isinstance(node, ast.ClassDef | ast.FunctionDef) for node in ast.walk(tree))
+    assert len(lines) + functions <= 80
 
 
 class UsesAllEntries(MinimalDriver):

@@ -25,8 +25,8 @@ from ringwire.conformance import conformance
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
-from ringwire.replay.config import parse_clock, parse_line_rate
 from ringwire.replay.plugin import PluginError, driver_factory
+from ringwire.replay.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.units import parse_size
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
@@ -48,7 +48,7 @@ _DEFAULTS = {field.name: field.default for field in fields(ReplayConfig)}
 
 
 def knob(
-    option: str, name: str, metavar: str, text: str, parse: Callable[[str], float] | None = None, shown: str = ""
+    option: str, name: str, metavar: str, text: str, parse: Callable[[str], object] | None = None, shown: str = ""
 ) -> Callable[[T], T]:
     """An option for a field of :class:`ReplayConfig`: of its type, or read by ``parse``, which raises ValueError."""
     default = _DEFAULTS[name]
@@ -126,12 +126,44 @@ def cli(ctx: click.Context) -> None:
 @click.option("--bql", type=SWITCH, default="on", help="Byte queue limits.  [on]")
 @click.option("--tso", type=SWITCH, default="on", help="Segmentation by the device.  [on]")
 @click.option("--csum", type=SWITCH, default="on", help="Checksums by the device; without them no segmentation.  [on]")
-@knob("--pace", "pace", "NAME", "fast: behind a socket buffer that waits. capture: at the capture's times.")
+@knob(
+    "--pace",
+    "pace",
+    "NAME",
+    "fast: behind a socket buffer that waits. capture: at the capture's times. launch: ahead of them, and the device "
+    "holds each packet until its time.",
+)
+@click.option(
+    "--late",
+    type=click.Choice(["send", "drop"]),
+    default="send",
+    help="At the pace launch: what the device does with a packet whose time has passed.  [send]",
+)
 @knob("--sndbuf", "sndbuf", "SIZE", "The socket buffer at the fast pace, as in tc: 208k.", parse_size)
 @knob("--tx-usecs", "tx_usecs", "US", "Interrupt moderation, as ethtool -C.")
 @knob("--tx-frames", "tx_frames", "N", "Interrupt moderation, as ethtool -C.")
 @knob("--cpl-threshold", "cpl_threshold", "N", "Completions that the device gathers: 1 to 16.")
 @knob("--cpl-timer", "cpl_timer_ns", "NS", "... or for how long.")
+@knob("--report-every", "report_every", "N", "Have each N-th packet of a batch reported, and the last.")
+@knob("--napi-budget", "napi_budget", "N", "Completions that one poll may take.")
+@knob("--watchdog", "watchdog_ms", "MS", "Reset a queue that has been stopped for longer.")
+@knob(
+    "--weights",
+    "weights",
+    "N,N,...",
+    "Bytes a round of each queue in the device's scheduler.",
+    parse_numbers,
+    "0,0,...",
+)
+@knob("--priorities", "priorities", "N,N,...", "Strict priority of each queue there, 0 to 7.", parse_numbers, "0,0,...")
+@knob(
+    "--select-queue",
+    "select_queue",
+    "MODULE:FUNC",
+    "A function (dev, skb) of your own that chooses the transmit queue; FILE.py:FUNC does as well.",
+    shown="XPS, then hash",
+)
+@knob("--cpus", "cpus", "N", "CPUs of the host. Each sends some flows; queue N interrupts CPU N, counted round.")
 @knob("--mem-latency", "mem_latency_ns", "NS", "Latency of host memory.")
 @click.option(
     "--host",
@@ -168,6 +200,7 @@ def replay_command(
     tso: str,
     csum: str,
     host: str,
+    late: str,
     no_jump: bool,
     waves: Path | None,
     as_json: bool,
@@ -179,14 +212,15 @@ def replay_command(
 
     IN.pcap is any Ethernet pcap or pcapng. A TCP packet over the MTU is a super-packet; TCP and UDP checksums are
     made anew; IP fragments, truncated frames and unknown protocols pass untouched. OUT.pcap has the wire's own
-    time stamps in nanoseconds, from 0, or on the capture's own scale with --pace capture. It appears whole or not
-    at all. The exit code is 0 only if every packet is accounted for and nothing was wrong on the way.
+    time stamps in nanoseconds, from 0, or on the capture's own scale with --pace capture and launch. It appears
+    whole or not at all. The exit code is 0 only if every packet is accounted for and nothing was wrong on the way.
     """
     config = ReplayConfig(
         bql=bql == "on",
         tso=tso == "on",
         csum=csum == "on",
         free_host=host == "free",
+        drop_late=late == "drop",
         jump=not no_jump,
         waves=waves,
         setup=read_lines(setup),

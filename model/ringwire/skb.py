@@ -113,10 +113,12 @@ class Skb:
     truesize: int = 0
     wants_timestamp: bool = False
     wire_ns: float = 0.0
-    """First beat on the wire, handed back on completion where ``wants_timestamp`` is set."""
+    """First beat on the wire, handed back on completion where ``wants_timestamp`` is set; see :meth:`stamp`."""
 
     destructor: Callable[[Skb], None] | None = None
     """Called once when the packet is freed (sent or dropped): a socket's write memory."""
+    on_stamp: Callable[[Skb], None] | None = None
+    """Told of the stamp: a socket's error queue."""
 
     @property
     def is_gso(self) -> bool:
@@ -125,6 +127,12 @@ class Skb:
     def linear(self) -> bytes:
         """All fragments as one byte string."""
         return bytes(self.data[0]) if len(self.data) == 1 else b"".join(self.data)
+
+    def stamp(self, wire_ns: float) -> None:
+        """skb_tstamp_tx: the device's stamp, which a driver hands back before it frees the packet."""
+        self.wire_ns = wire_ns
+        if self.on_stamp is not None:
+            self.on_stamp(self)
 
     def free(self) -> None:
         """Release the packet; the destructor runs exactly once."""

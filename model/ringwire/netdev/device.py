@@ -99,8 +99,7 @@ class NetDevice:
         self.default_qdisc = default_qdisc
         self.carrier = True
         """There is a link; :meth:`carrier_off` and :meth:`carrier_on` do what else Linux does of it."""
-        self.is_up = True
-        """Administratively (IFF_UP)."""
+        self._is_up = True
         self.address = "02:00:00:00:00:01"
         self.gso = True
         """ethtool -K gso: sources may make super-packets. Those that come are segmented whatever it says."""
@@ -115,6 +114,8 @@ class NetDevice:
         """What disciplines draw lots with; the same numbers in every run, unless replaced."""
         self.ndo_open: Callable[[], None] | None = None
         self.ndo_stop: Callable[[], None] | None = None
+        self.ndo_change_carrier: Callable[[bool], None] | None = None
+        """Has the link come and go, as whoever models the MAC does; None where that can't be asked for."""
         self.ndo_change_mtu: Callable[[int], None] | None = None
         """Told of a new MTU, in bytes, once it is in force; a ValueError refuses it."""
         self.ndo_set_tx_maxrate: Callable[[TxQueue, int], None] | None = None
@@ -174,6 +175,20 @@ class NetDevice:
 
     # -- knobs
 
+    @property
+    def is_up(self) -> bool:
+        """Administratively (IFF_UP)."""
+        return self._is_up
+
+    @is_up.setter
+    def is_up(self, up: bool) -> None:
+        """Going down drops what is queued, and what comes from then on (dev_deactivate); the device counts it."""
+        if up != self._is_up:
+            self._is_up = up
+            if not up:
+                self.qdisc.reset()
+            self.attach_qdisc()
+
     def open(self) -> None:
         """``ip link set up``. DeviceError (EBUSY) from a driver that can't just now."""
         if not self.is_up:
@@ -185,13 +200,9 @@ class NetDevice:
             self.is_up = True
 
     def close(self) -> None:
-        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops.
-
-        Packets that come while it is down wait, where Linux would drop them.
-        """
+        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops."""
         if self.is_up:
             self.is_up = False
-            self.qdisc.reset()
             if self.ndo_stop is not None:
                 self.ndo_stop()
 
@@ -209,6 +220,12 @@ class NetDevice:
             self.attach_qdisc()
             for txq in self.tx_queues:
                 txq.trans_start_ns = self.now_ns()
+
+    def change_carrier(self, on: bool) -> None:
+        """``ip link set carrier``. DeviceError (EOPNOTSUPP) where the driver has no such hook."""
+        if self.ndo_change_carrier is None:
+            raise DeviceError("EOPNOTSUPP", "carrier", "nothing: the driver can't have its link come and go")
+        self.ndo_change_carrier(on)
 
     def set_mtu(self, mtu: int) -> None:
         """``ip link set mtu``, bytes. DeviceError (EINVAL) outside of what the device takes."""
@@ -331,7 +348,7 @@ class NetDevice:
     def attach_qdisc(self) -> None:
         """Give every transmit queue its discipline, after the root or a child of it was exchanged."""
         for txq in self.tx_queues:
-            txq.qdisc = self.qdisc.for_queue(txq.index) if self.carrier else self._noop
+            txq.qdisc = self.qdisc.for_queue(txq.index) if self.carrier and self._is_up else self._noop
 
     @property
     def select_queue(self) -> Callable[[Skb], int] | None:

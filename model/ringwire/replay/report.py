@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.table import Table
 
-from ringwire.replay.config import ReplayConfig, show_rate
+from ringwire.replay.config import ReplayConfig
 from ringwire.replay.survey import UNTOUCHED, Survey
+from ringwire.replay.values import show_rate
 
 
 @dataclass(slots=True)
@@ -25,6 +26,8 @@ class Measured:
     dropped_packets: int = 0
     dropped_frames: int = 0
     """Frames that the dropped packets would have become."""
+    late_packets: int = 0
+    """Packets that the device dropped because their launch time had passed."""
     wire_utilisation: float = 0.0
     """Share of the time from the first frame to the last that the wire was busy, 0 to 1."""
     bql_limit: int | None = None
@@ -112,6 +115,14 @@ class ReplayReport:
                 "tx_frames": config.tx_frames,
                 "cpl_threshold": config.cpl_threshold,
                 "cpl_timer_ns": config.cpl_timer_ns,
+                "report_every": config.report_every,
+                "napi_budget": config.napi_budget,
+                "watchdog_ms": config.watchdog_ms,
+                "weights": list(config.weights) or None,
+                "priorities": list(config.priorities) or None,
+                "select_queue": config.select_queue or None,
+                "drop_late": config.drop_late,
+                "cpus": config.cpus,
                 "free_host": config.free_host,
                 "driver": config.driver or None,
                 "fault": config.fault or None,
@@ -130,6 +141,8 @@ class ReplayReport:
         if found.dropped_frames > found.dropped_packets:
             drops += f" packets, {found.dropped_frames:,} frames"
         yield "drops", drops
+        if found.late_packets:
+            yield "dropped late", f"{found.late_packets:,}"
         kinds = self.survey.kinds()
         if self.survey.untouched:
             named = ", ".join(f"{kinds[name]:,} {name}" for name in UNTOUCHED if kinds[name])

@@ -18,6 +18,7 @@ from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.replay import job
 from ringwire.replay.config import ReplayConfig, ReplayError, ReplayFailed
+from ringwire.replay.plugin import resolved
 from ringwire.replay.report import Measured, ReplayReport
 from ringwire.replay.survey import Survey, survey
 
@@ -101,7 +102,8 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
             write_latency_ns=config.mem_latency_ns,
         ),
         memory,
-        costs=config.costs,
+        config.cpus,
+        config.costs,
         on_frame=lambda start_ps, queue, data: frames.append(WireFrame(start_ps, queue, data)),
         device=Twin if fault is None else fault.twin,
     )
@@ -120,13 +122,11 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
         latency_ns=config.mem_latency_ns,
         seed=config.seed,
         memory_bytes=memory_bytes(config),
+        cpus=config.cpus,
         costs=config.costs,
     )
     # the simulator runs in a folder of its own
-    driver = config.driver
-    if driver.partition(":")[0].endswith(".py"):
-        driver = str(Path(driver).resolve())
-    settled = replace(config, driver=driver)
+    settled = replace(config, driver=resolved(config.driver), select_queue=resolved(config.select_queue))
     try:
         measured = run_job(
             JOB,
