@@ -254,8 +254,9 @@ def test_an_incomplete_command_points_at_its_help(words: list[str], ringwire: Ri
 
 
 def test_a_qdisc_parameter_that_is_wrong_is_named(refused: Callable[..., str], capture: Path) -> None:
-    assert "'x': not a size" in refused(capture, "--qdisc", "pfifo limit x")
-    assert "'burst': no such option of pfifo; there are limit" in refused(capture, "--qdisc", "pfifo burst 3")
+    illegal, unknown = refused(capture, "--qdisc", "pfifo limit x"), refused(capture, "--qdisc", "pfifo burst 3")
+    assert '\'x\': pfifo: Illegal value for "limit": "x" (not a size (units: ' in illegal
+    assert "'burst': pfifo: unknown parameter \"burst\" (allowed: limit)" in unknown
 
 
 # -- captures that can't be replayed
