@@ -101,6 +101,7 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
         "--csum": "off", "--pace": "capture",
         "--sndbuf": "100k", "--tx-usecs": 3, "--tx-frames": 5, "--cpl-threshold": 2, "--cpl-timer": 900,
         "--mem-latency": 321, "--host": "free", "--seed": 11, "--driver": "ringwire.driver.ringwire:RingwireDriver",
+        "--dma-order": 150, "--lose-doorbells": 1e-9, "--delay-doorbells": 0.5,
         "--fault": "stale-mss",  # which these frames do not show
     }  # fmt: skip
     words = [word for option, value in given.items() for word in (option, value)]
@@ -113,6 +114,7 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
         "pace": "capture", "sndbuf": 102_400, "tx_usecs": 3, "tx_frames": 5, "cpl_threshold": 2, "cpl_timer_ns": 900,
         "mem_latency_ns": 321, "free_host": True, "seed": 11, "jump": False,
         "driver": "ringwire.driver.ringwire:RingwireDriver", "fault": "stale-mss",
+        "dma_order_ns": 150, "doorbell_loss": 1e-9, "doorbell_delay": 0.5,
     }  # fmt: skip
 
 
@@ -164,7 +166,8 @@ def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
     for option in (
         "--out", "--sim", "--mtu", "--line-rate", "--width", "--queues", "--ring", "--qdisc", "--bql",
         "--tso", "--csum", "--pace", "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen",
-        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames",
+        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames", "--dma-order", "--lose-doorbells",
+        "--delay-doorbells",
     ):  # fmt: skip
         assert f"{option} " in stdout
 

@@ -64,6 +64,12 @@ def driver_factory(name: str) -> DriverFactory:
     return make
 
 
+def settled_name(name: str) -> str:
+    """The same name for a process that runs in another folder."""
+    where, _, attribute = name.rpartition(":")
+    return f"{Path(where).resolve()}:{attribute}" if where.endswith(".py") else name
+
+
 def _made(name: str, cls: Callable[..., Any], port: HostPort, dev: NetDevice, config: DriverConfig) -> ReplayDriver:
     """A driver of a user's, which may be anything. :class:`PluginError` unless it can be one."""
     try:
