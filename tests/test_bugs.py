@@ -109,7 +109,7 @@ def failing(**config: object) -> str:
 
 ON_TWIN = ("bql-reset-early", "stale-mss", "unmap-early", "parked", "interrupt-lost", "read-clears")
 ON_RTL = ("bql-reset-early", "drop-without-doorbell", "address-32", "interrupt-lost")
-IN_RTL = ("stale-mss", "completes-early", "read-clears", "short-fifo", "cut-through")
+IN_RTL = ("stale-mss", "read-clears", "cut-through")
 
 
 @pytest.mark.parametrize("name", ON_TWIN)

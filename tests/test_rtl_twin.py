@@ -39,7 +39,7 @@ def test_random_resets_and_settings_leave_the_same_frames_and_ends_on_rtl_and_tw
 
 @worlds("icarus")
 def test_a_few_random_resets_and_settings_leave_the_same_frames_and_ends_on_rtl_and_twin(sim: Place) -> None:
-    agree_in_upheaval(sim, Upheaval(100 * seed(), 3))
+    agree_in_upheaval(sim, Upheaval(100 * seed(), 2))
 
 
 def agree_in_upheaval(sim: Place, config: Upheaval) -> None:
