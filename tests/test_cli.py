@@ -103,6 +103,7 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
         "--report-every": 3, "--napi-budget": 7, "--watchdog": 900, "--weights": "0,64,3000,100",
         "--priorities": "0,1,7,2", "--select-queue": "tests.test_replay_knobs:second", "--cpus": 3, "--late": "drop",
         "--mem-latency": 321, "--host": "free", "--seed": 11, "--driver": "ringwire.driver.ringwire:RingwireDriver",
+        "--dma-order": 150, "--lose-doorbells": 1e-9, "--delay-doorbells": 0.5,
         "--fault": "stale-mss",  # which these frames do not show
     }  # fmt: skip
     words = [word for option, value in given.items() for word in (option, value)]
@@ -117,6 +118,7 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
         "pace": "launch", "sndbuf": 102_400, "tx_usecs": 3, "tx_frames": 5, "cpl_threshold": 2, "cpl_timer_ns": 900,
         "mem_latency_ns": 321, "free_host": True, "seed": 11, "jump": False,
         "driver": "ringwire.driver.ringwire:RingwireDriver", "fault": "stale-mss",
+        "dma_order_ns": 150, "doorbell_loss": 1e-9, "doorbell_delay": 0.5,
     }  # fmt: skip
 
 
@@ -170,7 +172,8 @@ def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
         "--tso", "--csum", "--pace", "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen",
         "--report-every", "--napi-budget", "--watchdog", "--weights", "--priorities", "--select-queue", "--cpus",
         "--late",
-        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames",
+        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames", "--dma-order", "--lose-doorbells",
+        "--delay-doorbells",
     ):  # fmt: skip
         assert f"{option} " in stdout
 

@@ -147,6 +147,15 @@ class Untold:
             self.port.write(register, value)
 
 
+class NoBarrier(MinimalDriver):
+    """Rings, and what the doorbell tells of may still be on its way."""
+
+    def doorbell(self) -> None:
+        if self.rung != self.tail:
+            self.rung = self.tail
+            self.port.write(queue_register("TAIL", 0), self.tail)
+
+
 def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
     assert conformance(Defaults).problems == []
     fault = FAULTS["tail-not-wrapped"]
@@ -173,6 +182,7 @@ def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
         (SpinsWhenBusy, "full-ring", "busy-not-stopped: "),
         (NeverArms, "in-order", "not-armed: queue 0 has "),
         (NeverWakes, "busy-stack", "lost-wakeup: queue 0 is stopped with an empty ring"),
+        (NoBarrier, "dma-order", "barrier-missing: queue 0 rang for index "),
         (ForgetsBytes, "byte-limits", "bql-stuck: queue 0 is stopped by byte queue limits"),
     ],
 )
@@ -203,6 +213,11 @@ def test_the_command_fails_for_a_driver_that_has_a_bug_and_names_it() -> None:
 def test_ringwires_own_driver_is_judged_with_a_fault_in_it() -> None:
     result = CliRunner().invoke(cli, ["conformance", "--fault", "unmap-twice"])
     assert result.exit_code == 1 and "unmap-twice: unmap of 0x" in result.output
+
+
+def test_the_command_judges_on_the_rtl_too() -> None:
+    result = CliRunner().invoke(cli, ["conformance", "--sim", "icarus", "--fault", "id-sticks"])
+    assert "id-sticks: it is in the twin alone" in str(result.exception)
 
 
 def test_the_faults_are_listed() -> None:

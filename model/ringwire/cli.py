@@ -21,10 +21,12 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
-from ringwire.conformance import conformance
+from ringwire.conformance import conformance, conformance_on_rtl
+from ringwire.cosim.build import BuildError
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
+from ringwire.replay.config import SIMULATORS
 from ringwire.replay.plugin import PluginError, driver_factory
 from ringwire.replay.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.units import parse_size
@@ -190,6 +192,9 @@ def cli(ctx: click.Context) -> None:
     callback=list_faults,
     help="Put a classic bug in; list: which there are. docs/bugs.md says more.  [none]",
 )
+@knob("--dma-order", "dma_order_ns", "NS", "Hide what is written to rings from the device so long, or to a barrier.")
+@knob("--lose-doorbells", "doorbell_loss", "SHARE", "Doorbells that get lost on the bus, 0 to 1.")
+@knob("--delay-doorbells", "doorbell_delay", "SHARE", "Doorbells that are up to 10 us late, 0 to 1.")
 @click.option("--no-jump", is_flag=True, help="Simulate every clock cycle, also while only time passes.")
 @knob("--seed", "seed", "N", "Of all that is random.")
 @click.option("--waves", type=click.Path(path_type=Path), metavar="PATH", help="Record waves to PATH.fst; slow.")
@@ -237,19 +242,29 @@ def replay_command(
 @cli.command("conformance")
 @click.argument("driver", metavar="[MODULE:CLASS]", default="")
 @click.option("--fault", metavar="NAME", default="", is_eager=True, callback=list_faults, help="As in replay.  [none]")
+@click.option(
+    "--sim", type=click.Choice(SIMULATORS), default="twin", help="verilator, icarus, or twin: no simulator.  [twin]"
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
-def conformance_command(driver: str, fault: str, as_json: bool) -> None:
+def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> None:
     """Judge a driver: which rules it keeps, and which bugs of docs/bugs.md it has.
 
     MODULE:CLASS, or FILE.py:CLASS, is a driver as replay takes one; without it, ringwire's own is judged. Each rule is
-    a short run on the twin. The exit code is 0 only if no rule is broken; what the driver does not offer is skipped.
+    a short run, on the twin or on the RTL. The exit code is 0 only if no rule is broken; what the driver does not offer
+    is skipped.
     """
     try:
         wanted = fault_named(fault)
         if wanted is not None and wanted.driver is not None and driver:
             raise FaultError(f"{fault}: it is in ringwire's own driver; leave {driver} away")
-        report = conformance(driver_factory(driver), fault=wanted)
-    except (PluginError, FaultError) as error:
+        if wanted is not None and not wanted.goes_into(sim):
+            raise FaultError(f"{fault}: it is in the twin alone")
+        factory = driver_factory(driver)
+        if sim == "twin":
+            report = conformance(factory, fault=wanted)
+        else:
+            report = conformance_on_rtl(driver, fault=wanted, sim=sim)
+    except (PluginError, FaultError, BuildError) as error:
         raise ReplayError(str(error)) from error
     click.echo(json.dumps(report.as_json(), indent=1) if as_json else "\n".join(report.lines()))
     if not report.ok:

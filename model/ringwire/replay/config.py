@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ringwire.driver.config import TX_TIMEOUT_MS, ConfigError, DriverConfig
-from ringwire.faults import FaultError, Where, fault_named
+from ringwire.faults import FaultError, fault_named
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.host.napi import WEIGHT
 from ringwire.host.timeline import Timeline
@@ -109,6 +109,12 @@ class ReplayConfig:
     """Lines of ``tc``, ``ethtool``, ``ip`` and for sysfs that are carried out before the first packet."""
     afterwards: tuple[str, ...] = ()
     """The same, after the last."""
+    dma_order_ns: int = 0
+    """How long what software writes to rings may stay hidden from the device, unless a barrier comes; 0: not at all."""
+    doorbell_loss: float = 0.0
+    """Share of the doorbells that get lost on the bus, 0 to 1."""
+    doorbell_delay: float = 0.0
+    """Share of the doorbells that are up to 10 us late."""
     fault: str = ""
     """A bug to put in, by its name in ``ringwire.faults.FAULTS``; empty: none."""
     driver_config: DriverConfig = field(init=False)
@@ -138,6 +144,9 @@ class ReplayConfig:
         _within("--watchdog", self.watchdog_ms, 1, 3_600_000, " ms")
         _within("--cpus", self.cpus, 1, MAX_CPUS)
         _within("--seed", self.seed, 0, (1 << 32) - 1)
+        _within("--dma-order", self.dma_order_ns, 0, 1_000_000_000, " ns")
+        _within("--lose-doorbells", self.doorbell_loss, 0, 1)
+        _within("--delay-doorbells", self.doorbell_delay, 0, 1)
         self._check_rate()
         self._check_qdisc()
         if self.tx_frames > 1 and not self.tx_usecs:
@@ -259,8 +268,8 @@ class ReplayConfig:
             fault = fault_named(self.fault)
         except FaultError as error:
             raise ReplayError(f"--fault {error}") from None
-        if fault is not None and fault.where is Where.TWIN and self.sim != "twin":
-            raise ReplayError(f"--fault {fault.name}: it is in the twin; add --sim twin")
+        if fault is not None and not fault.goes_into(self.sim):
+            raise ReplayError(f"--fault {fault.name}: it is in the twin alone; add --sim twin")
         if fault is not None and fault.driver is not None and self.driver:
             raise ReplayError(f"--fault {fault.name}: it is in ringwire's own driver; leave --driver away")
 

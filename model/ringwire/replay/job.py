@@ -13,11 +13,12 @@ from ringwire.bql import MAX_LIMIT, Dql
 from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.cosim.world import FastWorld
 from ringwire.faults import fault_named, watch_under
+from ringwire.host.posted import UnreliableWrites
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, TxQueue
 from ringwire.nic.descriptors import Status
 from ringwire.nic.frame import Frame
-from ringwire.nic.registers import Stat
+from ringwire.nic.registers import Stat, queue_register
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
 from ringwire.replay.plugin import driver_factory
@@ -80,6 +81,9 @@ async def in_simulator(world: FastWorld, job: Job) -> Measured:
         world.faults.clear()
         return found
 
+    fault = fault_named(job.config.fault)
+    if fault is not None:
+        fault.switch_on(world)
     device = Device(world.capture.take, lambda: world.edges, take_faults, world.progress)
     return await run(world, job, device)
 
@@ -88,6 +92,8 @@ async def run(world: World, job: Job, device: Device) -> Measured:
     """Replay a capture in ``world``, from setting the device up to the last completion."""
     config = job.config
     with closing(Wire(config.line_rate_bps, job.out)) as wire:
+        if config.doorbell_loss or config.doorbell_delay:
+            world.bus = unreliable(world, config)
         watch = watch_under(world, fault_named(config.fault))
         host = Host(world, config, watch)
         try:
@@ -285,6 +291,13 @@ class Host:
         if rc == NETDEV_TX_OK and drops == self._drops:
             self._given_frames += segments(skb)
         return rc
+
+
+def unreliable(world: World, config: ReplayConfig) -> UnreliableWrites:
+    """A bus on which doorbells are late, or get lost."""
+    doorbells = {queue_register("TAIL", queue) for queue in range(config.queues)}
+    lose, delay = config.doorbell_loss, config.doorbell_delay
+    return UnreliableWrites(world.bus, doorbells, lose=lose, delay=delay, seed=config.seed)
 
 
 def lift_limit(dql: Dql) -> None:

@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ringwire.cosim.build import BuildError, Design
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import WorldSettings
 from ringwire.faults import fault_named
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
+from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import drive
 from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import Twin, TwinConfig
@@ -92,7 +94,12 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
         return taken
 
     fault = fault_named(config.fault)
-    memory = HostMemory.create(memory_bytes(config), seed=config.seed)
+    order_ns = surroundings(config)["dma_order_ns"]
+    memory = (
+        WeakMemory.create(memory_bytes(config), seed=config.seed, delay_ns=order_ns)
+        if order_ns
+        else HostMemory.create(memory_bytes(config), seed=config.seed)
+    )
     world = TwinWorld(
         TwinConfig(
             queues=config.queues,
@@ -116,6 +123,7 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
 
 def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
     config = work.config
+    fault = fault_named(config.fault)
     settings = WorldSettings(
         period_ps=config.period_ps,
         jumps=config.jump,
@@ -124,6 +132,7 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
         memory_bytes=memory_bytes(config),
         cpus=config.cpus,
         costs=config.costs,
+        **surroundings(config),
     )
     # the simulator runs in a folder of its own
     settled = replace(config, driver=resolved(config.driver), select_queue=resolved(config.select_queue))
@@ -131,7 +140,13 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
         measured = run_job(
             JOB,
             replace(work, config=settled),
-            design=Design(sim=config.sim, data_w=config.width, queues=config.queues, waves=config.waves is not None),
+            design=Design(
+                sim=config.sim,
+                data_w=config.width,
+                queues=config.queues,
+                parameters={} if fault is None else fault.parameters,
+                waves=config.waves is not None,
+            ),
             settings=settings,
             limit_s=WALL_LIMIT_S,
             progress=tell,
@@ -143,6 +158,13 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
         raise ReplayFailed(str(error)) from error
     assert isinstance(measured, Measured)
     return measured
+
+
+def surroundings(config: ReplayConfig) -> dict[str, Any]:
+    """Settings of the world: what was asked for, or else what a fault needs."""
+    fault = fault_named(config.fault)
+    settings = {"dma_order_ns": 0} if fault is None else {"dma_order_ns": 0, **fault.world}
+    return {**settings, "dma_order_ns": config.dma_order_ns or settings["dma_order_ns"]}
 
 
 def memory_bytes(config: ReplayConfig) -> int:
