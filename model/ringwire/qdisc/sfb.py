@@ -178,14 +178,15 @@ class Sfb(OneClass[SfbParams]):
                     stats.earlydrop += 1
                     return self._drop(skb, to_free)
                 stats.marked += 1
-        skb.qdisc_note = in_use << 32 | other if slot == 0 else other << 32 | in_use
-        note = skb.qdisc_note
+        skb.qdisc_note = other << 32 | in_use if slot == 0 else in_use << 32 | other
         size = skb.pkt_len
         rc = self.inner.enqueue(skb, to_free)
         if rc == XMIT_SUCCESS:
             self.qlen += 1
             self.backlog += size
-            self._count(note, 1)
+            bins.add(in_use)
+            if other:
+                self._bins[slot ^ 1].add(other)
         elif not rc & XMIT_STOLEN:
             stats.childdrop += 1
             self.drops += 1
@@ -199,19 +200,15 @@ class Sfb(OneClass[SfbParams]):
         self.backlog -= skb.pkt_len
         self.bytes += skb.pkt_len
         self.packets += skb.gso_segs or 1
-        self._count(skb.qdisc_note, -1)
+        note = skb.qdisc_note
+        if note & U32:
+            self._bins[0].remove(note & U32)
+        if note >> 32:
+            self._bins[1].remove(note >> 32)
         return skb
 
     def peek(self) -> Skb | None:
         return self.inner.peek()
-
-    def _count(self, note: int, packets: int) -> None:
-        """A packet has come into its bins, or left them; hash 0 = not in these."""
-        first, second = note >> 32, note & U32
-        if first:
-            self._bins[0].count(first, packets)
-        if second:
-            self._bins[1].count(second, packets)
 
     def _drop(self, skb: Skb, to_free: list[Skb]) -> int:
         self.refuse(skb, to_free)

@@ -35,12 +35,10 @@ class Bins:
         """Raise the probability of full bins and lower that of empty ones; the least (length, probability)."""
         qlens, probs = self._qlen, self._prob
         shortest = least = MAX_PROB
-        for level in range(0, LEVELS * PER_LEVEL, PER_LEVEL):
-            index = level + (where & PER_LEVEL - 1)
-            where >>= 4
+        for index in _places(where):
             qlen = qlens[index]
             prob = probs[index]
-            if qlen == 0:
+            if not qlen:
                 if prob:
                     prob = probs[index] = prob - decrement if prob > decrement else 0
             elif qlen >= target:
@@ -54,16 +52,34 @@ class Bins:
                 least = prob
         return shortest, least
 
-    def count(self, where: int, packets: int) -> None:
-        """A packet has come (1) or left (-1); a length stays within 16 bits."""
+    def add(self, where: int) -> None:
+        """A packet has come. A length stays within 16 bits."""
         qlens = self._qlen
-        for level in range(0, LEVELS * PER_LEVEL, PER_LEVEL):
-            index = level + (where & PER_LEVEL - 1)
-            where >>= 4
-            qlen = qlens[index] + packets
-            if 0 <= qlen <= MAX_QLEN:
-                qlens[index] = qlen
+        for index in _places(where):
+            if qlens[index] < MAX_QLEN:
+                qlens[index] += 1
+
+    def remove(self, where: int) -> None:
+        """A packet has left."""
+        qlens = self._qlen
+        for index in _places(where):
+            if qlens[index]:
+                qlens[index] -= 1
 
     def summary(self) -> tuple[int, int, int]:
         """Longest bin, highest and mean probability."""
         return max(self._qlen), max(self._prob), sum(self._prob) // len(self._prob)
+
+
+def _places(where: int) -> tuple[int, int, int, int, int, int, int, int]:
+    """The bin on each level: written out, because it is asked for three times a packet."""
+    return (
+        where & 15,
+        where >> 4 & 15 | 16,
+        where >> 8 & 15 | 32,
+        where >> 12 & 15 | 48,
+        where >> 16 & 15 | 64,
+        where >> 20 & 15 | 80,
+        where >> 24 & 15 | 96,
+        where >> 28 | 112,
+    )

@@ -6,7 +6,7 @@ by RED (Linux 3.3), each with an average of its own.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -73,7 +73,7 @@ class Sfq(Classful[SfqParams, FlowClass]):
         self._spare: list[Slot] = []
         self._ring: deque[Slot] = deque()
         """Active flows in the round's order: the one whose turn it is, first."""
-        self._by_depth: list[OrderedDict[Slot, None]] = [OrderedDict() for _ in range(MAX_DEPTH + 2)]
+        self._by_depth: list[dict[Slot, None]] = [{} for _ in range(MAX_DEPTH + 2)]
         """Active flows by the number of their packets, the one that came to it last at the end."""
         self._longest = 0
         self._perturbation = Perturbation(self.handle)
@@ -199,17 +199,22 @@ class Sfq(Classful[SfqParams, FlowClass]):
             slot = ring[0]
         skb = slot.queue.popleft()
         size = skb.pkt_len
-        self._shorten(slot)
         slot.backlog -= size
         self.bytes += size
         self.packets += skb.gso_segs or 1
         self.qlen -= 1
         self.backlog -= size
-        if slot.queue:
+        left = len(slot.queue)
+        level = self._by_depth[left + 1]
+        del level[slot]
+        if left:
+            self._by_depth[left][slot] = None
             slot.allot -= size
         else:
             ring.popleft()
             self._retire(slot)
+        if not level and self._longest == left + 1:
+            self._longest = left
         return skb
 
     def _red_refuses(self, skb: Skb, slot: Slot) -> bool:
@@ -273,26 +278,22 @@ class Sfq(Classful[SfqParams, FlowClass]):
         if depth > self._longest:
             self._longest = depth
 
-    def _shorten(self, slot: Slot) -> None:
-        """A packet was taken from the flow's queue."""
-        left = len(slot.queue)
-        level = self._by_depth[left + 1]
-        del level[slot]
-        if left:
-            self._by_depth[left][slot] = None
-        if not level and self._longest == left + 1:
-            self._longest = left
-
     def _drop_from_longest(self, to_free: list[Skb]) -> tuple[Slot, int]:
         """Drop a packet of the longest flow, or of the one whose turn it is if all have one; (flow, bytes)."""
         longest = self._longest
-        slot = next(reversed(self._by_depth[longest])) if longest > 1 else self._ring.popleft()
+        level = self._by_depth[longest]
+        if longest > 1:
+            slot, _ = level.popitem()
+            self._by_depth[longest - 1][slot] = None
+        else:
+            slot = self._ring.popleft()
+            del level[slot]
+            self._retire(slot)
+        if not level:
+            self._longest = longest - 1
         skb = slot.queue.popleft() if self._headdrop else slot.queue.pop()
         size = skb.pkt_len
         slot.backlog -= size
-        self._shorten(slot)
-        if not slot.queue:
-            self._retire(slot)
         self.qlen -= 1
         self.backlog -= size
         to_free.append(skb)
