@@ -52,9 +52,9 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "below": (
         (
             "qdisc add dev eth0 root handle 1: prio",
-            "qdisc add dev eth0 parent 1:1 handle 2: sfq limit 9 headdrop",
+            "qdisc add dev eth0 parent 1:1 handle 2: sfq limit 4 depth 2 headdrop",
             "qdisc add dev eth0 parent 1:2 handle 3: red limit 9000 min 1000 max 4000 avpkt 500 bandwidth 10mbit",
-            "qdisc add dev eth0 parent 3:1 handle 4: sfq limit 5 depth 3",
+            "qdisc add dev eth0 parent 3:1 handle 4: sfq limit 4 depth 2",
         ),
         "qdisc change dev eth0 parent 1:2 handle 3: red limit 9000 min 1000 max 2000 avpkt 500 bandwidth 10mbit",
     ),
@@ -73,7 +73,7 @@ operations = st.lists(
 
 
 def packet(ident: int, length: int, dice: int) -> Skb:
-    priority = (0, 0x10001, 0x10002, 0x20003)[dice & 3]
+    priority = (0, 0x10001, 0x10001, 0x20003)[dice & 3]
     return Skb(
         len=length,
         pkt_len=length,

@@ -48,8 +48,8 @@ def test_after_an_idle_time_the_average_is_shifted_by_the_table_or_falls_linearl
 
 def test_marks_come_once_the_count_times_the_excess_reaches_the_lot() -> None:
     parms, state = RedParms(SPEC), RedVars()
-    draws = lots(1200, 400)
-    # an average of 1500: 500 above the threshold; three of them reach 1200, one reaches 400
+    draws = lots(1500, 400)
+    # an average of 1500: 500 above the threshold; three of them reach 1500, one reaches 400
     actions = [parms.action(state, 3000, draws.pop) for _ in range(4)]
     assert actions == [DONT_MARK, DONT_MARK, DONT_MARK, PROB_MARK]
     assert (state.qcount, state.qR, draws) == (0, 400, [])
@@ -197,6 +197,10 @@ def test_the_idle_time_begins_when_a_dequeue_finds_nothing() -> None:
     assert red.dequeue() is None
     put(red)
     assert red._state.qavg == 4000 << red.parms.wlog, "no time has passed since then"
+    assert red._state.idle_since_ns is None
+    bench.pass_ns(5000 * MS)
+    put(red)
+    assert red._state.qavg == (4000 << red.parms.wlog) + 1000 - 4000, "busy again"
 
 
 def test_a_change_puts_a_new_queue_inside_and_forgets_the_average() -> None:
@@ -231,6 +235,17 @@ def test_adaptive_red_adapts_twice_a_second_until_it_is_told_not_to() -> None:
     load(red, 19000)
     bench.pass_ns(5000 * MS)
     assert red.parms.max_p == before, "deleted"
+
+
+def test_what_a_change_takes_out_is_ended() -> None:
+    bench, red, tc = made()
+    tc.run(LINE.format("add", "adaptive probability 0.1").replace("root handle 1:", "parent 1:1 handle 2:"))
+    inner = red.inner
+    assert isinstance(inner, Red)
+    tc.run(LINE.format("change", ""))
+    load(inner, 19000)
+    bench.pass_ns(5000 * MS)
+    assert inner.parms.max_p == max_p(0.1)
 
 
 def test_shown_as_iproute2_shows_it() -> None:
@@ -302,6 +317,17 @@ def test_a_mark_is_written_into_the_bytes(
 def test_the_checksum_stays_right_whatever_it_was(ident: int, codepoint: int) -> None:
     frame = Frame(4, UDP, b"", tos=codepoint, ident=ident).build()
     skb = Skb(len=len(frame), data=(frame,), tos=codepoint)
+    set_ce(skb)
+    assert words_sum(skb.linear()[14:34]) == 0xFFFF
+
+
+@pytest.mark.parametrize("checksum", [0, 1, 2, 0xFFFE])
+def test_the_checksum_stays_right_where_it_wraps(checksum: int) -> None:
+    ident = 5000
+    there = int.from_bytes(Frame(4, UDP, b"", tos=1, ident=ident).build()[24:26], "big")
+    frame = Frame(4, UDP, b"", tos=1, ident=(ident + there - checksum) % 0xFFFF).build()
+    assert int.from_bytes(frame[24:26], "big") == checksum
+    skb = Skb(len=len(frame), data=(frame,), tos=1)
     set_ce(skb)
     assert words_sum(skb.linear()[14:34]) == 0xFFFF
 

@@ -247,3 +247,18 @@ def test_replace_without_options_leaves_it_as_it_is() -> None:
     put(sfq, 1, 1)
     tc.run("tc qdisc replace dev eth0 root handle 1: sfq")
     assert (sfq.dev.qdisc is sfq, sfq.qlen) == (True, 1)
+
+
+def test_what_it_drops_is_taken_off_the_counts_above() -> None:
+    bench = StackBench(name="eth0")
+    tc = Tc([bench.dev])
+    tc.run("tc qdisc add dev eth0 root handle 1: prio")
+    tc.run("tc qdisc add dev eth0 parent 1:2 handle 2: sfq limit 3 depth 2 headdrop")
+    prio = bench.dev.qdisc
+    counts = []
+    # a flow too deep loses its head; then the longest flow loses for another one, and for itself
+    for flow, length in ((1, 100), (1, 200), (1, 300), (2, 400), (3, 500), (3, 600)):
+        prio.enqueue(Skb(len=length, pkt_len=length, priority=0x20000 | flow), [])
+        counts.append((prio.qlen, prio.backlog))
+    assert counts == [(1, 100), (2, 300), (2, 500), (3, 900), (3, 1200), (3, 1300)]
+    assert [skb.len for _ in range(4) if (skb := prio.dequeue())] == [300, 400, 600]
