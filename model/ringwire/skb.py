@@ -108,6 +108,8 @@ class Skb:
     tstamp: int = 0
     """Earliest departure time (EDT) on the host's clock, 0 = none."""
     enqueued_ns: int = 0
+    qdisc_note: int = 0
+    """What one discipline that holds the packet has to remember of it (its part of qdisc_skb_cb)."""
     pkt_len: int = 0
     """What a qdisc charges (qdisc_pkt_len): ``len`` plus the headers of further segments, then stab."""
     truesize: int = 0
