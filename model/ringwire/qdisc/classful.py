@@ -34,6 +34,9 @@ class QdiscClass:
 
     __slots__ = ("block", "bytes", "classid", "drops", "leaf", "overlimits", "packets", "parent_id", "qdisc")
 
+    counts_sent: ClassVar[bool] = True
+    """False if only the queue of a class is counted, not what leaves it (the flows of sfq and fq_codel)."""
+
     def __init__(self, classid: int, parent_id: int, qdisc: AnyQdisc) -> None:
         self.classid = classid
         """32 bits."""
