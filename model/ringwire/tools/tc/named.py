@@ -9,7 +9,7 @@ from ringwire.tools.tc.errors import said, take
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.words import Words
 
-Parsers = Mapping[str, Callable[[str], int]]
+Parsers = Mapping[str, Callable[[str], float]]
 Flags = Mapping[str, tuple[str, bool]]
 """Word of a line: parameter, and what the word makes of it."""
 
