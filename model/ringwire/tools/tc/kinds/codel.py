@@ -13,7 +13,7 @@ from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.named import ECN, read_named, sent
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.output import Output
-from ringwire.tools.units import U32, format_time_us, parse_size, parse_time_us, parse_u32
+from ringwire.tools.units import U32, format_size, format_time_us, parse_size, parse_time_us, parse_u32
 from ringwire.tools.words import Word, Words
 
 READ = {
@@ -82,6 +82,25 @@ class FqCodelFrontEnd(FrontEnd):
         selector = {name: values.pop(name) for name in (SELECTOR, MASK) if name in values}
         return FqCodelParams(**sent(values, UNSENT), **selector)
 
+    def show(self, out: Output, qdisc: AnyQdisc) -> None:
+        assert isinstance(qdisc, FqCodel)
+        params = qdisc.params()
+        out.item("limit", f"limit {params.limit}p ", params.limit)
+        out.item("flows", f"flows {params.flows} ", params.flows)
+        out.item("quantum", f"quantum {params.quantum} ", params.quantum)
+        _show_time(out, "target", params.target)
+        if params.ce_threshold is not None:
+            selector, mask = params.ce_threshold_selector or 0, params.ce_threshold_mask or 0
+            _show_time(out, "ce_threshold", params.ce_threshold)
+            out.item(SELECTOR, f"{SELECTOR} {format_hex(selector)}", selector)
+            out.item(MASK, f"/{format_hex(mask)} ", mask)
+        _show_time(out, "interval", params.interval)
+        memory = params.memory_limit or 0
+        out.item("memory_limit", f"memory_limit {format_size(memory)} ", memory)
+        if params.ecn:
+            out.item("ecn", "ecn ", True)
+        out.item("drop_batch", f"drop_batch {params.drop_batch} ", params.drop_batch)
+
     def show_xstats(self, out: Output, qdisc: AnyQdisc) -> None:
         assert isinstance(qdisc, FqCodel)
         now = qdisc.xstats()
@@ -107,9 +126,18 @@ class FqCodelFrontEnd(FrontEnd):
             out.item("drop_next", f" drop_next {format_signed_us(now.drop_next)}", now.drop_next)
 
 
+def format_hex(value: int) -> str:
+    """C's ``%#x``."""
+    return f"{value:#x}" if value else "0"
+
+
 def format_signed_us(us: int) -> str:
     """A time that may be past."""
     return f"-{format_time_us(-us)}" if us < 0 else format_time_us(us)
+
+
+def _show_time(out: Output, name: str, us: int | None) -> None:
+    out.item(name, f"{name} {format_time_us(us or 0)} ", us)
 
 
 def _read_selector(word: Word) -> tuple[int, int]:
