@@ -208,10 +208,13 @@ def test_a_full_queue_drops_and_a_lower_limit_drops_the_oldest() -> None:
     qdisc, bench = pie(PieParams(limit=4))
     codes = [qdisc.enqueue(Skb(len=100, pkt_len=100, id=ident), []) for ident in range(5)]
     assert codes == [XMIT_SUCCESS] * 4 + [XMIT_DROP]
-    assert (qdisc.overlimit, qdisc.dropped, qdisc.maxq, qdisc.pkts_in) == (1, 1, 3, 4)
+    qdisc.law.accumulated = 5
+    qdisc.enqueue(Skb(len=100, pkt_len=100), [])
+    assert not qdisc.law.accumulated, "a drop is a drop: the next one is not due yet"
+    assert (qdisc.overlimit, qdisc.dropped, qdisc.maxq, qdisc.pkts_in) == (2, 2, 3, 4)
     qdisc.change(PieParams(limit=1))
     assert [skb.id for skb in bench.dropped] == [2, 1, 0]
-    assert (qdisc.qlen, qdisc.backlog, qdisc.drops) == (1, 100, 4)
+    assert (qdisc.qlen, qdisc.backlog, qdisc.drops) == (1, 100, 5)
 
 
 @pytest.mark.parametrize("estimator", [False, True])
