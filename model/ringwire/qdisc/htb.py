@@ -16,6 +16,7 @@ from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.htb_class import CAN_SEND, CANT_SEND, LEVELS, PRIOS, HtbClass, HtbClassParams
 from ringwire.qdisc.htb_rows import PRIOS_OF, HtbRows
 from ringwire.qdisc.keyheap import KeyHeap
+from ringwire.qdisc.minorset import MinorSet
 from ringwire.qdisc.psched import NS_PER_S
 from ringwire.qdisc.treeclasses import TreeClasses
 from ringwire.qdisc.watchdog import Watchdog
@@ -276,17 +277,22 @@ class Htb(TreeClasses[HtbParams, HtbClass]):
                 cls.deficit[level] -= size
                 if cls.deficit[level] < 0:
                     cls.deficit[level] += cls.quantum
-                    (cls.parent.feeds[prio] if level else row).advance()
+                    self._feed(cls, row, prio, level).advance()
                 if not leaf.qlen:
                     self._tree.deactivate(cls)
                 self._charge(cls, level, skb)
                 return skb
             # the leaf keeps its packets back
-            (cls.parent.feeds[prio] if level else row).advance()
+            self._feed(cls, row, prio, level).advance()
             cls = self._tree.turn(row, prio)
             if cls is start:
                 break
         return None
+
+    @staticmethod
+    def _feed(cls: HtbClass, row: MinorSet, prio: int, level: int) -> MinorSet:
+        """Where a leaf's turn is noted."""
+        return cls.parent.feeds[prio] if level and cls.parent is not None else row
 
     # -- modes
 
