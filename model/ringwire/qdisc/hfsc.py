@@ -41,8 +41,6 @@ class Hfsc(TreeClasses[HfscParams, HfscClass]):
     def setup(self) -> None:
         super().setup()
         self.watchdog = Watchdog(self)
-        self.warning = ""
-        """What the kernel adds to its last answer."""
         self._eligible: DueQueue[HfscClass] = DueQueue()
         """Active classes with a real-time curve, by deadline, from their eligible time on."""
         self._order = 0
@@ -86,6 +84,10 @@ class Hfsc(TreeClasses[HfscParams, HfscClass]):
         parent.adopt_levels(cls)
         self._note_leaves(parent)
         return cls
+
+    def check_parent(self, cls: HfscClass, parent_id: int) -> None:
+        if parent_id != cls.parent_id:
+            raise QdiscError("EINVAL")
 
     def change_class(self, cls: HfscClass, params: HfscClassParams) -> None:
         rsc, fsc, usc = _curves(params)

@@ -59,8 +59,6 @@ class Htb(TreeClasses[HtbParams, HtbClass]):
         self.direct_queue: deque[Skb] = deque()
         self.direct_packets = 0
         self._params: HtbParams | None = None
-        self.warning = ""
-        """What the kernel adds to its last answer."""
         self._now = 0
         self._events: list[KeyHeap[HtbClass]] = [KeyHeap() for _ in range(LEVELS)]
         """By level: classes that wait, by the time at which their mode changes."""
