@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 from ringwire.netdev import NetDevice
 from ringwire.qdisc.classify import OK, Match
@@ -33,7 +34,7 @@ class _Clock:
 class Always:
     """A filter that says one verdict of every packet."""
 
-    kind = "always"
+    kind: ClassVar[str] = "always"
     protocol = 3
     prio = 1
 

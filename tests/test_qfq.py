@@ -118,11 +118,11 @@ def test_weights_change_and_classes_go_while_packets_are_queued() -> None:
 
 def test_more_than_eight_classes_of_a_weight_are_served_in_groups() -> None:
     bench = bench_of(*[3] * 11)
-    rates = bench.rates(4 * SECOND, {minor: 1000 for minor in range(1, 12)})
-    assert rates == pytest.approx({minor: 10 / 11 for minor in range(1, 12)}, rel=0.02)
+    rates = bench.rates(4 * SECOND, dict.fromkeys(range(1, 12), 1000))
+    assert rates == pytest.approx(dict.fromkeys(range(1, 12), 10 / 11), rel=0.02)
     aggregates = {cls.agg: cls.agg.num_classes for cls in qfq(bench).classes()}
     assert sorted(aggregates.values()) == [3, 8]
     bench.drain(SECOND)
     # an aggregate has the weight of all its classes, so one alone in the second has that of three
-    rates = bench.rates(4 * SECOND, {minor: 1000 for minor in range(1, 10)})
-    assert rates == pytest.approx({minor: 10 / 11 for minor in range(1, 9)} | {9: 30 / 11}, rel=0.02)
+    rates = bench.rates(4 * SECOND, dict.fromkeys(range(1, 10), 1000))
+    assert rates == pytest.approx(dict.fromkeys(range(1, 9), 10 / 11) | {9: 30 / 11}, rel=0.02)

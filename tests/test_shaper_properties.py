@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeAlias
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +16,7 @@ from ringwire.skb import Skb
 from ringwire.tools.tc import TcError
 from tests.shaper_bench import ShaperBench
 
-SECOND = 10**9
+TraceFunction: TypeAlias = "Callable[[FrameType, str, object], TraceFunction]"
 
 KINDS = {
     "htb": (
@@ -21,7 +26,11 @@ KINDS = {
     ),
     "hfsc": (
         "hfsc default 12",
-        ("hfsc ls rate 8mbit ul rate 9mbit", "hfsc sc umax 1500 dmax 3ms rate 1mbit", "hfsc ls rate 5mbit ul rate 3mbit"),
+        (
+            "hfsc ls rate 8mbit ul rate 9mbit",
+            "hfsc sc umax 1500 dmax 3ms rate 1mbit",
+            "hfsc ls rate 5mbit ul rate 3mbit",
+        ),
         ("hfsc sc m1 5mbit d 10ms m2 1mbit", "hfsc rt rate 1mbit ls rate 4mbit ul rate 4mbit"),
     ),
     "qfq": ("qfq", ("qfq weight 4", "qfq weight 30 maxpkt 600", "qfq weight 1"), ("qfq weight 7", "qfq maxpkt 2000")),
@@ -162,3 +171,49 @@ def test_qfq_never_idles_while_it_has_packets(packets: list[tuple[int, int]]) ->
     left = bench.dev.qdisc.qlen
     assert all(isinstance(bench.get(), Skb) for _ in range(left))
     assert bench.get() is None
+
+
+def lines_a_packet(kind: str, count: int) -> float:
+    """Lines of Python that a packet costs in a tree of so many classes, some of which are above their limits."""
+    root = KINDS[kind][0]
+    each = 10**9 // count
+    words = {
+        "htb": f"htb rate {each // 2}bit ceil {each}bit burst 2k cburst 2k quantum 1514",
+        "hfsc": f"hfsc sc rate {each // 2}bit ul rate {each}bit",
+        "qfq": "qfq weight 1",
+        "cbq": f"cbq bandwidth 1gbit avpkt 1000 allot 1514 rate {each}bit prio 5 bounded",
+    }[kind]
+    bench = ShaperBench(f"qdisc add dev t0 root handle 1: {root.replace('10mbit', '1gbit')}")
+    for minor in range(1, count + 1):
+        bench.run(f"class add dev t0 parent 1: classid 1:{minor:x} {words}")
+    for minor in range(1, count + 1):
+        bench.put(minor, 1000, 3)
+    lines = sent = 0
+
+    def count_lines(frame: FrameType, event: str, arg: object) -> TraceFunction:
+        nonlocal lines
+        lines += event == "line"
+        return count_lines
+
+    before = sys.gettrace()
+    for _ in range(2 * count):
+        skb = bench.get()
+        if skb is not None:
+            bench.put(skb.priority & 0xFFFF, 1000)
+        bench.clock.ns = max(bench.clock.ns + 8000, bench.watchdog_ns)
+    sys.settrace(count_lines)
+    try:
+        while sent < 300:
+            skb = bench.get()
+            if skb is not None:
+                sent += 1
+                bench.put(skb.priority & 0xFFFF, 1000)
+            bench.clock.ns = max(bench.clock.ns + 8000, bench.watchdog_ns)
+    finally:
+        sys.settrace(before)
+    return lines / sent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_classes_cost_no_more_a_packet_than_twice_what_ten_do(kind: str) -> None:
+    assert lines_a_packet(kind, 1500) <= 2 * lines_a_packet(kind, 10)
