@@ -226,12 +226,63 @@ def test_priorities_are_strict_among_those_that_may_send() -> None:
     assert bench.minors(6) == [2, 2, 2, 1, 1, 1]
 
 
+def at_line_rate(bench: ShaperBench, count: int) -> list[int]:
+    """The classes of the next packets, one each 800 us, as the link takes packets of 1000 bytes."""
+    minors = []
+    for _ in range(count):
+        minors += bench.minors(1)
+        bench.clock.ns += 800_000
+    return minors
+
+
 def test_nobody_borrows_while_another_is_under_its_limit() -> None:
     bench = ShaperBench(ROOT, cls_line(1, "rate 5mbit prio 2"), cls_line(2, "rate 5mbit prio 1"))
     bench.put(1, 1000, 3)
     bench.put(2, 1000, 3)
-    # each has two packets before it is over its limit; then the link lends, by priority
-    assert bench.minors(6) == [2, 2, 1, 1, 2, 1]
+    # 1:2 is over its limit after two packets, until 12,878 ticks after the second, of which a packet takes 12,500
+    assert at_line_rate(bench, 6) == [2, 2, 1, 1, 2, 1]
+
+
+def test_arrivals_for_a_class_under_its_limit_end_the_others_borrowing() -> None:
+    bench = ShaperBench(
+        ROOT,
+        cls_line(1, "rate 3mbit prio 2 maxburst 10"),
+        cls_line(2, "rate 3mbit prio 1 maxburst 10"),
+        tx_queue_len=5,
+    )
+    sent = []
+    for _ in range(3000):
+        bench.put(1)
+        bench.put(2)
+        sent += at_line_rate(bench, 1)
+    # 1:1 has its 3 of 10 Mbit/s, and what is left goes by priority
+    assert sent.count(1) == pytest.approx(900, rel=0.05)
+    assert sent.count(2) == 3000 - sent.count(1)
+
+
+def test_a_class_with_more_to_send_sets_the_level_up_to_which_is_lent() -> None:
+    bench = ShaperBench(ROOT, cls_line(1, "rate 3mbit prio 2 maxburst 10"))
+    bench.put(1, 1000, 4)
+    rounds = cbq(bench)._rounds
+    assert rounds.toplevel == 0, "a packet came for a leaf under its limit"
+    rounds.toplevel = 8
+    assert at_line_rate(bench, 2) == [1, 1]
+    assert rounds.toplevel == 0
+
+
+def test_the_watchdog_waits_for_the_first_that_could_lend() -> None:
+    bench = ShaperBench(
+        ROOT,
+        cls_line(1, "rate 4mbit prio 8 bounded"),
+        cls_line(0x11, "rate 1mbit prio 5", 1),
+    )
+    bench.put(0x11, 1000, 9)
+    sent = at_line_rate(bench, 4)
+    assert 0 in sent and bench.dev.qdisc.qlen
+    bench.minors(sent.count(0))
+    agency, leaf = cls_of(bench, 1), cls_of(bench, 0x11)
+    assert bench.clock.ns < agency.undertime * 64 < leaf.undertime * 64
+    assert bench.watchdog_ns == agency.undertime * 64
 
 
 def test_a_round_gives_each_its_quantum() -> None:

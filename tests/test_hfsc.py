@@ -212,6 +212,31 @@ def test_curves_change_while_packets_are_queued() -> None:
     assert bench.rates(SECOND, {0x20: 1000}) == pytest.approx({0x20: 5}, rel=0.02)
 
 
+def test_what_an_upper_limit_held_back_is_not_made_up_for() -> None:
+    bench = ShaperBench(
+        ROOT,
+        "class add dev t0 parent 1: classid 1:10 hfsc ls rate 5mbit ul m1 1mbit d 2s m2 9mbit",
+        "class add dev t0 parent 1: classid 1:20 hfsc ls rate 5mbit",
+    )
+    both = {0x10: 1000, 0x20: 1000}
+    assert bench.rates(2 * SECOND, both) == pytest.approx({0x10: 1, 0x20: 9}, rel=0.02)
+    assert bench.rates(2 * SECOND, both) == pytest.approx({0x10: 5, 0x20: 5}, rel=0.02)
+
+
+def test_the_first_packet_of_a_real_time_class_is_held_on_to() -> None:
+    bench = ShaperBench(
+        ROOT,
+        "class add dev t0 parent 1: classid 1:10 hfsc sc rate 5mbit",
+        "class add dev t0 parent 1: classid 1:20 hfsc ls rate 5mbit",
+        "qdisc add dev t0 parent 1:10 handle 10: tbf rate 1gbit burst 9k limit 9k",
+        "qdisc add dev t0 parent 1:20 handle 20: tbf rate 1gbit burst 9k limit 9k",
+    )
+    bench.put(0x10, 1000, 2)
+    bench.put(0x20, 1000, 2)
+    leaves = [leaf for _, leaf in bench.dev.qdisc.children() if leaf.kind == "tbf"]
+    assert [len(leaf.requeued) for leaf in leaves] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("words", "curves"),
     [

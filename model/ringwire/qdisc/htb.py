@@ -336,7 +336,7 @@ class Htb(TreeClasses[HtbParams, HtbClass]):
         return wait
 
     def _wait(self, cls: HtbClass, wait: int) -> None:
-        when = self._now + (wait or 1)
+        when = self._now + wait
         level = cls.level
         if self._near_event[level] > when:
             self._near_event[level] = when
