@@ -94,6 +94,8 @@ class Classful(Qdisc[P], Generic[P, C]):
     has_blocks = True
     class_params_type: ClassVar[type[Any]] = NoParams
     """Dataclass of a class's options, as ``params_type`` is of the discipline's."""
+    warning = ""
+    """What the kernel adds to its answer to a request that it carries out (an extended acknowledgement)."""
 
     def setup(self) -> None:
         self.by_id: dict[int, C] = {}
@@ -118,6 +120,9 @@ class Classful(Qdisc[P], Generic[P, C]):
     def change_class(self, cls: C, params: Any) -> None:
         """``tc class change``: take new parameters for a class, those that are not None."""
         raise QdiscError("EOPNOTSUPP")
+
+    def check_parent(self, cls: C, parent_id: int) -> None:
+        """A change names this parent: QdiscError if the kind minds that it is another than the class's."""
 
     def block(self, classid: int) -> FilterBlock:
         if not classid & 0xFFFF:

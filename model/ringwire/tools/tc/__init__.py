@@ -48,6 +48,8 @@ class Tc:
 
     def __init__(self, devices: Iterable[NetDevice]) -> None:
         self._devices = by_name(devices)
+        self.warnings: list[str] = []
+        """What the real command would have printed to its error output for lines that succeeded."""
 
     def run(self, line: str) -> str:
         """Carry out a line; what it prints, "" for a change. Raises :class:`CommandError`."""
@@ -87,7 +89,9 @@ class Tc:
             case ClassCommand(request=cls, flags=None):
                 delete_class(dev, cls)
             case ClassCommand(request=cls, flags=flags) if flags is not None:
-                modify_class(dev, cls, flags)
+                warning = modify_class(dev, cls, flags)
+                if warning:
+                    self.warnings.append(f"Warning: {warning}.".replace("..", "."))
             case FilterCommand(request=filter_, flags=None):
                 delete_filter(dev, filter_)
             case FilterCommand(request=filter_, flags=flags) if flags is not None:
