@@ -21,6 +21,7 @@ from ringwire.qdisc.classify import FilterBlock
 from ringwire.qdisc.noop import Noop
 from ringwire.qdisc.offload import Offloads
 from ringwire.qdisc.registry import qdisc_class
+from ringwire.qdisc.teql import Equalizer
 from ringwire.qdisc.traffic_classes import TrafficClasses, within
 from ringwire.skb import Skb
 
@@ -125,6 +126,8 @@ class NetDevice:
         """Limits a queue's rate, Mbit/s, 0 = not; a ValueError refuses."""
         self.offloads = Offloads()
         """What the device does for disciplines; a driver that can do some sets its ``ndo_setup_tc``."""
+        self.equalizers: dict[str, Equalizer] = {}
+        """Those that may send through it, see :mod:`ringwire.netdev.teql`."""
         self.features_check: Callable[[Skb, int], int] | None = None
         """ndo_features_check: which of the device's features (bits of :class:`Feature`) work for this packet."""
         self.tx_timeout: Callable[[TxQueue], None] | None = None

@@ -10,6 +10,7 @@ from ringwire.skb import Skb
 if TYPE_CHECKING:
     from ringwire.qdisc.base import AnyQdisc
     from ringwire.qdisc.offload import Offloads
+    from ringwire.qdisc.teql import Equalizer
     from ringwire.qdisc.traffic_classes import TrafficClasses
 
 
@@ -49,6 +50,8 @@ class QdiscDevice(Protocol):
     """Bytes, 0 = no bound."""
     offloads: Offloads
     """What its hardware does for disciplines."""
+    equalizers: dict[str, Equalizer]
+    """Link equalizers that it may be a slave of, by their names."""
 
     @property
     def traffic_classes(self) -> TrafficClasses | None:
