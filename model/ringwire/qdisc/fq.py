@@ -169,7 +169,7 @@ class Fq(Qdisc[FqParams]):
             self.prio2band = params.priomap
         if params.weights is not None:
             self.weights = params.weights
-        self._inactive -= self.flows.resize(log, self.dev.jiffies)
+        self._inactive -= self.flows.resize(log, self.dev.jiffies())
         self._trim()
 
     def _trim(self) -> None:
@@ -252,7 +252,7 @@ class Fq(Qdisc[FqParams]):
                 sk.paced_by_fq = True
             flow = self._internal
         else:
-            flow = self._flow(skb, sk)
+            flow = self._flow(skb, sk, now)
             if flow.qlen >= self.flow_limit:
                 self.stat_flows_plimit += 1
                 return self.refuse(skb, to_free)
@@ -286,7 +286,7 @@ class Fq(Qdisc[FqParams]):
             return False
         return sk is None or sk.tcp or sk.max_pacing_rate is None
 
-    def _flow(self, skb: Skb, sk: Sock | None) -> Flow:
+    def _flow(self, skb: Skb, sk: Sock | None, now: int) -> Flow:
         """The packet's flow, made if it is new."""
         if sk is not None and sk.connected:
             # A socket's number is even, as its address in Linux, and a hash's is odd.
@@ -296,7 +296,8 @@ class Fq(Qdisc[FqParams]):
         else:
             key = (skb.hash & self.orphan_mask) << 1 | 1
         flows = self.flows
-        self._inactive -= flows.collect(key, self.dev.jiffies)
+        if now >= flows.gc_from_ns:
+            self._inactive -= flows.collect(key, now)
         flow = flows.get(key)
         if flow is None:
             flow = flows.add(key, self.initial_quantum, self.dev.jiffies() | 1)
@@ -349,6 +350,7 @@ class Fq(Qdisc[FqParams]):
                     self._old[flow.band].append(flow)
                 else:
                     flow.age = self.dev.jiffies() | 1
+                    self.flows.note_rest(flow.age)
                 continue
             due = flow.first_time()
             if due < flow.time_next:

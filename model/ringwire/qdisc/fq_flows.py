@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
+from ringwire.qdisc.psched import NS_PER_S
 from ringwire.skb import Skb
 
 NEVER = (1 << 64) - 1
@@ -72,6 +73,10 @@ class Flows:
     def __init__(self, hz: int, log: int) -> None:
         self.log = log
         self.collected = 0
+        self.gc_from_ns = NEVER
+        """No flow can be collected before."""
+        self._look_again_ns = 0
+        self._hz = hz
         self._gc_age = GC_SECONDS * hz
         self._by_key: dict[int, Flow] = {}
         self._buckets: dict[int, list[int]] = {}
@@ -97,15 +102,27 @@ class Flows:
 
     def add(self, key: int, credit: int, age: int) -> Flow:
         flow = self._by_key[key] = Flow(key, credit, age)
+        self.note_rest(age)
         keys = self._buckets.setdefault(self.bucket(key), [])
         keys.insert(bisect_left(keys, key), key)
         return flow
 
-    def collect(self, key: int, jiffies: Callable[[], int]) -> int:
-        """Collect flows that rest, of those met on the way to this one; how many."""
-        keys = self._buckets.get((key * _GOLDEN_RATIO_64 & _U64) >> 64 - self.log)
-        if not keys or keys[len(keys) >> 1] == key:
-            return 0
+    def note_rest(self, age: int) -> None:
+        """A flow rests from now on."""
+        if self.gc_from_ns == NEVER:
+            self.gc_from_ns = (age + self._gc_age + 1) * NS_PER_S // self._hz
+
+    def collect(self, key: int, now_ns: int) -> int:
+        """Collect flows that rest, of those met on the way to this one; how many. Not before ``gc_from_ns``."""
+        if now_ns >= self._look_again_ns:
+            # flows that work again may have left it too early
+            self._look_again_ns = now_ns + NS_PER_S
+            age = min((flow.age for flow in self._by_key.values() if flow.age), default=0)
+            self.gc_from_ns = NEVER
+            if age:
+                self.note_rest(age)
+        jiffies = now_ns * self._hz // NS_PER_S
+        keys: Sequence[int] = self._buckets.get(self.bucket(key), ())
         low, high = 0, len(keys)
         gone: list[int] = []
         while low < high and len(gone) < GC_MAX:
@@ -114,19 +131,19 @@ class Flows:
             if met == key:
                 break
             age = self._by_key[met].age
-            if age and jiffies() > age + self._gc_age:
+            if age and jiffies > age + self._gc_age:
                 gone.append(met)
             if met < key:
                 low = middle + 1
             else:
                 high = middle
         for each in gone:
-            keys.remove(each)
+            self._buckets[self.bucket(key)].remove(each)
             del self._by_key[each]
         self.collected += len(gone)
         return len(gone)
 
-    def resize(self, log: int, jiffies: Callable[[], int]) -> int:
+    def resize(self, log: int, jiffies: int) -> int:
         """Another number of buckets; collects all flows that rest meanwhile, and says how many."""
         if log == self.log:
             return 0
@@ -134,7 +151,7 @@ class Flows:
         flows = list(self._by_key.values())
         self.clear()
         for flow in flows:
-            if not flow.age or jiffies() <= flow.age + self._gc_age:
+            if not flow.age or jiffies <= flow.age + self._gc_age:
                 self._by_key[flow.key] = flow
                 self._buckets.setdefault(self.bucket(flow.key), []).append(flow.key)
         for keys in self._buckets.values():

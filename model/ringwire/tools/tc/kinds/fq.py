@@ -11,11 +11,13 @@ from ringwire.tools.tc.errors import said
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import show_options
 from ringwire.tools.tc.output import Output
-from ringwire.tools.units import format_time_ns
+from ringwire.tools.units import U32, format_time_ns
 from ringwire.tools.words import Word, Words
 
 LISTS = {"priomap": len(PRIO2BAND), "weights": BANDS}
 """Options of several values, and how many."""
+RATES = ("maxrate", "defrate", "low_rate_threshold")
+"""Of 32 bits, bytes a second."""
 
 
 class FqFrontEnd(FrontEnd):
@@ -32,6 +34,11 @@ class FqFrontEnd(FrontEnd):
                     raise said(kind, f"Not enough elements in {name}")
                 if values is not None and len(values) > wanted:
                     raise said(kind, f'What is "{values[wanted]}"?')
+            for name in RATES:
+                if (getattr(params, name) or 0) > U32:
+                    raise said(kind, f'Illegal "{name}"')
+            if (params.timer_slack or 0) > U32:
+                raise said(kind, 'Illegal (out of range) "timer_slack"')
         return params
 
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
