@@ -88,6 +88,7 @@ class Taprio(TxQueues[TaprioParams, QueueClass]):
 
     def change(self, params: TaprioParams) -> None:
         running, dev = self._running, self.dev
+        self.advance()
         if params.flags & ~(TXTIME_ASSIST | FULL_OFFLOAD):
             raise QdiscError("EINVAL")
         if params.flags == TXTIME_ASSIST | FULL_OFFLOAD:
