@@ -113,6 +113,22 @@ def test_etf_gives_a_packet_out_strictly_later_than_delta_before_its_time() -> N
     assert drained(root) == [0], "at its time it is not late"
 
 
+def test_the_timers_of_etf_and_cbs_do_not_come_too_early_for_them() -> None:
+    bench, _ = made(ETF + " skip_sock_check", runs=True)
+    dev_queue_xmit(Skb(len=100, tstamp=START + 5000), bench.dev)
+    pass_to(bench, START + 4000)
+    assert bench.driver.sent == []
+    pass_to(bench, START + 4001)
+    assert len(bench.driver.sent) == 1
+    # a third of a byte a nanosecond too little: whole bytes never come together at the moment that was asked for
+    bench, _ = made("cbs idleslope 7 sendslope -9993 hicredit 0 locredit -2000", runs=True)
+    for _ in range(2):
+        dev_queue_xmit(Skb(len=1000), bench.dev)
+        bench.drain()
+    bench.pass_ns(2_000_000_000)
+    assert len(bench.driver.sent) == 2
+
+
 def test_etf_lines() -> None:
     _, run = made(ETF + " skip_sock_check")
     shown = "qdisc etf 1: root refcnt 2 clockid TAI delta 1000 offload off deadline_mode off skip_sock_check on\n"

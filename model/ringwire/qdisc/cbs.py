@@ -14,7 +14,7 @@ from ringwire.qdisc.offload import CbsOffload, transmit_queue
 from ringwire.qdisc.oneclass import OneClass
 from ringwire.qdisc.psched import NS_PER_S
 from ringwire.qdisc.registry import qdisc_class
-from ringwire.qdisc.watchdog import Watchdog
+from ringwire.qdisc.strict_watchdog import StrictWatchdog
 from ringwire.skb import Skb
 
 BYTES_PER_KBIT = 125
@@ -41,7 +41,7 @@ class Cbs(OneClass[CbsParams]):
 
     def setup(self) -> None:
         super().setup()
-        self.watchdog = Watchdog(self)
+        self.watchdog = StrictWatchdog(self)
         self.credits = 0
         """Bytes, cut off to whole ones whenever they are counted: waiting in steps too small gives nothing."""
         self._last_ns = 0

@@ -12,7 +12,7 @@ from typing import ClassVar
 from ringwire.qdisc.base import XMIT_SUCCESS, Qdisc
 from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.offload import EtfOffload, transmit_queue
-from ringwire.qdisc.watchdog import Watchdog
+from ringwire.qdisc.strict_watchdog import StrictWatchdog
 from ringwire.skb import Skb
 from ringwire.sock import Clock
 
@@ -37,7 +37,7 @@ class Etf(Qdisc[EtfParams]):
     params_type = EtfParams
 
     def setup(self) -> None:
-        self.watchdog = Watchdog(self)
+        self.watchdog = StrictWatchdog(self)
         self._made = False
         self._by_time: list[tuple[int, int, Skb]] = []
         """A heap; equal times in order of arrival."""
