@@ -253,7 +253,7 @@ def test_each_packet_leaves_is_dropped_or_is_inside_exactly_once(
     options: str, ops: list[tuple[str, int, int, int]]
 ) -> None:
     bench, fq, run = made(options)
-    sockets = [None if each is None else Sock(**each) for each in SOCKETS]  # type: ignore[arg-type]
+    sockets = [None if each is None else Sock(**each) for each in SOCKETS]
     inside: dict[int, int] = {}
     for ident, (what, value, flow, stamp) in enumerate(ops):
         before = len(bench.dropped)

@@ -357,8 +357,8 @@ def test_without_a_master_the_kind_is_unknown() -> None:
 # -- the device's offloads, on the twin
 
 
-def twin(queues: int, **config: int) -> tuple[DriverBench[TwinWorld], Callable[[str], str]]:
-    bench = DriverBench(TwinWorld(TwinConfig(queues=queues), wake_on_frame=True), DriverConfig(**config), queues)
+def twin(queues: int, line_rate_bps: int = 0) -> tuple[DriverBench[TwinWorld], Callable[[str], str]]:
+    bench = DriverBench(TwinWorld(TwinConfig(queues=queues), wake_on_frame=True), DriverConfig(line_rate_bps=line_rate_bps), queues)
     return bench, Tc([bench.dev]).run
 
 
