@@ -275,7 +275,7 @@ def equalized(*sizes: int) -> tuple[StackBench, list[NetDevice], list[RingDriver
 
 
 def test_packets_go_to_the_slaves_in_turns() -> None:
-    bench, _, drivers, master, _ = equalized(8, 8, 8)
+    bench, devices, drivers, master, _ = equalized(8, 8, 8)
     master.dev.open()
     bench.settle()
     for ident in range(6):
@@ -283,6 +283,9 @@ def test_packets_go_to_the_slaves_in_turns() -> None:
     turns = [[skb.id for skb in driver.sent] for driver in drivers]
     assert sorted(turns) == [[0, 3], [1, 4], [2, 5]]
     assert master.link_stats().tx_packets == 6
+    devices[2].schedule(devices[2].qdisc)
+    dev_queue_xmit(Skb(len=100, id=6), master.dev)
+    assert drivers[2].sent[-1].id == 6, "one that asks for more is next"
 
 
 def test_a_slave_that_has_room_again_wakes_the_master_and_is_next() -> None:
@@ -358,7 +361,9 @@ def test_without_a_master_the_kind_is_unknown() -> None:
 
 
 def twin(queues: int, line_rate_bps: int = 0) -> tuple[DriverBench[TwinWorld], Callable[[str], str]]:
-    bench = DriverBench(TwinWorld(TwinConfig(queues=queues), wake_on_frame=True), DriverConfig(line_rate_bps=line_rate_bps), queues)
+    bench = DriverBench(
+        TwinWorld(TwinConfig(queues=queues), wake_on_frame=True), DriverConfig(line_rate_bps=line_rate_bps), queues
+    )
     return bench, Tc([bench.dev]).run
 
 

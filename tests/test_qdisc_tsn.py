@@ -282,6 +282,10 @@ def test_cycle_time_cuts_the_last_entries_off() -> None:
     assert root.watchdog.expires_ns == BASE + 150_000
     pass_to(bench, BASE + 150_000)
     assert len(drained(root)) == 1
+    bench, root, _ = taprio(HALVES + " sched-entry S 2 100000 cycle-time 200000")
+    put(root, 1250, priority=0)
+    pass_to(bench, BASE + 200_000)
+    assert len(drained(root)) == 1, "the third has no time at all"
 
 
 def test_a_new_schedule_follows_at_its_base_time() -> None:
@@ -392,6 +396,7 @@ def test_txtime_assist_says_when_each_packet_is_to_leave() -> None:
     assert sent_at(BASE + 92_000, priority=0) == BASE + 200_000, "it would not be through in time"
     tcp = Sock(tcp=True)
     assert sent_at(BASE + 92_000, priority=0, sk=tcp, tstamp=BASE + 250_000) == BASE + 250_000
+    assert sent_at(BASE + 395_000, priority=0) == BASE + 600_000, "in Linux the very beginning of a window is past"
     assert root.qlen == len(drained(root)), "nothing is held back here"
 
 
