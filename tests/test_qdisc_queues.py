@@ -284,6 +284,7 @@ def test_packets_go_to_the_slaves_in_turns() -> None:
     assert sorted(turns) == [[0, 3], [1, 4], [2, 5]]
     assert master.link_stats().tx_packets == 6
     devices[2].schedule(devices[2].qdisc)
+    bench.settle()
     dev_queue_xmit(Skb(len=100, id=6), master.dev)
     assert drivers[2].sent[-1].id == 6, "one that asks for more is next"
 
