@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringwire.qdisc import XMIT_DROP, XMIT_SUCCESS
-from ringwire.qdisc.fq import BANDS, FAST_PATH, Fq
+from ringwire.qdisc.fq import FAST_PATH, Fq
+from ringwire.qdisc.fq_params import BANDS
 from ringwire.skb import Skb
 from ringwire.sock import Sock
 from ringwire.tools.tc import Tc, TcError

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import ClassVar
 
@@ -16,66 +15,26 @@ from ringwire.qdisc.base import XMIT_SUCCESS, Qdisc, psched_mtu
 from ringwire.qdisc.ecn import set_ce
 from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.fq_flows import NEVER, Flow, Flows, time_of
-from ringwire.qdisc.options import option, shown
+from ringwire.qdisc.fq_params import (
+    BANDS,
+    DEFAULT_BUCKETS_LOG,
+    DEFAULT_WEIGHTS,
+    MAX_BUCKETS_LOG,
+    MAX_QUANTUM,
+    NS_PER_US,
+    US_PER_S,
+    FqParams,
+    FqStats,
+    clamp_quantum,
+)
 from ringwire.qdisc.pfifo_fast import PRIO2BAND
 from ringwire.qdisc.psched import NS_PER_S, U32
 from ringwire.qdisc.watchdog import Watchdog
 from ringwire.skb import Skb
 from ringwire.sock import Sock
 
-BANDS = 3
-DEFAULT_WEIGHTS = (9 << 16, 3 << 16, 1 << 16)
-MIN_WEIGHT = 16384
-MIN_QUANTUM, MAX_QUANTUM = 256, 1 << 20
-DEFAULT_BUCKETS_LOG, MAX_BUCKETS_LOG = 10, 18
 FAST_PATH = 8
 """Packets that may wait in the fast path's queue while others wait elsewhere."""
-NS_PER_US = 1000
-US_PER_S = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class FqParams:
-    """Limits in packets (``limit`` of each band), quanta and weights in bytes, times in us but for ``timer_slack``."""
-
-    limit: int | None = option("number", shown="packets")
-    flow_limit: int | None = option("number", shown="packets")
-    buckets: int | None = option("number")
-    orphan_mask: int | None = option("number")
-    pacing: bool | None = option("flag", negative="nopacing")
-    quantum: int | None = option("number", shown="size")
-    initial_quantum: int | None = option("number", shown="size")
-    maxrate: int | None = option("rate")
-    defrate: int | None = option("rate", shown="")
-    """Read and ignored, as Linux does."""
-    low_rate_threshold: int | None = option("rate")
-    refill_delay: int | None = option("time")
-    ce_threshold: int | None = option("time")
-    timer_slack: int | None = option("time_ns")
-    horizon: int | None = option("time")
-    horizon_drop: bool | None = option("flag", negative="horizon_cap")
-    bands: int | None = option("number", shown="")
-    """Three; the word comes before ``priomap``."""
-    priomap: tuple[int, ...] | None = option("numbers")
-    weights: tuple[int, ...] | None = option("numbers")
-
-
-@dataclass(frozen=True, slots=True)
-class FqStats:
-    """Counts since the beginning but for the flows; times in ns. Zeros that tc leaves out are None."""
-
-    flows: int = shown("number", default=0)
-    inactive_flows: int = shown("number", default=0)
-    throttled_flows: int = shown("number", default=0)
-    next_packet_delay: int | None = shown("time_ns")
-    gc: int = shown("number", default=0)
-    throttled: int = shown("number", default=0)
-    latency: int | None = shown("time_ns")
-    ce_mark: int | None = shown("number")
-    flows_plimit: int | None = shown("number")
-    pkts_too_long: int | None = shown("number")
-    horizon_drops: int | None = shown("number")
-    horizon_caps: int | None = shown("number")
 
 
 class Fq(Qdisc[FqParams]):
@@ -88,7 +47,7 @@ class Fq(Qdisc[FqParams]):
         mtu = psched_mtu(self.dev)
         self.limit = 10_000
         self.flow_limit = 100
-        self.quantum = _clamped(2 * mtu)
+        self.quantum = clamp_quantum(2 * mtu)
         self.initial_quantum = min(10 * mtu, MAX_QUANTUM)
         self.refill_delay = -(-40 * self.dev.hz // 1000)
         """Jiffies, as is a flow's ``age``."""
@@ -136,23 +95,13 @@ class Fq(Qdisc[FqParams]):
             log = (params.buckets - 1).bit_length()
             if not 1 <= log <= MAX_BUCKETS_LOG:
                 raise QdiscError("EINVAL")
-        if params.bands not in (None, BANDS):
-            raise QdiscError("EINVAL", f"sch_fq: FQ only supports {BANDS} bands")
-        if params.priomap is not None:
-            for priority, band in enumerate(params.priomap):
-                if band >= BANDS:
-                    raise QdiscError("EINVAL", f"sch_fq: FQ priomap field {priority} maps to a too high band {band}")
-        for weight in params.weights or ():
-            if weight < MIN_WEIGHT:
-                raise QdiscError("EINVAL", f"sch_fq: Weight {weight} less that minimum allowed {MIN_WEIGHT}")
-        if params.initial_quantum is not None and params.initial_quantum > MAX_QUANTUM:
-            raise QdiscError("ERANGE")
+        params.validate()
         for name in ("limit", "flow_limit", "pacing", "initial_quantum", "low_rate_threshold", "orphan_mask"):
             value = getattr(params, name)
             if value is not None:
                 setattr(self, name, value)
         if params.quantum is not None:
-            self.quantum = _clamped(params.quantum)
+            self.quantum = clamp_quantum(params.quantum)
         if params.maxrate is not None:
             self.max_rate = None if params.maxrate >= U32 else params.maxrate
         if params.refill_delay is not None:
@@ -431,7 +380,3 @@ class Fq(Qdisc[FqParams]):
                 delay -= min(delay // 2, drift)
         flow.time_next = now + delay
         return skb
-
-
-def _clamped(quantum: int) -> int:
-    return max(MIN_QUANTUM, min(quantum, MAX_QUANTUM))

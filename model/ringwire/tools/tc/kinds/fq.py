@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ringwire.qdisc.base import AnyQdisc
-from ringwire.qdisc.fq import BANDS, Fq, FqParams
+from ringwire.qdisc.fq import Fq
+from ringwire.qdisc.fq_params import BANDS, FqParams
 from ringwire.qdisc.pfifo_fast import PRIO2BAND
 from ringwire.tools.tc.errors import said
 from ringwire.tools.tc.frontend import FrontEnd
