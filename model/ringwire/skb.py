@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
+from ringwire.sock import Sock
+
 
 class GsoType(IntEnum):
     """``virtio_net_hdr.gso_type`` without the ECN flag."""
@@ -117,6 +119,8 @@ class Skb:
     wire_ns: float = 0.0
     """First beat on the wire, handed back on completion where ``wants_timestamp`` is set; see :meth:`stamp`."""
 
+    sk: Sock | None = None
+    """The socket that sent it, where one is modelled; fq and etf look at it."""
     destructor: Callable[[Skb], None] | None = None
     """Called once when the packet is freed (sent or dropped): a socket's write memory."""
     on_stamp: Callable[[Skb], None] | None = None

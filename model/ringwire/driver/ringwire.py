@@ -14,6 +14,7 @@ from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, BusyErr
 from ringwire.driver.dump import hang
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset, read_state
+from ringwire.driver.setup_tc import SetupTc
 from ringwire.driver.statistics import link_stats, statistics
 from ringwire.driver.tx_ring import ChargedPort, TxRing
 from ringwire.netdev import Feature, NetDevice, TxQueue
@@ -96,6 +97,8 @@ class RingwireDriver:
         dev.watchdog.timeout = -(-self.config.tx_timeout_ms * dev.hz // 1000)
         dev.max_mtu = MAX_FRAME - dev.hard_header_len
         dev.ndo_set_tx_maxrate = self.ndo_set_tx_maxrate
+        dev.offloads.ndo_setup_tc = SetupTc(self, dev)
+        dev.speed_mbps = self.config.line_rate_bps // 1_000_000
         dev.ndo_open, dev.ndo_stop, dev.ndo_change_mtu = self.open, self.close, self.ndo_change_mtu
         dev.ndo_change_carrier = self.ndo_change_carrier
         dev.driver = self

@@ -11,7 +11,7 @@ from ringwire import gso
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.features import ETHTOOL_NAMES, Feature, consistent
-from ringwire.netdev.queue import TxQueue
+from ringwire.netdev.queue import ANY_XOFF, TxQueue
 from ringwire.netdev.validate import segment_for
 from ringwire.netdev.watchdog import TxWatchdog
 from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
@@ -19,7 +19,10 @@ from ringwire.netdev.xps import XpsMap
 from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
 from ringwire.qdisc.classify import FilterBlock
 from ringwire.qdisc.noop import Noop
+from ringwire.qdisc.offload import Offloads
 from ringwire.qdisc.registry import qdisc_class
+from ringwire.qdisc.teql import Equalizer
+from ringwire.qdisc.traffic_classes import TrafficClasses, within
 from ringwire.skb import Skb
 
 NS_PER_S = 1_000_000_000
@@ -100,6 +103,8 @@ class NetDevice:
         self.carrier = True
         """There is a link; :meth:`carrier_off` and :meth:`carrier_on` do what else Linux does of it."""
         self._is_up = True
+        self.speed_mbps = 0
+        """Of the link, as far as the driver says; 0 = not known."""
         self.address = "02:00:00:00:00:01"
         self.gso = True
         """ethtool -K gso: sources may make super-packets. Those that come are segmented whatever it says."""
@@ -120,6 +125,10 @@ class NetDevice:
         """Told of a new MTU, in bytes, once it is in force; a ValueError refuses it."""
         self.ndo_set_tx_maxrate: Callable[[TxQueue, int], None] | None = None
         """Limits a queue's rate, Mbit/s, 0 = not; a ValueError refuses."""
+        self.offloads = Offloads()
+        """What the device does for disciplines; a driver that can do some sets its ``ndo_setup_tc``."""
+        self.equalizers: dict[str, Equalizer] = {}
+        """Those that may send through it, see :mod:`ringwire.netdev.teql`."""
         self.features_check: Callable[[Skb, int], int] | None = None
         """ndo_features_check: which of the device's features (bits of :class:`Feature`) work for this packet."""
         self.tx_timeout: Callable[[TxQueue], None] | None = None
@@ -146,6 +155,7 @@ class NetDevice:
         self._cpus = clock if cpus is None and isinstance(clock, Cpus) else cpus
         self.xps = XpsMap(len(self._cpus) if self._cpus is not None else 1)
         """Read it as you like; :meth:`set_xps_cpus` changes it."""
+        self._traffic_classes: TrafficClasses | None = None
         self.select_queue = None
         self.watchdog = TxWatchdog(self)
         if driver is not None:
@@ -255,7 +265,23 @@ class NetDevice:
             self.qdisc.for_queue(txq.index).reset()
         self.xps.forget_from(count)
         self.real_num_tx_queues = count
+        if self._traffic_classes is not None:
+            self._traffic_classes = within(self._traffic_classes, count)
         self._choose_picker()
+
+    @property
+    def traffic_classes(self) -> TrafficClasses | None:
+        return self._traffic_classes
+
+    def set_traffic_classes(self, classes: TrafficClasses | None) -> None:
+        """netdev_set_num_tc and its like: have each class's packets go to its queues. Steering by CPU starts anew."""
+        self._traffic_classes = classes
+        self.xps.forget_from(0)
+        self._choose_picker()
+
+    def tx_stopped(self, queue: int) -> bool:
+        """netif_xmit_stopped, by a queue's number."""
+        return self.tx_queues[queue].state & ANY_XOFF != 0
 
     def set_xps_cpus(self, queue: int, cpus: Iterable[int]) -> None:
         """Have a queue serve the packets of these CPUs. DeviceError: ENOENT where there is one queue only, EOVERFLOW
@@ -367,6 +393,8 @@ class NetDevice:
             self.pick_queue = self._hooked_queue
         elif self.xps and self.real_num_tx_queues > 1:
             self.pick_queue = self.xps_queue
+        elif self._traffic_classes is not None:
+            self.pick_queue = self.class_queue
 
     def _hooked_queue(self, skb: Skb) -> int:
         """What the driver's hook says; a queue that is not in use becomes the first (netdev_cap_txqueue)."""
@@ -378,12 +406,26 @@ class NetDevice:
         """The queue that the packet's hash selects, scaled to the number of queues in use."""
         return reciprocal_scale(skb.hash, self.real_num_tx_queues)
 
+    def class_queue(self, skb: Skb) -> int:
+        """The queue that the packet's hash selects among those of its traffic class."""
+        classes = self._traffic_classes
+        assert classes is not None
+        offset, count = classes.queues[classes.prio_tc[skb.priority & 15]]
+        return offset + reciprocal_scale(skb.hash, count)
+
     def xps_queue(self, skb: Skb) -> int:
-        """The queue of the CPU that is running, by hash among several; one without a queue goes by hash over all."""
+        """The queue of the CPU that is running, by hash among several; one without a queue goes by hash over all.
+
+        With traffic classes, "all" are those of the packet's class.
+        """
         running = self._cpus.running if self._cpus is not None else None
         queues = self.xps.queues(running.index if running is not None else 0)
+        classes = self._traffic_classes
+        if classes is not None:
+            wanted = classes.of(skb.priority)
+            queues = [queue for queue in queues if classes.of_queue(queue) == wanted]
         if not queues:
-            return self.hash_queue(skb)
+            return self.hash_queue(skb) if classes is None else self.class_queue(skb)
         return queues[0] if len(queues) == 1 else queues[reciprocal_scale(skb.hash, len(queues))]
 
     def segment_for(self, skb: Skb) -> list[Skb]:
