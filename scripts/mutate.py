@@ -125,6 +125,7 @@ PRIORITIES = (
     *((0, 1, 0, 1), (1, 0, 1, 0), (0, 0, 1, 1), (1, 1, 0, 0), (0, 1, 1, 0), (1, 0, 0, 1)),
     *((0, 2, 4, 6), (6, 4, 2, 0), (3, 5, 4, 2), (2, 4, 5, 3), (4, 6, 0, 2), (2, 0, 6, 4)),
 )
+GAPS = (100, 900, 5_000, 0, 1_700, 1, 131, 262_143)
 WEIGHTED = scheduling.Weighted((300, 300, 600, 900), (300, 900, 600, 900), (2, 2, 5, 5), frames=60)
 LIMITED = scheduling.Limited((0, 10**8, 5 * 10**7, 2 * 10**8), (1514,) * QUEUES, 10**9, 30)
 PRIOR = fairness.Wait(2 * 1538, range(1, 3), 4, bulk=3, priority=1)
@@ -165,7 +166,10 @@ STAGES = (
     Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
     Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
-    Stage("launch times", scheduling.launched, scheduling.Launch((100, 900, 5_000, 0, 1_700), 10 * 10**9), twin=False),
+    *(
+        Stage(f"launch times, queue {queue}", scheduling.launched, scheduling.Launch(GAPS, queue=queue), twin=False)
+        for queue in range(QUEUES)
+    ),
     Stage("launches of segments", scheduling.launched, scheduling.Launch((6_000, 9_999), 10**10, cut=3), twin=False),
     Stage("late launches", scheduling.late, QUEUES, twin=False),
     Stage("far launches", scheduling.far, range(34, 64), twin=False),

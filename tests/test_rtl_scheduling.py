@@ -77,6 +77,12 @@ def test_a_packet_leaves_at_its_launch_time(sim: Place, width: int, config: Laun
     run(sim, scheduling.launched, config, data_w=width, latency_ns=200)
 
 
+@worlds("verilator", TWIN)
+@pytest.mark.parametrize("queue", range(4))
+def test_each_queue_has_launch_times_of_its_own(sim: Place, queue: int) -> None:
+    run(sim, scheduling.launched, Launch((1, 501, 10_001, 700, 99_999), queue=queue), queues=4, data_w=64)
+
+
 @ALL
 @pytest.mark.parametrize("period_ps", [4000, 3103])
 def test_a_launch_is_at_a_clock_edge_of_any_clock(sim: Place, period_ps: int) -> None:

@@ -138,6 +138,13 @@ ACCEPTED: dict[str, list[bytes]] = {
 
 CSUM_ENDS = [(start, offset) for start in (0, 1, 14, 34, 127, 128, 255) for offset in (0, 6, 16, 63, 125, 255)]
 """Where a checksum begins, and its field from there: the last byte of each lies in a frame that is long enough."""
+
+
+def in_two(length: int, start: int, offset: int) -> list[bytes]:
+    """A packet of two fragments, whose first byte stands alone."""
+    return [data(1, CSUM, start, offset), data(length - 1, EOP)]
+
+
 REFUSED |= {
     f"a field that ends at byte {start + offset + 2} of one byte less": (
         B.BAD_CSUM,
@@ -145,7 +152,19 @@ REFUSED |= {
     )
     for start, offset in CSUM_ENDS
 }
+REFUSED |= {
+    f"a field that ends at byte {start + offset + 2} of one byte less, in two": (
+        B.BAD_CSUM,
+        in_two(start + offset + 1, start, offset),
+    )
+    for start, offset in CSUM_ENDS
+    if start + offset
+}
 ACCEPTED |= {
     f"a field that ends with the frame, {start} + {offset}": [data(start + offset + 2, CSUM | EOP, start, offset)]
+    for start, offset in CSUM_ENDS
+}
+ACCEPTED |= {
+    f"a field that ends with the frame, in two, {start} + {offset}": in_two(start + offset + 2, start, offset)
     for start, offset in CSUM_ENDS
 }

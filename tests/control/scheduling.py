@@ -220,6 +220,7 @@ class Launch:
     cut: int = 0
     """So many segments of each packet."""
     lead: int | None = None
+    queue: int = 0
 
 
 async def launched(world: World, config: Launch) -> None:
@@ -227,7 +228,7 @@ async def launched(world: World, config: Launch) -> None:
     start(world, config.line_bps)
     if config.lead is not None:
         world.port().write(GLOBAL_OFFSETS["LAUNCH_LEAD"], config.lead)
-    queue = Queue(world, log2=8)
+    queue = Queue(world, config.queue, log2=8)
     queue.enable()
     await world.pause(1_000)
     time = world.timeline.now_ns + 8_000 + 4 * latency_ns(world)
