@@ -20,6 +20,9 @@ class Refused(CommandError):
         where = f"column {word.column}: {word.text!r}" if word.text else f"column {word.column}"
         said = "; ".join(line for line in printed.splitlines() if line)
         super().__init__(f"{where}: {said}" + (f" (allowed: {allowed})" if allowed else ""))
+        self.word = word
+        """What is to blame."""
+        self.allowed = allowed
         self.printed = printed
         """What the tool writes to standard error, exactly."""
         self.status = status
