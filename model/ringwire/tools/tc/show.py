@@ -20,7 +20,7 @@ from ringwire.tools.tc.protocols import format_protocol
 from ringwire.tools.tc.show_actions import old_police_statistics
 from ringwire.tools.tc.show_command import ShowCommand
 from ringwire.tools.tc.stab import show_stab
-from ringwire.tools.units import format_handle, format_size
+from ringwire.tools.units import format_classid, format_handle, format_size
 
 
 def show(dev: NetDevice, statistics: bool = True, details: bool = True) -> str:
@@ -96,7 +96,7 @@ def describe_qdisc(qdisc: AnyQdisc, out: Output, dev: str = "") -> Output:
             references = qdisc.dev.num_tx_queues + 1
             out.item("refcnt", f"refcnt {references} ", references)
     else:
-        parent = format_handle(qdisc.parent_id)
+        parent = format_classid(qdisc.parent_id)
         out.item("parent", f"parent {parent} ", parent)
     options = out.nested("options")
     front.show(options, qdisc)
@@ -123,7 +123,7 @@ def describe_class(qdisc: AnyQdisc, cls: QdiscClass, out: Output) -> Output:
     if cls.parent_id == ROOT_ID:
         out.item("root", "root ", True)
     else:
-        parent = format_handle(cls.parent_id)
+        parent = format_classid(cls.parent_id)
         out.item("parent", f"parent {parent} ", parent)
     if cls.leaf and cls.qdisc.handle:
         leaf = format_handle(cls.qdisc.handle)
@@ -187,7 +187,7 @@ def _filter_line(
     """What all lines of a classifier begin with; what the command has narrowed the list to goes without saying."""
     out.text += "filter "
     for name, text, value in (
-        ("parent", format_handle(block.parent_id), format_handle(block.parent_id)),
+        ("parent", format_classid(block.parent_id), format_classid(block.parent_id)),
         ("protocol", format_protocol(classifier.protocol), format_protocol(classifier.protocol)),
         ("pref", str(classifier.prio), classifier.prio),
         ("kind", "", classifier.kind),
