@@ -35,6 +35,8 @@ from ringwire.skb import Skb
 
 MAX_DEPTH = 8
 """Links that are followed within one another."""
+HEADROOM = 128
+"""Bytes before the frame that can be read, as of any packet that the stack has made."""
 _ETH_HLEN = 14
 
 
@@ -70,11 +72,12 @@ class U32(Filter[U32Params]):
                 for number, (offset, variable, mask, value) in enumerate(node.keys):
                     begin = off + offset + next_header if variable else off + offset
                     if begin < 0 or begin + 4 > size:
-                        if not (mask or data):
-                            # a packet of figures only: whatever its bytes would be, they match
-                            continue
-                        return UNSPEC
-                    if int.from_bytes(frame[begin : begin + 4], "big") & mask != value:
+                        found = _beyond(frame, begin, mask)
+                        if found < 0:
+                            return UNSPEC
+                    else:
+                        found = int.from_bytes(frame[begin : begin + 4], "big")
+                    if found & mask != value:
                         break
                     node.key_hits[number] += 1
                 else:
@@ -88,7 +91,7 @@ class U32(Filter[U32Params]):
                     if len(above) >= MAX_DEPTH:
                         return UNSPEC
                     above.append((bucket, at, off))
-                    selector, number = node.selector, 0
+                    selector, number, found = node.selector, 0, 0
                     if table.last:
                         begin = off + selector.hoff
                         if begin < 0 or begin + 4 > size:
@@ -290,6 +293,17 @@ class U32(Filter[U32Params]):
             for node in table.nodes():
                 if node.classid:
                     yield node.classid
+
+
+def _beyond(frame: bytes | memoryview, begin: int, mask: int) -> int:
+    """Four bytes that are not all in the frame; -1 if the packet has none there.
+
+    Before the frame there is the buffer's head room, which keys reach whose mask leaves it out. Of a packet of figures
+    nothing is known, but bytes that don't matter match.
+    """
+    if -HEADROOM <= begin < 0 and len(frame) >= begin + 4:
+        return int.from_bytes(frame[: max(0, begin + 4)], "big")
+    return 0 if not (mask or frame) else -1
 
 
 __all__ = ["U32", "Selector", "U32Params"]
