@@ -51,6 +51,7 @@ class Fields:
         "dport",
         "dst",
         "dst_mac",
+        "iif",
         "ip_proto",
         "n_proto",
         "sport",
@@ -69,7 +70,7 @@ class Fields:
     )
 
     def __init__(self) -> None:
-        self.dst_mac = self.src_mac = self.n_proto = self.ip_proto = self.tos = self.ttl = 0
+        self.iif = self.dst_mac = self.src_mac = self.n_proto = self.ip_proto = self.tos = self.ttl = 0
         self.vlans = self.vlan_id = self.vlan_prio = self.vlan_tpid = self.vlan_next = 0
         self.cvlan_id = self.cvlan_prio = self.cvlan_tpid = 0
         self.version = self.src = self.dst = self.ctl = 0
@@ -79,6 +80,7 @@ class Fields:
 def dissect(skb: Skb, inside: bool = False) -> Fields:
     """Read a packet; ``inside``: the innermost packet of IP-in-IP and GRE instead of the outermost."""
     fields = Fields()
+    fields.iif = skb.iif
     data = skb.data
     frame = data[0] if len(data) == 1 else b"".join(data)
     if len(frame) < ETH_HLEN:

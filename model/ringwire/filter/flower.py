@@ -6,8 +6,9 @@ in the order of their first filters. Only port ranges are compared one filter af
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar
 
 from ringwire.action import ActionSpec, Pipeline
@@ -42,10 +43,19 @@ class _Node:
         self.ranges = params.ranges
 
 
+WHOLE = {
+    "dst_mac": 48, "src_mac": 48, "n_proto": 16, "vlan_tpid": 16, "vlan_next": 16, "cvlan_tpid": 16, "vlan_id": 12,
+    "cvlan_id": 12, "vlan_prio": 3, "cvlan_prio": 3, "vlans": 8, "version": 8, "ip_proto": 8, "tos": 8, "ttl": 8,
+    "src": 32, "dst": 32, "sport": 16, "dport": 16, "tcp_flags": 12, "type": 8, "code": 8, "ctl": 2,
+    "iif": 32,
+}  # fmt: skip
+"""Bits of a field; a mask of so many ones needs no masking. IPv6 addresses are masked, which does no harm."""
+
+
 class _Masked:
     """All filters that look at the same bits of the same fields."""
 
-    __slots__ = ("by_key", "fields", "ranged")
+    __slots__ = ("_masks", "_values", "by_key", "fields", "ranged")
 
     def __init__(self, fields: tuple[tuple[str, int], ...], ranged: tuple[str, ...]) -> None:
         self.fields = fields
@@ -53,9 +63,14 @@ class _Masked:
         """Ports of which ranges are compared."""
         self.by_key: dict[tuple[int, ...], list[_Node]] = {}
         """Masked values -> filters: one, or several with different ranges, in order of making."""
+        self._values = _getter([name for name, _ in fields])
+        whole = all(mask == (1 << WHOLE[name]) - 1 for name, mask in fields)
+        self._masks = None if whole else [mask for _, mask in fields]
 
-    def find(self, packet: Fields, iif: int) -> _Node | None:
-        key = tuple([(iif if name == "indev" else getattr(packet, name)) & mask for name, mask in self.fields])
+    def find(self, packet: Fields) -> _Node | None:
+        key = self._values(packet)
+        if self._masks is not None:
+            key = tuple([value & mask for value, mask in zip(key, self._masks, strict=True)])
         there = self.by_key.get(key)
         if there is None:
             return None
@@ -65,6 +80,16 @@ class _Masked:
             if all(least <= getattr(packet, name) <= most for name, least, most in node.ranges):
                 return node
         return None
+
+
+def _getter(names: list[str]) -> Callable[[Fields], tuple[int, ...]]:
+    """What gives a packet's fields as a tuple."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    if not names:
+        return lambda packet: ()
+    get = attrgetter(names[0])
+    return lambda packet: (get(packet),)
 
 
 class Flower(Filter[FlowerParams]):
@@ -82,7 +107,7 @@ class Flower(Filter[FlowerParams]):
     def classify(self, skb: Skb, match: Match) -> int:
         packet = dissect(skb)
         for masked in self.masks.values():
-            node = masked.find(packet, skb.iif)
+            node = masked.find(packet)
             if node is not None:
                 verdict = node.pipeline.run(skb, self.dev) if node.pipeline is not None else OK
                 match.classid = node.classid
@@ -95,7 +120,7 @@ class Flower(Filter[FlowerParams]):
             indev = self.dev.net.device(params.indev)
             if indev is None:
                 raise QdiscError("ENODEV", "Network device not found")
-            fields["indev"] = indev.ifindex, 0xFFFF_FFFF
+            fields["iif"] = indev.ifindex, 0xFFFF_FFFF
         for name, least, most in params.ranges:
             if least >= most:
                 which = "destination" if name == "dport" else "source"

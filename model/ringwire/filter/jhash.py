@@ -29,26 +29,27 @@ def jhash2(words: Sequence[int], seed: int) -> int:
     return _final(a + words[at] & U32, b, c)
 
 
-def _rotate(value: int, by: int) -> int:
-    return (value << by | value >> 32 - by) & U32
-
-
 def _mix(a: int, b: int, c: int) -> tuple[int, int, int]:
-    for by_a, by_b, by_c in ((4, 6, 8), (16, 19, 4)):
-        a = (a - c & U32) ^ _rotate(c, by_a)
-        c = c + b & U32
-        b = (b - a & U32) ^ _rotate(a, by_b)
-        a = a + c & U32
-        c = (c - b & U32) ^ _rotate(b, by_c)
-        b = b + a & U32
-    return a, b, c
+    # every step written out: this is most of what a hashed packet costs
+    a = (a - c & U32) ^ (c << 4 | c >> 28) & U32
+    c = c + b & U32
+    b = (b - a & U32) ^ (a << 6 | a >> 26) & U32
+    a = a + c & U32
+    c = (c - b & U32) ^ (b << 8 | b >> 24) & U32
+    b = b + a & U32
+    a = (a - c & U32) ^ (c << 16 | c >> 16) & U32
+    c = c + b & U32
+    b = (b - a & U32) ^ (a << 19 | a >> 13) & U32
+    a = a + c & U32
+    c = (c - b & U32) ^ (b << 4 | b >> 28) & U32
+    return a, b + a & U32, c
 
 
 def _final(a: int, b: int, c: int) -> int:
-    c = (c ^ b) - _rotate(b, 14) & U32
-    a = (a ^ c) - _rotate(c, 11) & U32
-    b = (b ^ a) - _rotate(a, 25) & U32
-    c = (c ^ b) - _rotate(b, 16) & U32
-    a = (a ^ c) - _rotate(c, 4) & U32
-    b = (b ^ a) - _rotate(a, 14) & U32
-    return (c ^ b) - _rotate(b, 24) & U32
+    c = (c ^ b) - (b << 14 | b >> 18) & U32
+    a = (a ^ c) - (c << 11 | c >> 21) & U32
+    b = (b ^ a) - (a << 25 | a >> 7) & U32
+    c = (c ^ b) - (b << 16 | b >> 16) & U32
+    a = (a ^ c) - (c << 4 | c >> 28) & U32
+    b = (b ^ a) - (a << 14 | a >> 18) & U32
+    return (c ^ b) - (b << 24 | b >> 8) & U32

@@ -37,6 +37,7 @@ MAX_DEPTH = 8
 """Links that are followed within one another."""
 HEADROOM = 128
 """Bytes before the frame that can be read, as of any packet that the stack has made."""
+NOWHERE = -(1 << 31)
 _ETH_HLEN = 14
 
 
@@ -61,23 +62,31 @@ class U32(Filter[U32Params]):
         next_header = 0
         above: list[tuple[list[Node], int, int]] = []
         bucket, at = self.root.buckets[0], 0
+        mark = skb.mark
+        # filters in a row often look at the same word
+        word_at, word = NOWHERE, 0
         while True:
             while at < len(bucket):
                 node = bucket[at]
                 at += 1
                 node.asked += 1
-                if skb.mark & node.mark_mask != node.mark:
-                    continue
-                node.mark_hits += 1
-                for number, (offset, variable, mask, value) in enumerate(node.keys):
+                if node.mark_mask:
+                    if mark & node.mark_mask != node.mark:
+                        continue
+                    node.mark_hits += 1
+                for offset, variable, mask, value, number in node.keys:
                     begin = off + offset + next_header if variable else off + offset
-                    if begin < 0 or begin + 4 > size:
-                        found = _beyond(frame, begin, mask)
-                        if found < 0:
+                    if begin != word_at:
+                        word_at = begin
+                        if begin < 0 or begin + 4 > size:
+                            word = _beyond(frame, begin)
+                        else:
+                            word = int.from_bytes(frame[begin : begin + 4], "big")
+                    if word < 0:
+                        # of a packet of figures nothing is known, but bytes that don't matter match
+                        if mask or size:
                             return UNSPEC
-                    else:
-                        found = int.from_bytes(frame[begin : begin + 4], "big")
-                    if found & mask != value:
+                    elif word & mask != value:
                         break
                     node.key_hits[number] += 1
                 else:
@@ -91,29 +100,11 @@ class U32(Filter[U32Params]):
                     if len(above) >= MAX_DEPTH:
                         return UNSPEC
                     above.append((bucket, at, off))
-                    selector, number, found = node.selector, 0, 0
-                    if table.last:
-                        begin = off + selector.hoff
-                        if begin < 0 or begin + 4 > size:
-                            return UNSPEC
-                        found = int.from_bytes(frame[begin : begin + 4], "big") & selector.hmask
-                        number = found >> node.hash_shift & table.last
-                    if node.flags & (OFFSET | VAROFFSET):
-                        next_header = selector.off + 3
-                        if node.flags & VAROFFSET:
-                            begin = off + selector.offoff
-                            if begin < 0 or begin + 2 > size:
-                                return UNSPEC
-                            found = (frame[begin] << 8 | frame[begin + 1]) & selector.offmask
-                            next_header += found >> selector.offshift
-                        next_header &= ~3
-                    if node.flags & EAT:
-                        off += next_header
-                        next_header = 0
-                    if node.flags & (OFFSET | VAROFFSET | EAT) and off >= size:
-                        bucket, at = [], 0
-                    else:
-                        bucket, at = table.buckets[number], 0
+                    way = _follow(node, table, frame, off, next_header)
+                    if way is None:
+                        return UNSPEC
+                    number, off, next_header = way
+                    bucket, at = (table.buckets[number] if number >= 0 else []), 0
             if not above:
                 return UNSPEC
             # back to the filter that linked here, which may have a class or actions itself
@@ -295,15 +286,44 @@ class U32(Filter[U32Params]):
                     yield node.classid
 
 
-def _beyond(frame: bytes | memoryview, begin: int, mask: int) -> int:
+def _follow(
+    node: Node, table: Table, frame: bytes | memoryview, off: int, next_header: int
+) -> tuple[int, int, int] | None:
+    """Into a linked table: (bucket, offset, what ``nexthdr`` adds); no bucket (-1) behind the packet's end.
+
+    None if the packet is too short for what the selector wants to know.
+    """
+    selector, flags, bucket = node.selector, node.flags, 0
+    if table.last:
+        begin = off + selector.hoff
+        if begin < 0 or begin + 4 > len(frame):
+            return None
+        word = int.from_bytes(frame[begin : begin + 4], "big") & selector.hmask
+        bucket = word >> node.hash_shift & table.last
+    if not flags & (OFFSET | VAROFFSET | EAT):
+        return bucket, off, next_header
+    if flags & (OFFSET | VAROFFSET):
+        next_header = selector.off + 3
+        if flags & VAROFFSET:
+            begin = off + selector.offoff
+            if begin < 0 or begin + 2 > len(frame):
+                return None
+            next_header += ((frame[begin] << 8 | frame[begin + 1]) & selector.offmask) >> selector.offshift
+        next_header &= ~3
+    if flags & EAT:
+        off += next_header
+        next_header = 0
+    return bucket if off < len(frame) else -1, off, next_header
+
+
+def _beyond(frame: bytes | memoryview, begin: int) -> int:
     """Four bytes that are not all in the frame; -1 if the packet has none there.
 
-    Before the frame there is the buffer's head room, which keys reach whose mask leaves it out. Of a packet of figures
-    nothing is known, but bytes that don't matter match.
+    Before the frame there is the buffer's head room, which keys reach whose mask leaves it out.
     """
     if -HEADROOM <= begin < 0 and len(frame) >= begin + 4:
         return int.from_bytes(frame[: max(0, begin + 4)], "big")
-    return 0 if not (mask or frame) else -1
+    return -1
 
 
 __all__ = ["U32", "Selector", "U32Params"]

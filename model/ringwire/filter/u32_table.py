@@ -81,7 +81,10 @@ class Node:
         self.handle = handle
         self.up = up
         self.selector = selector
-        self.keys = [(key.offset, key.nexthdr, key.mask, key.value & key.mask) for key in selector.keys]
+        self.keys = [
+            (key.offset, key.nexthdr, key.mask, key.value & key.mask, number)
+            for number, key in enumerate(selector.keys)
+        ]
         self.flags = selector.flags
         self.hash_shift = (selector.hmask & -selector.hmask).bit_length() - 1 if selector.hmask else 0
         self.mark, self.mark_mask = mark or (0, 0)
