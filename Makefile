@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-KNOWN := SIM T WAVES SEED QUEUES WIDTH MINUTES COUNT PYTHON
+KNOWN := SIM T WAVES SEED QUEUES WIDTH MINUTES PACKETS COUNT PYTHON
 export $(KNOWN)
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN)),$(error $v=: no such setting; there are $(KNOWN) (see `make help`)))
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint           verilator -Wall, pyslang, yosys check, ruff, mypy, generated files'
 	@echo 'make bench          measure; table and build/bench.json'
 	@echo 'make soak           random testbenches for MINUTES=n (10)'
+	@echo '    PACKETS=n              instead: n healthy packets on the twin, n/50 on the RTL, n/10000 resets (10000000)'
 	@echo 'make mutate         break netlists of the offload engine in COUNT=n places (200), drawn with SEED; who tells?'
 	@echo 'make coverage       which lines and branches of the RTL the testbenches reach'
 	@echo 'make formal         prove the small blocks of the RTL by induction, and refute bugs planted in them'

@@ -1,8 +1,4 @@
-"""A whole driver for one queue: ``ringwire replay --driver`` runs it, ``ringwire conformance`` finds no fault in it.
-
-Each fragment has a mapping of its own, each packet a report, and NAPI cleans up. Checksums and segmentation are left to
-the stack; there is no reset.
-"""
+"""A whole driver for one queue, without offloads and without a reset; docs/driver.md walks through it."""
 
 from collections import deque
 
@@ -17,25 +13,20 @@ from ringwire.skb import Skb
 
 
 class MinimalDriver:
-    """What ``ringwire replay --driver`` makes and calls."""
-
     def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
-        self.port, self.txq, self.config = port, dev.tx_queues[0], config
-        self.entries = config.ring_entries
-        self.ring = port.memory.alloc_coherent(16 * self.entries, RING_ALIGN)
-        self.completions = port.memory.alloc_coherent(16 * self.entries, RING_ALIGN)
+        self.port, self.txq, self.config, self.entries = port, dev.tx_queues[0], config, config.ring_entries
+        self.ring, self.completions = (port.memory.alloc_coherent(16 * self.entries, RING_ALIGN) for _ in range(2))
         self.in_flight: deque[tuple[Skb, list[int]]] = deque()
         self.tail = self.rung = self.consumed = 0
         self.free = self.entries - 1  # one descriptor stays empty, or a full ring would look like an empty one
-        self.up = False
-        dev.features, dev.driver = Feature.SG, self
+        self.up, dev.features, dev.driver = False, Feature.SG, self
         self.napi = Napi(port, self.poll, config.budget)
         port.on_interrupt(0, self.napi.schedule)
 
     def open(self) -> None:
-        """Tell the device the line rate, where the rings are and how to batch; let the queue run."""
-        config, unit = self.config, byte_time(self.config.line_rate_bps)
-        for name, value in (("BYTE_TIME_LO", unit & 0xFFFFFFFF), ("BYTE_TIME_HI", unit >> 32), ("CTRL", 1)):
+        """Tell the device the line's rate, where the rings are and how to batch, and let it run."""
+        config, rate = self.config, byte_time(self.config.line_rate_bps)
+        for name, value in (("BYTE_TIME_LO", rate & 0xFFFFFFFF), ("BYTE_TIME_HI", rate >> 32), ("CTRL", 1)):
             self.port.write(GLOBAL_OFFSETS[name], value)
         for name, value in (
             ("RING_LO", self.ring.addr & 0xFFFFFFFF), ("RING_HI", self.ring.addr >> 32),
@@ -49,34 +40,28 @@ class MinimalDriver:
     def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
         """Put a packet on the ring; the doorbell waits while more follow at once."""
         pieces = [part[at : at + MAX_BUFFER] for part in skb.data for at in range(0, len(part), MAX_BUFFER)]
-        if len(pieces) > self.free:
+        busy = len(pieces) > self.free
+        if busy:
             txq.stop()
-            self.doorbell()
-            return NETDEV_TX_BUSY
-        if not pieces or skb.len > MAX_FRAME:
+        elif not pieces or skb.len > MAX_FRAME:
             txq.dev.drop(skb)
-            if not xmit_more:
-                self.doorbell()  # those before it in the batch must not wait for another
-            return NETDEV_TX_OK
-        addrs = [self.port.memory.map(piece) for piece in pieces]
-        for addr, piece in zip(addrs, pieces, strict=True):
-            flags = DescFlag.EOP | DescFlag.REPORT if addr == addrs[-1] else DescFlag(0)
-            if skb.wants_timestamp:
-                flags |= DescFlag.TSTAMP
-            self.ring.mem[16 * self.tail : 16 * self.tail + 16] = pack_data(addr, len(piece), flags)
-            self.tail = (self.tail + 1) % self.entries
-        self.free -= len(pieces)
-        self.in_flight.append((skb, addrs))
-        kick = txq.sent(skb.len, xmit_more)
-        if self.free < STOP_FREE:
-            txq.stop()
-            kick = True
-        if kick:
+        else:
+            addrs = [self.port.memory.map(piece) for piece in pieces]
+            wishes = DescFlag.REPORT | DescFlag.TSTAMP if skb.wants_timestamp else DescFlag.REPORT
+            for addr, piece in zip(addrs, pieces, strict=True):
+                flags = wishes | DescFlag.EOP if addr == addrs[-1] else wishes
+                self.ring.mem[16 * self.tail : 16 * self.tail + 16] = pack_data(addr, len(piece), flags)
+                self.tail = (self.tail + 1) % self.entries
+            self.free -= len(pieces)
+            self.in_flight.append((skb, addrs))
+            xmit_more = not txq.sent(skb.len, xmit_more)
+            if self.free < STOP_FREE:
+                txq.stop()
+        if not xmit_more or txq.stopped:  # also for a packet that was dropped: those before it wait for a doorbell
             self.doorbell()
-        return NETDEV_TX_OK
+        return NETDEV_TX_BUSY if busy else NETDEV_TX_OK
 
     def doorbell(self) -> None:
-        """Tell the device of what it does not know yet."""
         if self.rung != self.tail:
             self.rung = self.tail
             self.port.dma_wmb()  # the device must find what the doorbell tells of
@@ -89,13 +74,12 @@ class MinimalDriver:
             report = unpack_completion(self.completions.mem, 16 * (self.consumed % self.entries))
             if report.phase != 1 - self.consumed // self.entries % 2:  # of an earlier pass over the ring
                 break
-            self.consumed = (self.consumed + 1) % 65536
             skb, addrs = self.in_flight.popleft()
             for addr in addrs:
                 self.port.memory.unmap(addr)
             if report.flags & CplFlag.TSTAMP:
-                skb.wire_ns = report.time / 65536
-            self.free += len(addrs)
+                skb.stamp(report.time / 65536)
+            self.consumed, self.free = (self.consumed + 1) % 65536, self.free + len(addrs)
             done, size = done + 1, size + skb.len
             skb.free()
         self.txq.completed(done, size)
@@ -107,5 +91,4 @@ class MinimalDriver:
         return done
 
     def describe(self) -> str:
-        """What one wants to know of a queue that is stuck."""
         return f"minimal: tail {self.tail}, device told {self.rung}, {len(self.in_flight)} in flight, {self.free} free"

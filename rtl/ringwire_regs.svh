@@ -167,4 +167,14 @@ localparam [2:0] SEG_TCP6 = 3'h2;
 localparam [2:0] SEG_UDP4 = 3'h3;
 localparam [2:0] SEG_UDP6 = 3'h4;
 localparam [2:0] SEG_UFO4 = 3'h5;
+localparam [15:0] REG_FAULT_SELECT = 16'hf00;
+localparam [7:0] FAULT_NONE = 8'h0;
+localparam [7:0] FAULT_COMPLETES_EARLY = 8'h1;
+localparam [7:0] FAULT_READ_CLEARS = 8'h2;
+localparam [7:0] FAULT_WRITE_BACK_WAITS = 8'h3;
+localparam [7:0] FAULT_STALE_MSS = 8'h4;
+localparam [7:0] FAULT_SHORT_FIFO = 8'h5;
+localparam [7:0] FAULT_ADDRESS_HALF = 8'h6;
+localparam [7:0] FAULT_HANG = 8'h7;
+localparam [7:0] FAULT_CUT_THROUGH = 8'h8;
 /* verilator lint_on UNUSEDPARAM */

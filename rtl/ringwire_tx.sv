@@ -16,7 +16,8 @@ module ringwire_tx #(
     parameter QUEUES   = 1,                             // transmit queues: 1, 2, 4, 8 or 16
     parameter MAX_DESC = 64,                            // descriptors a packet may have, 1 to 64
     parameter FRAMES   = 512,                           // frames in flight, power of two
-    parameter BUF_KIB  = 64                             // frame buffer, KiB, power of two, at least 32
+    parameter BUF_KIB  = 64,                            // frame buffer, KiB, power of two, at least 32
+    parameter FAULTS   = 0                              // 1, in simulation only: one of rw_faults can be switched on
 ) (
     input  logic                clk,
     input  logic                rst,                    // synchronous, active high
@@ -125,6 +126,14 @@ module ringwire_tx #(
         if (BUF_KIB != 32 && BUF_KIB != 64 && BUF_KIB != 128) begin : g_bad_buf
             initial $fatal(1, "ringwire_tx: BUF_KIB is %0d; 32, 64 or 128 is allowed", BUF_KIB);
         end
+        if (FAULTS != 0 && FAULTS != 1) begin : g_bad_faults
+            initial $fatal(1, "ringwire_tx: FAULTS is %0d; 0 or 1 is allowed", FAULTS);
+        end
+`ifdef SYNTHESIS
+        if (FAULTS != 0) begin : g_faults_in_hardware
+            initial $fatal(1, "ringwire_tx: FAULTS is %0d; in hardware 0 is allowed", FAULTS);
+        end
+`endif
     endgenerate
 
     // ---- configuration, doorbells, state
@@ -147,8 +156,23 @@ module ringwire_tx #(
     logic [QUEUES-1:0]    fetch_failed, write_failed, write_failed_reg;
     logic [4:0]           stat_select;
     logic [63:0]          stat_value;
+    logic [1:0]           bresp;
     logic slots_idle, edit_idle, csr_idle, fetch_idle, pool_idle, scan_idle, sched_idle, walk_idle, read_idle, gather_idle, seq_idle,
           gate_idle, egress_idle, pacer_idle, done_idle, cpl_idle, irq_idle, stats_idle, reset_idle;
+
+    // where a fault may come between two stages: what the second one sees of it
+    logic [QUEUES-1:0]    f_irq_mask;
+    logic [QUEUES*5-1:0]  f_cpl_threshold;
+    logic [QUEUES*32-1:0] f_cpl_timer_ns;
+    logic                 f_pause, f_sum_csum, f_frame_valid, f_frame_err, f_beat_valid, f_beat_ready, f_beat_last,
+                          f_fetch, f_cpl_valid, f_cpl_ready, f_cpl_tstamp, f_idle;
+    logic [13:0]          f_sum_mss;
+    logic [63:32]         f_araddr;
+    logic [BB-1:0]        f_beat_end;
+    logic [QW-1:0]        f_cpl_queue;
+    logic [15:0]          f_cpl_index;
+    logic [3:0]           f_cpl_status;
+    logic [19:0]          f_cpl_segments;
 
     wire [QUEUES-1:0] q_run   = q_enable & ~q_resetting & ~write_failed_reg;
     wire [QUEUES-1:0] q_error = fetch_failed | write_failed_reg;
@@ -157,7 +181,7 @@ module ringwire_tx #(
         .clk(clk), .rst(rst),
         .s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid), .s_axil_awready(s_axil_awready),
         .s_axil_wdata(s_axil_wdata), .s_axil_wstrb(s_axil_wstrb), .s_axil_wvalid(s_axil_wvalid),
-        .s_axil_wready(s_axil_wready), .s_axil_bresp(s_axil_bresp), .s_axil_bvalid(s_axil_bvalid),
+        .s_axil_wready(s_axil_wready), .s_axil_bresp(bresp), .s_axil_bvalid(s_axil_bvalid),
         .s_axil_bready(s_axil_bready), .s_axil_araddr(s_axil_araddr), .s_axil_arvalid(s_axil_arvalid),
         .s_axil_arready(s_axil_arready), .s_axil_rdata(s_axil_rdata), .s_axil_rresp(s_axil_rresp),
         .s_axil_rvalid(s_axil_rvalid), .s_axil_rready(s_axil_rready),
@@ -281,8 +305,8 @@ module ringwire_tx #(
         .sum_some(sum_some), .sum_more(sum_more), .sum_queue(sum_queue),
         .sum_len(sum_len), .sum_number(sum_number), .sum_status(sum_status), .sum_report(sum_report),
         .sum_tstamp(sum_tstamp), .sum_silent(sum_silent), .sum_skip(sum_skip), .sum_type(sum_type),
-        .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(sum_mss), .sum_hdr(sum_hdr), .sum_at(sum_at),
-        .sum_to(sum_to), .sum_csum(sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci), .sum_drop(sum_drop), .sum_pop(sum_pop),
+        .sum_fixed(sum_fixed), .sum_partial(sum_partial), .sum_mss(f_sum_mss), .sum_hdr(sum_hdr), .sum_at(sum_at),
+        .sum_to(sum_to), .sum_csum(f_sum_csum), .sum_tag(sum_tag), .sum_tci(sum_tci), .sum_drop(sum_drop), .sum_pop(sum_pop),
         .m_job_skip(job_skip), .m_job_cut(job_cut), .m_job_bytes(job_bytes), .m_job_last(job_last),
         .m_shape_valid(shape_valid), .m_shape_fill(shape_fill), .m_shape_header(shape_header),
         .m_shape_wanted(shape_wanted), .m_shape_sum(shape_sum), .m_shape_slot(shape_slot), .m_edit(edit), .open_valid(open_valid),
@@ -314,15 +338,17 @@ module ringwire_tx #(
     logic          burst_valid, burst_ready, burst_first, burst_last, stat_read;
     logic [BB-1:0] burst_offset;
     logic [12:0]   burst_len;
+    logic [63:0]   araddr;
     rw_read_engine #(.DATA_W(DATA_W)) reader (
         .clk(clk), .rst(rst), .s_frag_valid(frag_valid), .s_frag_ready(frag_ready), .s_frag_addr(frag_addr),
         .s_frag_len(frag_len), .s_frag_first(frag_first), .s_frag_last(frag_last),
         .s_req_valid(req_valid), .s_req_ready(req_ready), .s_req_addr(req_addr), .s_req_len(req_len),
         .m_burst_valid(burst_valid), .m_burst_ready(burst_ready), .m_burst_offset(burst_offset),
         .m_burst_len(burst_len), .m_burst_first(burst_first), .m_burst_last(burst_last),
-        .m_axi_arid(m_axi_arid[0]), .m_axi_araddr(m_axi_araddr), .m_axi_arlen(m_axi_arlen),
+        .m_axi_arid(m_axi_arid[0]), .m_axi_araddr(araddr), .m_axi_arlen(m_axi_arlen),
         .m_axi_arvalid(m_axi_arvalid), .m_axi_arready(m_axi_arready), .stat_read(stat_read), .idle(read_idle)
     );
+    assign m_axi_araddr  = {f_araddr, araddr[31:0]};
     assign m_axi_arsize  = BB[2:0];
     assign m_axi_arburst = 2'b01;
     assign m_axi_arlock  = 1'b0;
@@ -377,7 +403,7 @@ module ringwire_tx #(
     logic [PATCH_W-1:0] ready_patch;
     rw_frame_seq #(.QUEUES(QUEUES), .FRAMES(FRAMES)) seq (
         .clk(clk), .rst(rst), .tod(tod), .s_meta_valid(meta_valid), .s_meta(meta), .s_edit(edit),
-        .s_frame_valid(frame_valid), .s_frame_err(frame_err), .s_frame_sum(frame_sum), .m_meta_valid(whole_valid),
+        .s_frame_valid(f_frame_valid), .s_frame_err(f_frame_err), .s_frame_sum(frame_sum), .m_meta_valid(whole_valid),
         .m_meta_ready(whole_ready), .m_meta(whole_meta), .m_edit(whole_edit), .m_sum(whole_sum), .m_drop(whole_drop),
         .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot), .m_cpl_segments(b_cpl_segments),
         .m_cpl_valid(b_cpl_valid), .m_cpl_ready(b_cpl_ready), .m_cpl_queue(b_cpl_queue), .m_cpl_index(b_cpl_index),
@@ -403,7 +429,7 @@ module ringwire_tx #(
         .free_valid(free_valid), .free_slot(free_slot),
         .rd_en(buf_rd), .rd_addr(buf_rd_addr), .rd_data(buf_rd_data), .buf_release(buf_release),
         .buf_beats(buf_beats), .m_info_valid(info_valid), .m_info_ready(info_ready), .m_info_meta(info_meta),
-        .m_info_time(info_time), .m_beat_valid(beat_valid), .m_beat_ready(beat_ready), .m_beat_data(beat_data),
+        .m_info_time(info_time), .m_beat_valid(beat_valid), .m_beat_ready(f_beat_ready), .m_beat_data(beat_data),
         .m_beat_end(beat_end), .m_beat_last(beat_last), .idle(egress_idle)
     );
 
@@ -422,11 +448,11 @@ module ringwire_tx #(
     logic [63:0]       left_start, left_end, pacer_deadline, done_deadline, cpl_deadline, irq_deadline;
     logic              pacer_waits, done_waits, cpl_waits, irq_waits;
     rw_pacer #(.DATA_W(DATA_W), .QUEUES(QUEUES)) pacer (
-        .clk(clk), .rst(rst), .tod(tod), .open(pacer_open), .byte_time(byte_time), .pause(pause),
+        .clk(clk), .rst(rst), .tod(tod), .open(pacer_open), .byte_time(byte_time), .pause(f_pause),
         .s_launch_valid(at_valid), .s_launch_ready(at_ready), .s_launch_time(at_time),
         .s_info_valid(info_valid), .s_info_ready(info_ready), .s_info_meta(info_meta), .s_info_time(info_time),
-        .s_beat_valid(beat_valid), .s_beat_ready(beat_ready), .s_beat_data(beat_data), .s_beat_end(beat_end),
-        .s_beat_last(beat_last), .m_axis_tdata(m_axis_tdata), .m_axis_tkeep(m_axis_tkeep),
+        .s_beat_valid(f_beat_valid), .s_beat_ready(beat_ready), .s_beat_data(beat_data), .s_beat_end(f_beat_end),
+        .s_beat_last(f_beat_last), .m_axis_tdata(m_axis_tdata), .m_axis_tkeep(m_axis_tkeep),
         .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready), .m_axis_tlast(m_axis_tlast),
         .m_axis_tuser(m_axis_tuser), .m_done_valid(left_valid), .m_done_room(left_room), .m_done_meta(left_meta),
         .m_done_start(left_start), .m_done_end(left_end), .wire_release(wire_release), .wire_bytes(wire_bytes),
@@ -440,8 +466,9 @@ module ringwire_tx #(
     logic [3:0]        a_cpl_status;
     logic [63:0]       a_cpl_time;
     logic [QUEUES-1:0] urgent_seen;
+    wire  [META_W-1:0] done_meta = {left_meta[META_W-1:F_FETCH+1], f_fetch, left_meta[F_FETCH-1:0]};
     rw_done #(.QUEUES(QUEUES)) done (
-        .clk(clk), .rst(rst), .tod(tod), .s_done_valid(left_valid), .s_done_room(left_room), .s_done_meta(left_meta),
+        .clk(clk), .rst(rst), .tod(tod), .s_done_valid(left_valid), .s_done_room(left_room), .s_done_meta(done_meta),
         .s_done_start(left_start), .s_done_end(left_end), .m_cpl_valid(a_cpl_valid), .m_cpl_ready(a_cpl_ready),
         .m_cpl_queue(a_cpl_queue), .m_cpl_index(a_cpl_index), .m_cpl_status(a_cpl_status),
         .m_cpl_tstamp(a_cpl_tstamp), .m_cpl_segments(a_cpl_segments), .m_cpl_time(a_cpl_time),
@@ -452,11 +479,11 @@ module ringwire_tx #(
 
     rw_completion #(.DATA_W(DATA_W), .QUEUES(QUEUES)) completion (
         .clk(clk), .rst(rst), .tod(tod), .q_enable(q_run), .q_hurry(~q_run), .q_clear(q_clear),
-        .ring_log2(ring_log2), .cpl_base(cpl_base), .head_addr(head_addr), .threshold(cpl_threshold),
-        .timer_ns(cpl_timer_ns), .s_a_valid(a_cpl_valid), .s_a_ready(a_cpl_ready), .s_a_queue(a_cpl_queue),
+        .ring_log2(ring_log2), .cpl_base(cpl_base), .head_addr(head_addr), .threshold(f_cpl_threshold),
+        .timer_ns(f_cpl_timer_ns), .s_a_valid(a_cpl_valid), .s_a_ready(a_cpl_ready), .s_a_queue(a_cpl_queue),
         .s_a_index(a_cpl_index), .s_a_status(a_cpl_status), .s_a_tstamp(a_cpl_tstamp), .s_a_segments(a_cpl_segments), .s_a_time(a_cpl_time),
-        .s_b_valid(b_cpl_valid), .s_b_ready(b_cpl_ready), .s_b_queue(b_cpl_queue), .s_b_index(b_cpl_index),
-        .s_b_status(b_cpl_status), .s_b_tstamp(b_cpl_tstamp), .s_b_segments(b_cpl_segments), .s_b_time(b_cpl_time),
+        .s_b_valid(f_cpl_valid), .s_b_ready(f_cpl_ready), .s_b_queue(f_cpl_queue), .s_b_index(f_cpl_index),
+        .s_b_status(f_cpl_status), .s_b_tstamp(f_cpl_tstamp), .s_b_segments(f_cpl_segments), .s_b_time(b_cpl_time),
         .bad_doorbell(bad_doorbell), .tail(tail), .event_ok(event_ok), .event_valid(event_valid),
         .event_queue(event_queue), .m_axi_awaddr(m_axi_awaddr), .m_axi_awlen(m_axi_awlen),
         .m_axi_awvalid(m_axi_awvalid), .m_axi_awready(m_axi_awready), .m_axi_wdata(m_axi_wdata),
@@ -475,7 +502,7 @@ module ringwire_tx #(
     assign m_axi_bready  = 1'b1;
 
     rw_interrupt #(.QUEUES(QUEUES)) interrupt (
-        .clk(clk), .rst(rst), .tod(tod), .q_clear(q_clear), .mask(irq_mask), .mod_frames(mod_frames),
+        .clk(clk), .rst(rst), .tod(tod), .q_clear(q_clear), .mask(f_irq_mask), .mod_frames(mod_frames),
         .mod_ns(mod_ns), .issued(issued), .visible(visible), .urgent_seen(urgent_seen), .con_valid(con_valid),
         .con_queue(con_queue), .con_index(con_index), .con_arm(con_arm), .con_ok(con_ok), .con_number(con_number),
         .irq(irq), .deadline_valid(irq_waits), .deadline(irq_deadline), .idle(irq_idle)
@@ -507,10 +534,41 @@ module ringwire_tx #(
         end
     end
 
+    // ---- faults
+    generate
+        if (FAULTS != 0) begin : g_faults
+            rw_faults #(.DATA_W(DATA_W), .QUEUES(QUEUES), .BUF_LOG2(BUF_LOG2), .FRAMES(FRAMES)) faults (.*);
+        end else begin : g_no_faults
+            assign s_axil_bresp    = bresp;
+            assign f_irq_mask      = irq_mask;
+            assign f_cpl_threshold = cpl_threshold;
+            assign f_cpl_timer_ns  = cpl_timer_ns;
+            assign f_sum_mss       = sum_mss;
+            assign f_sum_csum      = sum_csum;
+            assign f_araddr        = araddr[63:32];
+            assign f_frame_valid   = frame_valid;
+            assign f_frame_err     = frame_err;
+            assign f_beat_valid    = beat_valid;
+            assign f_beat_ready    = beat_ready;
+            assign f_beat_end      = beat_end;
+            assign f_beat_last     = beat_last;
+            assign f_pause         = pause;
+            assign f_fetch         = left_meta[F_FETCH];
+            assign f_cpl_valid     = b_cpl_valid;
+            assign b_cpl_ready     = f_cpl_ready;
+            assign f_cpl_queue     = b_cpl_queue;
+            assign f_cpl_index     = b_cpl_index;
+            assign f_cpl_status    = b_cpl_status;
+            assign f_cpl_tstamp    = b_cpl_tstamp;
+            assign f_cpl_segments  = b_cpl_segments;
+            assign f_idle          = 1'b1;
+        end
+    endgenerate
+
     // ---- when may the clock stop, and until when
     assign quiet = !rst && csr_idle && fetch_idle && pool_idle && scan_idle && gate_idle && sched_idle && walk_idle && read_idle
                 && gather_idle && slots_idle && seq_idle && edit_idle && egress_idle && pacer_idle && done_idle && cpl_idle && irq_idle
-                && stats_idle && reset_idle && !m_axi_rvalid;
+                && stats_idle && reset_idle && f_idle && !m_axi_rvalid;
     wire [4:0]   waits = {gate_waits, pacer_waits, done_waits, cpl_waits, irq_waits};
     wire [319:0] times = {gate_deadline, pacer_deadline, done_deadline, cpl_deadline, irq_deadline};
     assign deadline_valid = waits != '0;

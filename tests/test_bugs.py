@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ringwire.checks import Watch
-from ringwire.conformance import RULES, conformance
+from ringwire.checks.names import MEANINGS
+from ringwire.conformance import RULES, Report, Rule, conformance, conformance_on_rtl, on_twin
 from ringwire.conformance.bench import Bench
-from ringwire.driver.config import DriverConfig
 from ringwire.driver.ringwire import RingwireDriver
-from ringwire.faults import BUGS, FAULTS, Fault, Where
+from ringwire.faults import BUGS, CLASSES, FAULTS, Fault, Where
 from ringwire.host.world import drive
+from ringwire.nic.registers import RtlFault
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX
@@ -35,13 +37,64 @@ def test_ringwires_own_driver_keeps_every_rule() -> None:
 def test_a_fault_is_found_and_named(fault: Fault) -> None:
     report = conformance(RingwireDriver, fault=fault)
     assert not report.ok
-    assert fault.says in report.bugs, "\n".join(report.problems)
+    named_first(report, fault)
+
+
+def named_first(report: Report, fault: Fault) -> None:
+    """Of all that a report names, what the fault is called comes first; and so it does in each rule that shows it."""
+    assert report.bugs and report.bugs[0] == fault.says, "\n".join(report.problems)
+    assert set(report.bugs) <= MEANINGS.keys()
+    for verdict in report.verdicts:
+        bugs = [finding.bug for finding in verdict.findings]
+        assert fault.says not in bugs or bugs[0] == fault.says, verdict.problems
+    number = CLASSES[fault.says].number
+    assert number == fault.bug
+    assert f"class {number} of docs/bugs.md: {fault.says}: {BUGS[number - 1].title}" in report.lines()
 
 
 @pytest.mark.parametrize("config", [{}, {"mod_ns": 20_000}])
 def test_settings_that_a_fault_needs_do_no_harm_by_themselves(config: dict[str, int]) -> None:
     harmless = Fault("none", 0, "", Where.STACK, lambda dev: None, config)
     assert conformance(RingwireDriver, RULES, harmless).problems == []
+
+
+# -- in the RTL
+
+DATA_W = 64
+"""A model that is soon built."""
+SHOWN_BY = {
+    "completes-early": "in-order",
+    "read-clears": "monitored",
+    "write-back-waits": "write-back",
+    "stale-mss": "offloads",
+    "short-fifo": "offloads",
+    "reads-32": "in-order",
+    "hang": "in-order",
+    "cut-through": "fragments",
+}
+"""A rule for each fault that can be put into the RTL."""
+
+
+def rule(name: str) -> Rule:
+    return next(rule for rule in RULES if rule.name == name)
+
+
+@pytest.mark.parametrize("name", SHOWN_BY)
+def test_a_fault_of_the_rtl_is_found_and_named(name: str) -> None:
+    fault = FAULTS[name]
+    named_first(conformance_on_rtl(fault=fault, rules=[rule(SHOWN_BY[name])], data_w=DATA_W), fault)
+
+
+def test_every_fault_that_the_rtl_has_is_in_the_catalogue() -> None:
+    assert {fault.rtl for fault in FAULTS.values()} - {None} == set(RtlFault) - {RtlFault.NONE}
+    assert {name for name, fault in FAULTS.items() if fault.rtl is not None} == SHOWN_BY.keys()
+
+
+def test_rtl_built_for_faults_keeps_every_rule_while_none_is_switched_on() -> None:
+    none = Fault("none", 0, "", Where.DEVICE, None, rtl=RtlFault.NONE)
+    report = conformance_on_rtl(fault=none, data_w=DATA_W)
+    assert report.problems == []
+    assert {verdict.outcome for verdict in report.verdicts} == {"kept"}
 
 
 # -- in a replay
@@ -54,21 +107,44 @@ def failing(**config: object) -> str:
         return str(error)
 
 
-@pytest.mark.parametrize("name", ["bql-reset-early", "stale-mss", "unmap-early", "parked", "interrupt-lost"])
+ON_TWIN = ("bql-reset-early", "stale-mss", "unmap-early", "parked", "interrupt-lost", "read-clears")
+ON_RTL = ("bql-reset-early", "drop-without-doorbell", "address-32", "interrupt-lost")
+IN_RTL = ("stale-mss", "read-clears", "cut-through")
+
+
+@pytest.mark.parametrize("name", ON_TWIN)
 def test_a_replay_names_a_fault_on_the_twin(name: str) -> None:
-    assert f"{FAULTS[name].says}: " in failing(sim="twin", fault=name)
+    assert first_name(failing(sim="twin", fault=name)) == FAULTS[name].says
 
 
-@pytest.mark.parametrize("name", ["bql-reset-early", "drop-without-doorbell", "address-32", "interrupt-lost"])
+@pytest.mark.parametrize("name", ON_RTL)
 def test_a_replay_names_a_fault_on_the_rtl(name: str) -> None:
-    assert f"{FAULTS[name].says}: " in failing(fault=name)
+    assert first_name(failing(fault=name)) == FAULTS[name].says
+
+
+@pytest.mark.parametrize("name", IN_RTL)
+def test_a_replay_names_a_fault_of_the_rtl(name: str) -> None:
+    assert first_name(failing(fault=name, width=DATA_W)) == FAULTS[name].says
+
+
+def first_name(problems: str) -> str:
+    """The first name of a bug in what a replay says, be it a report or the exception that ended it."""
+    return next((word for word in re.findall(r"([a-z0-9-]+): ", problems) if word in MEANINGS), "")
+
+
+def test_a_replays_report_has_the_numbers_of_the_classes() -> None:
+    report = replay(ReplayConfig(REAL_MIX, sim="twin", fault="stale-mss"))
+    assert report.measured.problems[0].startswith("stale-mss: queue 0 sent ")
+    assert "class 14 of docs/bugs.md: MSS context that is out of date" in report.verdict().splitlines()
+    assert report.as_json()["classes"] == {"stale-mss": 14}
+    assert replay(ReplayConfig(REAL_MIX, sim="twin")).as_json()["bugs"] == []
 
 
 @pytest.mark.parametrize(
     ("config", "says"),
     [
         ({"fault": "gremlins"}, "--fault gremlins: no such fault; there are bql-reset-early, "),
-        ({"fault": "hang"}, "--fault hang: it is in the twin; add --sim twin"),
+        ({"fault": "id-sticks"}, "--fault id-sticks: it is in the twin alone; add --sim twin"),
         ({"fault": "wake-missed", "driver": "x:Y"}, r"--driver|leave --driver away"),
     ],
 )
@@ -105,9 +181,12 @@ def test_a_packet_that_ends_twice_is_named() -> None:
     ]
 
 
+async def nothing(bench: Bench) -> None: ...
+
+
 def test_a_link_partner_may_stop_the_wire_for_as_long_as_it_likes() -> None:
     async def test() -> None:
-        bench = Bench(RingwireDriver, DriverConfig(tx_timeout_ms=60_000))
+        bench = on_twin(RingwireDriver, Rule("paused", "", nothing, {"tx_timeout_ms": 60_000}))
         await bench.up()
         bench.world.flow_control(True)
         for _ in range(3):

@@ -98,9 +98,12 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
     given = {
         "--sim": "twin", "--mtu": 1400, "--line-rate": "2G", "--width": 128, "--clock": "200MHz", "--queues": 4,
         "--ring": 512, "--qdisc": "pfifo limit 9", "--txqueuelen": 77, "--bql": "off", "--tso": "off",
-        "--csum": "off", "--pace": "capture",
+        "--csum": "off", "--pace": "launch",
         "--sndbuf": "100k", "--tx-usecs": 3, "--tx-frames": 5, "--cpl-threshold": 2, "--cpl-timer": 900,
+        "--report-every": 3, "--napi-budget": 7, "--watchdog": 900, "--weights": "0,64,3000,100",
+        "--priorities": "0,1,7,2", "--select-queue": "tests.test_replay_knobs:second", "--cpus": 3, "--late": "drop",
         "--mem-latency": 321, "--host": "free", "--seed": 11, "--driver": "ringwire.driver.ringwire:RingwireDriver",
+        "--dma-order": 150, "--lose-doorbells": 1e-9, "--delay-doorbells": 0.5,
         "--fault": "stale-mss",  # which these frames do not show
     }  # fmt: skip
     words = [word for option, value in given.items() for word in (option, value)]
@@ -110,9 +113,12 @@ def test_every_option_reaches_the_replay(ringwire: Ringwire, capture: Path, tmp_
         "capture": str(capture), "sim": "twin", "mtu": 1400, "line_rate_bps": 2 * 10**9, "width": 128,
         "clock_mhz": 200.0, "queues": 4, "ring": 512, "qdisc": "pfifo limit 9", "txqueuelen": 77, "bql": False,
         "tso": False, "csum": False,
-        "pace": "capture", "sndbuf": 102_400, "tx_usecs": 3, "tx_frames": 5, "cpl_threshold": 2, "cpl_timer_ns": 900,
+        "report_every": 3, "napi_budget": 7, "watchdog_ms": 900, "weights": [0, 64, 3000, 100],
+        "priorities": [0, 1, 7, 2], "select_queue": "tests.test_replay_knobs:second", "cpus": 3, "drop_late": True,
+        "pace": "launch", "sndbuf": 102_400, "tx_usecs": 3, "tx_frames": 5, "cpl_threshold": 2, "cpl_timer_ns": 900,
         "mem_latency_ns": 321, "free_host": True, "seed": 11, "jump": False,
         "driver": "ringwire.driver.ringwire:RingwireDriver", "fault": "stale-mss",
+        "dma_order_ns": 150, "doorbell_loss": 1e-9, "doorbell_delay": 0.5,
     }  # fmt: skip
 
 
@@ -164,7 +170,10 @@ def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
     for option in (
         "--out", "--sim", "--mtu", "--line-rate", "--width", "--queues", "--ring", "--qdisc", "--bql",
         "--tso", "--csum", "--pace", "--seed", "--json", "--clock", "--mem-latency", "--sndbuf", "--txqueuelen",
-        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames",
+        "--report-every", "--napi-budget", "--watchdog", "--weights", "--priorities", "--select-queue", "--cpus",
+        "--late",
+        "--waves", "--no-jump", "--cpl-threshold", "--tx-usecs", "--tx-frames", "--dma-order", "--lose-doorbells",
+        "--delay-doorbells",
     ):  # fmt: skip
         assert f"{option} " in stdout
 
@@ -198,7 +207,32 @@ def test_help_names_every_option_of_the_job(ringwire: Ringwire) -> None:
         ("--bql maybe", "'maybe' is not one of 'on', 'off'"),
         ("--tso maybe", "'maybe' is not one of 'on', 'off'"),
         ("--csum 1", "'1' is not one of 'on', 'off'"),
-        ("--pace slow", "--pace slow; allowed: fast, capture"),
+        ("--pace slow", "--pace slow; allowed: fast, capture, launch"),
+        ("--late drop", "--late drop: nothing is late at the pace fast; add --pace launch"),
+        ("--late maybe", "'maybe' is not one of 'send', 'drop'"),
+        ("--report-every 0", "--report-every 0; allowed: 1 to 1024"),
+        ("--napi-budget 1025", "--napi-budget 1025; allowed: 1 to 1024"),
+        ("--watchdog 0", "--watchdog 0 ms; allowed: 1 to 3600000 ms"),
+        ("--cpus 65", "--cpus 65; allowed: 1 to 64"),
+        ("--weights 100,x --queues 2", "'100,x': not numbers with commas between them, one a queue"),
+        ("--weights 100 --queues 2", "--weights 100: 1 for --queues 2; needed: one a queue"),
+        ("--weights 63,0 --queues 2", "--weights: a weight is 0 or 64 to 262143 bytes, not 63"),
+        ("--priorities 0,8 --queues 2", "--priorities: a priority is 0 to 7, not 8"),
+        (
+            "--priorities 1 --driver examples.minimal_driver:MinimalDriver",
+            "--priorities: the driver has no set_priority",
+        ),
+        (
+            "--pace launch --driver examples.minimal_driver:MinimalDriver",
+            "--pace launch: the driver has no set_launch_t",
+        ),
+        ("--select-queue tests.test_replay_knobs:second", "there is one queue to choose; add --queues"),
+        (
+            "--select-queue tests.test_replay_knobs --queues 2",
+            "'tests.test_replay_knobs': not of the form package.module:",
+        ),
+        ("--select-queue tests.test_replay_knobs:nobody --queues 2", "tests.test_replay_knobs has no function nobody"),
+        ("--select-queue nowhere.py:pick --queues 2", "nowhere.py: FileNotFoundError"),
         ("--sndbuf 1q", "'1q': not a size"),
         ("--txqueuelen 0", "--txqueuelen 0; allowed: 1 to"),
         ("--tx-frames 8", "add --tx-usecs"),
@@ -223,8 +257,9 @@ def test_an_incomplete_command_points_at_its_help(words: list[str], ringwire: Ri
 
 
 def test_a_qdisc_parameter_that_is_wrong_is_named(refused: Callable[..., str], capture: Path) -> None:
-    assert "'x': not a size" in refused(capture, "--qdisc", "pfifo limit x")
-    assert "'burst': no such option of pfifo; there are limit" in refused(capture, "--qdisc", "pfifo burst 3")
+    illegal, unknown = refused(capture, "--qdisc", "pfifo limit x"), refused(capture, "--qdisc", "pfifo burst 3")
+    assert '\'x\': pfifo: Illegal value for "limit": "x" (not a size (units: ' in illegal
+    assert "'burst': pfifo: unknown parameter \"burst\" (allowed: limit)" in unknown
 
 
 # -- captures that can't be replayed

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from examples import minimal_driver
 from examples.minimal_driver import MinimalDriver
 from ringwire.cli import cli
 from ringwire.conformance import RULES, check, conformance
@@ -27,6 +30,20 @@ def test_the_example_keeps_every_rule_but_has_no_reset() -> None:
     check(MinimalDriver)
     outcomes = {verdict.rule.name: verdict.outcome for verdict in conformance(MinimalDriver).verdicts}
     assert [name for name, outcome in outcomes.items() if outcome != "kept"] == ["reset"]
+
+
+def test_the_example_is_short() -> None:
+    """Some eighty lines of code: without blank lines, docstrings and imports."""
+    tree = ast.parse(Path(minimal_driver.__file__).read_text())
+    lines = {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and not isinstance(node, ast.ImportFrom | ast.ClassDef | ast.FunctionDef)
+        for number in range(node.lineno, (node.end_lineno or 0) + 1)
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    }
+    functions = sum(isinstance(node, ast.ClassDef | ast.FunctionDef) for node in ast.walk(tree))
+    assert len(lines) + functions <= 80
 
 
 class UsesAllEntries(MinimalDriver):
@@ -130,6 +147,15 @@ class Untold:
             self.port.write(register, value)
 
 
+class NoBarrier(MinimalDriver):
+    """Rings, and what the doorbell tells of may still be on its way."""
+
+    def doorbell(self) -> None:
+        if self.rung != self.tail:
+            self.rung = self.tail
+            self.port.write(queue_register("TAIL", 0), self.tail)
+
+
 def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
     assert conformance(Defaults).problems == []
     fault = FAULTS["tail-not-wrapped"]
@@ -156,6 +182,7 @@ def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
         (SpinsWhenBusy, "full-ring", "busy-not-stopped: "),
         (NeverArms, "in-order", "not-armed: queue 0 has "),
         (NeverWakes, "busy-stack", "lost-wakeup: queue 0 is stopped with an empty ring"),
+        (NoBarrier, "dma-order", "barrier-missing: queue 0 rang for index "),
         (ForgetsBytes, "byte-limits", "bql-stuck: queue 0 is stopped by byte queue limits"),
     ],
 )
@@ -186,6 +213,11 @@ def test_the_command_fails_for_a_driver_that_has_a_bug_and_names_it() -> None:
 def test_ringwires_own_driver_is_judged_with_a_fault_in_it() -> None:
     result = CliRunner().invoke(cli, ["conformance", "--fault", "unmap-twice"])
     assert result.exit_code == 1 and "unmap-twice: unmap of 0x" in result.output
+
+
+def test_the_command_judges_on_the_rtl_too() -> None:
+    result = CliRunner().invoke(cli, ["conformance", "--sim", "icarus", "--fault", "id-sticks"])
+    assert "id-sticks: it is in the twin alone" in str(result.exception)
 
 
 def test_the_faults_are_listed() -> None:

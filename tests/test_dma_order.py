@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from ringwire.host.world import World, drive
 from ringwire.nic.registers import Stat, queue_register
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
+from ringwire.replay import ReplayConfig, replay
+from tests.captures import REAL_MIX
 from tests.control.bench import take_faults
 from tests.datapath.worlds import TWIN, Place, run, seed, worlds
 from tests.driver_bench import MS, DriverBench, Storm, storm
@@ -81,6 +84,18 @@ async def without_barrier(world: World, count: int) -> int:
 def test_a_driver_without_its_barrier_is_caught(sim: Place) -> None:
     assert run(sim, without_barrier, 40, dma_order_ns=2000) > 10
     assert run(sim, without_barrier, 40) == 0
+
+
+@pytest.mark.parametrize("sim", ["twin", "verilator"])
+def test_a_replay_where_writes_are_seen_late_and_doorbells_are_late_shows_nothing(sim: str) -> None:
+    config = ReplayConfig(REAL_MIX, sim=sim, dma_order_ns=2_000, doorbell_delay=0.3)
+    assert replay(config).measured.problems == []
+
+
+def test_a_replay_in_which_doorbells_get_lost_says_so() -> None:
+    problems = replay(ReplayConfig(REAL_MIX, sim="twin", doorbell_loss=0.2)).measured.problems
+    assert problems[0].startswith("doorbell-lost: queue 0 was told index ")
+    assert re.fullmatch(r"doorbell-lost: \d+ doorbells were rung, and the device has heard \d+", problems[1])
 
 
 @pytest.mark.parametrize("weak", [False, True])

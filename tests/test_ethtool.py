@@ -18,7 +18,8 @@ from ringwire.host.world import drive
 from ringwire.netdev import Feature, NetDevice, dev_queue_xmit
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.ethtool_ops import Coalesce
-from ringwire.nic.registers import queue_register
+from ringwire.nic.descriptors import Status
+from ringwire.nic.registers import GLOBAL_OFFSETS, Stat, queue_register
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
 from ringwire.skb import Skb
@@ -113,13 +114,78 @@ def test_coalescing() -> None:
     bench = twin()
     run = Ethtool([bench.dev]).run
     run("ethtool -C eth0 tx-usecs 20 tx-frames 0x20")
-    assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32)
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(20_000, 32, adaptive_tx=False)
     assert (bench.driver.config.mod_ns, bench.driver.config.mod_frames) == (20_000, 32)
-    text = run("ethtool -c eth0")
-    assert text.startswith("Coalesce parameters for eth0:\nAdaptive RX: n/a  TX: n/a\nstats-block-usecs: n/a\n")
-    assert "\n\ntx-usecs: 20\ntx-frames: 32\ntx-usecs-irq: n/a\ntx-frames-irq: n/a\n\nrx-usecs-low: n/a\nrx-f" in text
-    assert text.endswith("\nCQE mode RX: n/a  TX: n/a\n\n")
-    assert json.loads(run("ethtool --json -c eth0")) == [{"ifname": "eth0", "tx-usecs": 20, "tx-frames": 32}]
+    assert run("ethtool -c eth0") == (
+        "Coalesce parameters for eth0:\n"
+        "Adaptive RX: n/a  TX: off\n"
+        "stats-block-usecs: n/a\n"
+        "sample-interval: n/a\n"
+        "pkt-rate-low: n/a\n"
+        "pkt-rate-high: n/a\n"
+        "\n"
+        "rx-usecs: n/a\n"
+        "rx-frames: n/a\n"
+        "rx-usecs-irq: n/a\n"
+        "rx-frames-irq: n/a\n"
+        "\n"
+        "tx-usecs: 20\n"
+        "tx-frames: 32\n"
+        "tx-usecs-irq: n/a\n"
+        "tx-frames-irq: n/a\n"
+        "\n"
+        "rx-usecs-low: n/a\n"
+        "rx-frame-low: n/a\n"
+        "tx-usecs-low: n/a\n"
+        "tx-frame-low: n/a\n"
+        "\n"
+        "rx-usecs-high: n/a\n"
+        "rx-frame-high: n/a\n"
+        "tx-usecs-high: n/a\n"
+        "tx-frame-high: n/a\n"
+        "\n"
+        "CQE mode RX: n/a  TX: n/a\n"
+        "\n"
+    )
+    shown = {"ifname": "eth0", "tx-usecs": 20, "tx-frames": 32, "adaptive-tx": False}
+    assert json.loads(run("ethtool --json -c eth0")) == [shown]
+
+
+def test_adaptive_moderation_is_switched_and_shown() -> None:
+    bench = twin()
+    run = Ethtool([bench.dev]).run
+    run("ethtool -C eth0 adaptive-tx on tx-frames 9")
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(0, 9, adaptive_tx=True)
+    assert "\nAdaptive RX: n/a  TX: on\n" in run("ethtool -c eth0")
+    assert json.loads(run("ethtool --json -c eth0"))[0]["adaptive-tx"] is True
+    run("ethtool -C eth0 tx-usecs 5")
+    assert bench.driver.config.adaptive_tx, "what is not given stays"
+    with pytest.raises(Refused, match=r"'0': netlink error: Invalid argument \(allowed: tx-usecs 0 to 2147483; tx-f"):
+        run("ethtool -C eth0 tx-usecs 0 adaptive-tx off")
+    ethtool.set_coalesce(bench.dev, adaptive_tx=False)
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(5_000, 9, adaptive_tx=False)
+
+
+class Moderated(RingDriver):
+    """A driver that can't adapt."""
+
+    coalesce_allowed = "anything"
+    coalesce = Coalesce()
+
+    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
+        self.coalesce = Coalesce(mod_ns, mod_frames)
+
+
+def test_a_driver_that_can_not_adapt_says_so() -> None:
+    driver = Moderated()
+    dev = NetDevice(Cpus(Timeline()), driver)
+    run = Ethtool([dev]).run
+    run("ethtool -C eth0 tx-usecs 7")
+    assert driver.coalesce == Coalesce(7_000) and "\nAdaptive RX: n/a  TX: n/a\n" in run("ethtool -c eth0")
+    with pytest.raises(Refused, match=r"cannot modify an unsupported parameter .*\(allowed: tx-usecs, tx-frames\)"):
+        run("ethtool -C eth0 adaptive-tx on")
+    with pytest.raises(DeviceError, match=r"adaptive-tx.*\(allowed: tx-usecs, tx-frames\)"):
+        ethtool.set_coalesce(dev, adaptive_tx=True)
 
 
 def test_what_is_not_given_stays_to_the_nanosecond() -> None:
@@ -127,7 +193,7 @@ def test_what_is_not_given_stays_to_the_nanosecond() -> None:
     ethtool.set_coalesce(bench.dev, tx_frames=3)
     assert bench.driver.config.mod_ns == 1500
     bench.driver.set_coalesce(0, 0)
-    assert ethtool.get_coalesce(bench.dev) == Coalesce()
+    assert ethtool.get_coalesce(bench.dev) == Coalesce(adaptive_tx=False)
 
 
 def test_moderation_reaches_the_device() -> None:
@@ -301,13 +367,77 @@ def test_what_can_not_be_switched_off_stays_on() -> None:
     assert Feature.VLAN_TX in dev.features and Feature.USO not in dev.features
 
 
+# -- private flags
+
+
+def test_private_flags() -> None:
+    bench = twin()
+    run = Ethtool([bench.dev]).run
+    assert run("ethtool --show-priv-flags eth0") == (
+        "Private flags for eth0:\nhead-writeback   : off\ncomplete-at-fetch: off\n"
+    )
+    assert run("ethtool --set-priv-flags eth0 head-writeback on complete-at-fetch on") == ""
+    assert bench.driver.config == DriverConfig(head_write_back=True, complete_at_fetch=True)
+    run("ethtool --set-priv-flags eth0 complete-at-fetch on head-writeback on head-writeback off")
+    assert run("ethtool --show-priv-flags eth0") == (
+        "Private flags for eth0:\nhead-writeback   : off\ncomplete-at-fetch: on\n"
+    )
+    ethtool.set_priv_flags(bench.dev, {"head-writeback": True})
+    assert ethtool.get_priv_flags(bench.dev) == {"head-writeback": True, "complete-at-fetch": True}
+
+
+def test_write_back_changes_under_traffic_and_completion_while_the_device_is_down() -> None:
+    async def test() -> None:
+        bench = await twin(2, DriverConfig(line_rate_bps=10**9)).up()
+        world, run = bench.world, Ethtool([bench.dev]).run
+        head_written: list[int] = []
+        for state in ("on", "off"):
+            for number in range(40):
+                bench.send(900, hash=number % 16 << 28)
+            await world.pause(30_000)
+            run(f"ethtool --set-priv-flags eth0 head-writeback {state}")
+            with pytest.raises(
+                Refused, match=r"'complete-at-fetch': netlink error: Device or resource busy \(allowed: c"
+            ):
+                run("ethtool --set-priv-flags eth0 complete-at-fetch on")
+            for number in range(20):
+                bench.send(300, hash=number % 16 << 28)
+            await bench.all_done()
+            head_written.append(world.device.stats[Stat.HEAD_WRITTEN])
+        assert head_written[1] > head_written[0] > 0, "by heads in between, in both directions"
+        assert sum(ring.forgotten for ring in bench.driver.rings) == 0, "what was in flight was let finish"
+        assert [ring.resets for ring in bench.driver.rings] == [2, 2]
+        bench.check()
+        bench.driver.close()
+        await world.run(lambda: not bench.driver.up, MS, "the driver to be down")
+        run("ethtool --set-priv-flags eth0 complete-at-fetch on")
+        await bench.up()
+        assert world.device.read(GLOBAL_OFFSETS["CTRL"]) == 3
+        bench.check()
+
+    drive(test())
+
+
 # -- statistics
 
 
+_COUNTERS = """
+    packets bytes dropped forgotten busy stops wakes doorbells polls resets moderation_ns
+    error_bad_length error_bad_flags error_too_long error_too_many_desc error_bad_offload error_read error_desc_read
+    error_bad_doorbell error_aborted error_bad_csum error_late
+"""
+COUNTERS = _COUNTERS.split()
+"""Of each queue, in the order in which they are shown."""
+
+
 def test_statistics() -> None:
-    bench = twin()
-    text = Ethtool([bench.dev]).run("ethtool -S eth0")
-    assert text.startswith("NIC statistics:\n     tx0_packets: 0\n     tx0_bytes: 0\n")
+    bench = twin(2)
+    bench.driver.rings[1].tx_packets, bench.driver.rings[1].tx_bytes = 12, 345_678_901_234
+    bench.driver.rings[0].errors[Status.LATE] = 3
+    counted = {(1, "packets"): 12, (1, "bytes"): 345_678_901_234, (0, "error_late"): 3}
+    assert Ethtool([bench.dev]).run("ethtool -S eth0") == "NIC statistics:\n" + "".join(
+        f"     tx{queue}_{name}: {counted.get((queue, name), 0)}\n" for queue in range(2) for name in COUNTERS
+    )
     (found,) = json.loads(Ethtool([bench.dev]).run("ethtool --json --statistics eth0"))
     assert found.pop("ifname") == "eth0" and found == bench.driver.statistics()
     with pytest.raises(Refused, match="no stats available"):
@@ -332,10 +462,10 @@ def test_statistics() -> None:
         ("ethtool -G eth0 tx", "column 19: ethtool (-G): no value for parameter 'tx' (allowed: 0 to 4294967295)"),
         ("ethtool --set-ring eth0 tx x", "column 28: 'x': ethtool (-G): invalid value 'x' for parameter 'tx'"),
         ("ethtool -C eth0 rx-usecs 5", "column 26: '5': netlink error: cannot modify an unsupported parameter (offset "
-         "36); netlink error: Invalid argument (allowed: tx-usecs, tx-frames)"),
-        ("ethtool -C eth0 adaptive-tx on", "column 29: 'on': netlink error: cannot modify an unsupported parameter"),
+         "36); netlink error: Invalid argument (allowed: tx-usecs, tx-frames, adaptive-tx)"),
+        ("ethtool -C eth0 adaptive-rx on", "column 29: 'on': netlink error: cannot modify an unsupported parameter"),
         ("ethtool -C eth0 tx-frames 9", "column 27: '9': netlink error: Invalid argument (allowed: tx-usecs 0 to 214748"
-         "3; tx-frames 0 to 32767, above 1 only with tx-usecs)"),
+         "3; tx-frames 0 to 32767, above 1 only with tx-usecs or adaptive-tx; adaptive-tx on or off)"),
         ("ethtool -C eth0 tx-usecs 2147484", "column 26: '2147484': netlink error: Invalid argument (allowed: tx-us"),
         ("ethtool -C eth0 adaptive-tx yes", "column 29: 'yes': ethtool (-C): invalid value 'yes' for parameter 'adaptiv"
          "e-tx' (allowed: on or off)"),
@@ -352,7 +482,13 @@ def test_statistics() -> None:
          "ch device (allowed: eth0)"),
         ("ethtool -k eth0 x", "column 17: 'x': ethtool: unexpected parameter 'x' (allowed: nothing more)"),
         ("ethtool -a eth0", "column 9: '-a': ethtool: bad command line argument(s); For more information run ethtool "
-         "-h (allowed: -g, -G, -c, -C, -l, -L, -k, -K, -S)"),
+         "-h (allowed: -g, -G, -c, -C, -l, -L, -k, -K, -S, --show-priv-flags, --set-priv-flags)"),
+        ("ethtool --set-priv-flags eth0 head-writeback", "column 45: ethtool (--set-priv-flags): flag 'head-writeback' "
+         "for parameter '(null)' is not followed by 'on' or 'off' (allowed: head-writeback on or head-writeback off)"),
+        ("ethtool --set-priv-flags eth0 head-writeback on rx-magic on", "column 49: 'rx-magic': netlink error: bit name"
+         " not found (offset 84); netlink error: Operation not supported (allowed: head-writeback, complete-at-fetch)"),
+        ("ethtool --set-priv-flags eth0", "column 9: '--set-priv-flags': netlink error: Invalid argument (allowed: he"),
+        ("ethtool --json --show-priv-flags eth0", "column 16: '--show-priv-flags': ethtool: bad command line argumen"),
         ("ethtool", "column 8: ethtool: bad command line argument(s); For more information run ethtool -h (allowed:"),
         ("ethtool -k", "column 11: ethtool: bad command line argument(s)"),
     ],
@@ -366,9 +502,9 @@ def test_a_wrong_line_is_refused_with_the_word_and_its_column(line: str, error: 
     assert (bench.driver.config, dev.features, dev.real_num_tx_queues) == (config, Feature.ALL, 2)
 
 
-@pytest.mark.parametrize("option", ["-g", "-G", "-c", "-C", "-L"])
+@pytest.mark.parametrize("option", ["-g", "-G", "-c", "-C", "-L", "--show-priv-flags", "--set-priv-flags"])
 def test_a_driver_without_a_knob_says_so(option: str) -> None:
-    words = "" if option.islower() else " tx 1" if option != "-C" else " tx-usecs 1"
+    words = {"-G": " tx 1", "-L": " tx 1", "-C": " tx-usecs 1", "--set-priv-flags": " any on"}.get(option, "")
     with pytest.raises(Refused) as caught:
         Ethtool([StackBench().dev]).run(f"ethtool {option} eth0{words}")
     assert caught.value.printed == "netlink error: Operation not supported"
@@ -461,6 +597,17 @@ ethtool -C rw0 adaptive-tx maybe
 ethtool -C rw0 tx-usecs
 ethtool -C nodev tx-usecs 3
 ethtool --show-ring rw0
+ethtool --show-priv-flags rw0
+ethtool --show-priv-flags rw0 foo
+ethtool --show-priv-flags nodev
+ethtool --show-priv-flags
+ethtool --json --show-priv-flags rw0
+ethtool --set-priv-flags rw0 foo on
+ethtool --set-priv-flags rw0 foo
+ethtool --set-priv-flags rw0 foo maybe
+ethtool --set-priv-flags rw0 foo on bar maybe
+ethtool --set-priv-flags rw0
+ethtool --set-priv-flags nodev foo on
 ethtool
 ethtool -Z rw0
 ethtool -k
@@ -514,6 +661,14 @@ def named(dev: NetDevice, name: str) -> NetDevice:
 def numberless(said: Said) -> Said:
     """Layout only: the devices have different parameters."""
     return Said(re.sub(r": (n/a|[0-9]+|on|off)", ": .", said.output), said.error, said.status)
+
+
+def test_statistics_are_laid_out_as_by_ethtool(tmp_path: Path) -> None:
+    (said,) = real(tmp_path, VETH, ["ethtool -S rw0"], "ethtool")
+    for text in (said.output, Ethtool([twin().dev]).run("ethtool -S eth0")):
+        title, *lines = text.splitlines(keepends=True)
+        assert title == "NIC statistics:\n" and len(lines) > 10
+        assert [line for line in lines if not re.fullmatch(r" {5}[a-z0-9_]+: [0-9]+\n", line)] == []
 
 
 def test_rings_are_laid_out_as_by_ethtool() -> None:

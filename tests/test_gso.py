@@ -443,17 +443,27 @@ def test_segments_inherit_and_the_last_owes_the_sender() -> None:
     }
     for name, value in shared.items():
         setattr(skb, name, value)
-    skb.truesize, skb.wants_timestamp, skb.destructor = 4321, True, freed.append
+    skb.truesize, skb.wants_timestamp, skb.destructor, skb.on_stamp = 4321, True, freed.append, print
     got = segment(skb)
     assert len(got) == 3
     for one in got:
         assert {name: getattr(one, name) for name in shared} == shared
     assert [one.wants_timestamp for one in got] == [False, False, True]
+    assert [one.on_stamp for one in got] == [None, None, print] and skb.on_stamp is None
     assert [one.truesize for one in got] == [linear_truesize(1054), linear_truesize(1054), 4321]
     skb.free()
     for one in got:
         one.free()
     assert freed == [got[-1]]
+
+
+def test_a_time_stamp_of_udp_is_that_of_the_first_segment() -> None:
+    skb = skb_of(Frame(protocol=UDP, payload=octets(2500)), 1000)
+    skb.wants_timestamp, skb.destructor, skb.on_stamp = True, print, print
+    got = segment(skb)
+    assert [one.wants_timestamp for one in got] == [True, False, False]
+    assert [one.on_stamp for one in got] == [print, None, None]
+    assert [one.destructor for one in got] == [None, None, print]
 
 
 def test_a_packet_without_data_is_cut_by_its_figures() -> None:

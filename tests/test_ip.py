@@ -160,9 +160,14 @@ def test_down_drops_what_is_queued_and_asks_the_driver_once() -> None:
     run("ip link set eth0 down")
     run("ip link set eth0 down")
     assert len(bench.dropped) == 3 and not bench.dev.is_up
+    dev_queue_xmit(Skb(len=100), bench.dev)
+    assert len(bench.dropped) == 4 and bench.dev.tx_dropped == 1, "what comes while it is down is counted"
     run("ip link set eth0 down up")
     run("ip link set eth0 up")
     assert asked == ["stop", "open"] and bench.dev.is_up
+    bench.drain()
+    dev_queue_xmit(Skb(len=100), bench.dev)
+    assert len(bench.driver.sent) == 2
 
 
 def test_the_parts_of_a_request_are_taken_in_the_kernels_order() -> None:
@@ -232,7 +237,11 @@ def test_totals_are_those_of_all_queues() -> None:
         ("ip link set eth0 qlen 2147483648", "column 23: '2147483648': Error: argument \"2147483648\" is wrong: Invalid"
          " \"txqueuelen\" value (allowed: 0 to 2147483647)"),
         ("ip link set eth0 mtux 9", "column 18: 'mtux': Error: either \"dev\" is duplicate, or \"mtux\" is a garbage."
-         " (allowed: mtu, txqueuelen, qlen, txqlen, up, down)"),
+         " (allowed: mtu, txqueuelen, qlen, txqlen, carrier, up, down)"),
+        ("ip link set eth0 carrier yes", "column 26: 'yes': Error: argument of \"carrier\" must be one of \"off\", \"o"
+         "n\", not \"yes\" (allowed: on or off)"),
+        ("ip link set eth0 carrier", 'column 25: Command line is not complete. Try option "help" (allowed: the value'),
+        ("ip link set eth0 carrier off", "column 26: 'off': RTNETLINK answers: Operation not supported (allowed: noth"),
         ("ip link set eth1 up", "column 13: 'eth1': Cannot find device \"eth1\" (allowed: eth0)"),
         ("ip link set up", "column 15: Not enough information: \"dev\" argument is required."),
         ("ip link set eth0 promisc on", "column 18: 'promisc': not modelled; there is mtu, txqueuelen, qlen, txqlen"),
@@ -287,6 +296,12 @@ ip link set tap0 mtu 1300 up
 ip link show dev tap0
 ip -s link show dev tap0
 ip l sh tap0
+ip link set tap0 carrier
+ip link set tap0 carrier maybe
+ip link set tap0 carrier off
+ip link set tap0 carrier off carrier off
+ip link set carrier off
+ip link show tap0
 ip link set tap0 down
 ip link lst tap0
 ip link set tap0 txqueuelen 0
@@ -301,6 +316,7 @@ def test_lines_print_what_iproute2_and_the_kernel_do(tmp_path: Path) -> None:
     wanted = real(tmp_path, setup, LINES, "tc")
     dev = NetDevice(Cpus(Timeline()), RingDriver(), name="tap0")
     dev.max_mtu = 65521
+    dev.ndo_change_carrier = lambda on: dev.carrier_on() if on else dev.carrier_off()
     dev.is_up = dev.carrier = False
     dev.set_qdisc(qdisc_class("pfifo_fast")(dev))
     compare(LINES, wanted, modelled(Ip([dev]).run, LINES))

@@ -73,6 +73,7 @@ def test_make_help_lists_every_target_and_setting() -> None:
         ("sim SEED=x", "SEED=x; allowed: 0 to"),
         ("sim T=(", "T=(: not an expression"),
         ("soak MINUTES=-1", "MINUTES=-1; allowed: 0 to"),
+        ("soak PACKETS=many", "PACKETS=many; allowed: 0 to"),
         ("sim SIMULATOR=icarus", "SIMULATOR=: no such setting; there are"),
     ],
 )

@@ -15,6 +15,7 @@ REFUSED = {
     "QUEUES=3": "QUEUES is 3; 1, 2, 4, 8 or 16 is allowed",
     "QUEUES=32": "QUEUES is 32; 1, 2, 4, 8 or 16 is allowed",
     "BUF_KIB=16": "BUF_KIB is 16; 32, 64 or 128 is allowed",
+    "FAULTS=2": "FAULTS is 2; 0 or 1 is allowed",
 }
 
 

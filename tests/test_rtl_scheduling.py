@@ -26,7 +26,7 @@ SHARES = [
 @pytest.mark.parametrize("config", SHARES, ids=range(len(SHARES)))
 def test_backlogged_queues_share_the_wire_by_their_weights(sim: Place, config: Weighted) -> None:
     if sim == "icarus":  # which takes 30 ms for a frame
-        config = replace(config, frames=min(config.frames, 60))
+        config = replace(config, frames=min(config.frames, 40))
     run(sim, scheduling.weighted, config, queues=4)
 
 
@@ -51,7 +51,7 @@ def test_a_limited_queue_has_its_rate_over_some_frames(sim: Place) -> None:
 @pytest.mark.parametrize(("size", "rate"), [(60, 10_000_000), (1514, 100_000_000)])
 def test_limits_hold_beside_a_queue_that_takes_all_it_can(sim: Place, size: int, rate: int) -> None:
     """Each turn of the other queue is a frame of 1514 bytes: faster than one a turn no limited queue can be."""
-    frames = 30 if sim == "icarus" else 300
+    frames = 12 if sim == "icarus" else 300
     sizes = (1514, size, size, size)
     run(sim, scheduling.limited, Limited((0, rate, rate // 2, rate * 2), sizes, GBIT, frames), queues=4)
 

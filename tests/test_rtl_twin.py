@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.control import twin
+from tests.control import twin, upheaval
 from tests.control.bench import between, same
 from tests.control.twin import Preposted, Schedule
+from tests.control.upheaval import Upheaval
 from tests.datapath.worlds import FAST, TWIN, Place, place, run, seed, worlds
 
 GBIT = 1_000_000_000
@@ -28,6 +29,23 @@ def test_a_short_schedule_has_the_same_bytes_completions_and_counters_on_rtl_and
 @pytest.mark.parametrize("number", range(2))
 def test_a_queue_that_stands_in_error_is_the_same_on_rtl_and_twin(sim: Place, number: int) -> None:
     agree(sim, Schedule(100 * seed() + 50 + number, 4, broken_ring=True))
+
+
+@worlds("verilator")
+@pytest.mark.parametrize("number", range(4))
+def test_random_resets_and_settings_leave_the_same_frames_and_ends_on_rtl_and_twin(sim: Place, number: int) -> None:
+    agree_in_upheaval(sim, Upheaval(100 * seed() + number, 12))
+
+
+@worlds("icarus")
+def test_a_few_random_resets_and_settings_leave_the_same_frames_and_ends_on_rtl_and_twin(sim: Place) -> None:
+    agree_in_upheaval(sim, Upheaval(100 * seed(), 2))
+
+
+def agree_in_upheaval(sim: Place, config: Upheaval) -> None:
+    """Run a schedule with resets on both, and compare what does not depend on when they came."""
+    rtl, twins = (run(where, upheaval.record, config, queues=config.queues) for where in (sim, place(TWIN)))
+    upheaval.agree(rtl, twins, f"RTL against the twin, schedule {config.seed}: ")
 
 
 def agree(sim: Place, config: Schedule) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ringwire.host.cpu import Cpus
 from ringwire.host.timeline import Timeline
-from ringwire.netdev import NetDevice, TxQueue
+from ringwire.netdev import NetDevice, TxQueue, dev_queue_xmit
 from ringwire.netdev.errors import DeviceError
 from ringwire.qdisc.registry import qdisc_class
 from ringwire.skb import Skb
@@ -44,6 +44,7 @@ LENGTHS += [
 
 def test_every_file_of_a_new_device() -> None:
     assert sysfs.values(StackBench(num_tx_queues=2, hz=250).dev) == {
+        "carrier": "1",
         "mtu": "1500",
         "tx_queue_len": "1000",
     } | {
@@ -227,6 +228,40 @@ def test_a_queues_other_files_are_as_the_kernels(tmp_path: Path) -> None:
     several = NetDevice(clock, RingDriver(8, 4), name="ifb5", num_tx_queues=4)
     one = NetDevice(clock, RingDriver(8), name="tap0")
     compare(lines, wanted, modelled(Sysfs([several, one]).run, lines))
+
+
+def test_the_carrier_is_that_of_a_device_that_is_up(tmp_path: Path) -> None:
+    texts = ["1", "2", "x", "-1", "0x", "18446744073709551616", "0"]
+    files = [f"{NET}/{name}/carrier" for name in ("rw0", "tap0")]
+    lines = [line for file in files for text in texts for line in (f"echo {text} > {file}", f"cat {file}")]
+    # the kernel's tap has no carrier that can come back
+    up = [f"cat {files[0]}", f"echo 0 > {files[0]}", f"cat {files[1]}", f"echo 0 > {files[1]}", f"cat {files[1]}"]
+    setup = "ip link add name rw0 type veth peer name rw1; ip tuntap add dev tap0 mode tap"
+    start = "ip link set rw0 up; ip link set rw1 up; ip link set tap0 up"
+    wanted = real(tmp_path, setup, [*lines, start, *up])
+    devices = [NetDevice(Cpus(Timeline()), RingDriver(), name=name) for name in ("rw0", "tap0")]
+    tap = devices[1]
+    tap.ndo_change_carrier = lambda on: tap.carrier_on() if on else tap.carrier_off()
+    for dev in devices:
+        dev.is_up = False
+    run = Sysfs(devices).run
+    compare(lines, wanted[: len(lines)], modelled(run, lines))
+    for dev in devices:
+        dev.is_up = True
+    tap.carrier = False
+    compare(up, wanted[-len(up) :], modelled(run, up))
+
+
+def test_a_carrier_that_goes_drops_what_comes() -> None:
+    bench = StackBench()
+    dev, run = bench.dev, Sysfs([bench.dev]).run
+    dev.ndo_change_carrier = lambda on: dev.carrier_on() if on else dev.carrier_off()
+    run(f"echo 0 > {NET}/eth0/carrier")
+    dev_queue_xmit(Skb(len=100), dev)
+    assert (run(f"cat {NET}/eth0/carrier"), dev.tx_dropped, len(bench.driver.sent)) == ("0\n", 1, 0)
+    run(f"echo 7 > {NET}/eth0/carrier")
+    dev_queue_xmit(Skb(len=100), dev)
+    assert (run(f"cat {NET}/eth0/carrier"), dev.tx_dropped, len(bench.driver.sent)) == ("1\n", 1, 1)
 
 
 def test_lengths_are_read_and_refused_as_by_the_kernel(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_show_lists_every_device_and_every_queues_discipline() -> None:
     ("line", "error"),
     [
         ("tc qdisc replace dev eth0 root handle 1: pfifo limit 4x",
-         "column 54: '4x': pfifo: Illegal value for \"limit\": \"4x\" (allowed: not a size (units: b, k, "),
+         "column 54: '4x': pfifo: Illegal value for \"limit\": \"4x\" (not a size (units: b, k, "),
         ("tc qdisc replace dev eth0 root handle 1: pfifo limt 4",
          "column 48: 'limt': pfifo: unknown parameter \"limt\""),
         ("tc qdisc replace dev eth0 root handle 1: pfifo limit",

@@ -99,3 +99,13 @@ def test_its_help_says_what_it_takes(ringwire: Ringwire) -> None:
     assert (code, err) == (0, "")
     for word in ("--dev", "-batch", "-force", "-s, -d, -j", "standard error says in which column", "Examples:"):
         assert word in " ".join(out.split())
+
+
+def test_warnings_are_on_standard_error(ringwire: Ringwire) -> None:
+    lines = (
+        "qdisc add dev eth0 clsact",
+        "filter add dev eth0 egress prio 1 matchall action drop index 5",
+        "actions add action drop index 3",
+        "actions flush action gact",
+    )
+    assert ringwire("tc", *lines) == (0, "", "Warning: Unable to flush all TC actions.\n")

@@ -21,12 +21,14 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
-from ringwire.conformance import conformance
+from ringwire.conformance import conformance, conformance_on_rtl
+from ringwire.cosim.build import BuildError
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
-from ringwire.replay.config import parse_clock, parse_line_rate
+from ringwire.replay.config import SIMULATORS
 from ringwire.replay.plugin import PluginError, driver_factory
+from ringwire.replay.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
 
@@ -60,7 +62,7 @@ _DEFAULTS = {field.name: field.default for field in fields(ReplayConfig)}
 
 
 def knob(
-    option: str, name: str, metavar: str, text: str, parse: Callable[[str], float] | None = None, shown: str = ""
+    option: str, name: str, metavar: str, text: str, parse: Callable[[str], object] | None = None, shown: str = ""
 ) -> Callable[[T], T]:
     """An option for a field of :class:`ReplayConfig`: of its type, or read by ``parse``, which raises ValueError."""
     default = _DEFAULTS[name]
@@ -138,12 +140,44 @@ def cli(ctx: click.Context) -> None:
 @click.option("--bql", type=SWITCH, default="on", help="Byte queue limits.  [on]")
 @click.option("--tso", type=SWITCH, default="on", help="Segmentation by the device.  [on]")
 @click.option("--csum", type=SWITCH, default="on", help="Checksums by the device; without them no segmentation.  [on]")
-@knob("--pace", "pace", "NAME", "fast: behind a socket buffer that waits. capture: at the capture's times.")
+@knob(
+    "--pace",
+    "pace",
+    "NAME",
+    "fast: behind a socket buffer that waits. capture: at the capture's times. launch: ahead of them, and the device "
+    "holds each packet until its time.",
+)
+@click.option(
+    "--late",
+    type=click.Choice(["send", "drop"]),
+    default="send",
+    help="At the pace launch: what the device does with a packet whose time has passed.  [send]",
+)
 @knob("--sndbuf", "sndbuf", "SIZE", "The socket buffer at the fast pace, as in tc: 208k.", parse_size)
 @knob("--tx-usecs", "tx_usecs", "US", "Interrupt moderation, as ethtool -C.")
 @knob("--tx-frames", "tx_frames", "N", "Interrupt moderation, as ethtool -C.")
 @knob("--cpl-threshold", "cpl_threshold", "N", "Completions that the device gathers: 1 to 16.")
 @knob("--cpl-timer", "cpl_timer_ns", "NS", "... or for how long.")
+@knob("--report-every", "report_every", "N", "Have each N-th packet of a batch reported, and the last.")
+@knob("--napi-budget", "napi_budget", "N", "Completions that one poll may take.")
+@knob("--watchdog", "watchdog_ms", "MS", "Reset a queue that has been stopped for longer.")
+@knob(
+    "--weights",
+    "weights",
+    "N,N,...",
+    "Bytes a round of each queue in the device's scheduler.",
+    parse_numbers,
+    "0,0,...",
+)
+@knob("--priorities", "priorities", "N,N,...", "Strict priority of each queue there, 0 to 7.", parse_numbers, "0,0,...")
+@knob(
+    "--select-queue",
+    "select_queue",
+    "MODULE:FUNC",
+    "A function (dev, skb) of your own that chooses the transmit queue; FILE.py:FUNC does as well.",
+    shown="XPS, then hash",
+)
+@knob("--cpus", "cpus", "N", "CPUs of the host. Each sends some flows; queue N interrupts CPU N, counted round.")
 @knob("--mem-latency", "mem_latency_ns", "NS", "Latency of host memory.")
 @click.option(
     "--host",
@@ -170,6 +204,9 @@ def cli(ctx: click.Context) -> None:
     callback=list_faults,
     help="Put a classic bug in; list: which there are. docs/bugs.md says more.  [none]",
 )
+@knob("--dma-order", "dma_order_ns", "NS", "Hide what is written to rings from the device so long, or to a barrier.")
+@knob("--lose-doorbells", "doorbell_loss", "SHARE", "Doorbells that get lost on the bus, 0 to 1.")
+@knob("--delay-doorbells", "doorbell_delay", "SHARE", "Doorbells that are up to 10 us late, 0 to 1.")
 @click.option("--no-jump", is_flag=True, help="Simulate every clock cycle, also while only time passes.")
 @knob("--seed", "seed", "N", "Of all that is random.")
 @click.option("--waves", type=click.Path(path_type=Path), metavar="PATH", help="Record waves to PATH.fst; slow.")
@@ -180,6 +217,7 @@ def replay_command(
     tso: str,
     csum: str,
     host: str,
+    late: str,
     no_jump: bool,
     waves: Path | None,
     as_json: bool,
@@ -191,14 +229,15 @@ def replay_command(
 
     IN.pcap is any Ethernet pcap or pcapng. A TCP packet over the MTU is a super-packet; TCP and UDP checksums are
     made anew; IP fragments, truncated frames and unknown protocols pass untouched. OUT.pcap has the wire's own
-    time stamps in nanoseconds, from 0, or on the capture's own scale with --pace capture. It appears whole or not
-    at all. The exit code is 0 only if every packet is accounted for and nothing was wrong on the way.
+    time stamps in nanoseconds, from 0, or on the capture's own scale with --pace capture and launch. It appears
+    whole or not at all. The exit code is 0 only if every packet is accounted for and nothing was wrong on the way.
     """
     config = ReplayConfig(
         bql=bql == "on",
         tso=tso == "on",
         csum=csum == "on",
         free_host=host == "free",
+        drop_late=late == "drop",
         jump=not no_jump,
         waves=waves,
         setup=read_lines(setup),
@@ -215,19 +254,29 @@ def replay_command(
 @cli.command("conformance")
 @click.argument("driver", metavar="[MODULE:CLASS]", default="")
 @click.option("--fault", metavar="NAME", default="", is_eager=True, callback=list_faults, help="As in replay.  [none]")
+@click.option(
+    "--sim", type=click.Choice(SIMULATORS), default="twin", help="verilator, icarus, or twin: no simulator.  [twin]"
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
-def conformance_command(driver: str, fault: str, as_json: bool) -> None:
+def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> None:
     """Judge a driver: which rules it keeps, and which bugs of docs/bugs.md it has.
 
     MODULE:CLASS, or FILE.py:CLASS, is a driver as replay takes one; without it, ringwire's own is judged. Each rule is
-    a short run on the twin. The exit code is 0 only if no rule is broken; what the driver does not offer is skipped.
+    a short run, on the twin or on the RTL. The exit code is 0 only if no rule is broken; what the driver does not offer
+    is skipped.
     """
     try:
         wanted = fault_named(fault)
         if wanted is not None and wanted.driver is not None and driver:
             raise FaultError(f"{fault}: it is in ringwire's own driver; leave {driver} away")
-        report = conformance(driver_factory(driver), fault=wanted)
-    except (PluginError, FaultError) as error:
+        if wanted is not None and not wanted.goes_into(sim):
+            raise FaultError(f"{fault}: it is in the twin alone")
+        factory = driver_factory(driver)
+        if sim == "twin":
+            report = conformance(factory, fault=wanted)
+        else:
+            report = conformance_on_rtl(driver, fault=wanted, sim=sim)
+    except (PluginError, FaultError, BuildError) as error:
         raise ReplayError(str(error)) from error
     click.echo(json.dumps(report.as_json(), indent=1) if as_json else "\n".join(report.lines()))
     if not report.ok:

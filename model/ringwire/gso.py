@@ -87,7 +87,8 @@ def segment(skb: Skb, *, complete: bool = True) -> list[Skb]:
 
     All segments have the input's ``id``, ``hash``, ``priority``, ``pkt_len`` and so on: Linux copies the control
     block too, and a qdisc that charges segments singly (TBF) sets ``pkt_len`` anew. What is owed to the sender
-    (destructor, its truesize, a time stamp) goes to the last one; the input owns nothing afterwards.
+    (destructor, its truesize, a time stamp) goes to the last one, but the stamp of UDP's segments to the first; the
+    input owns nothing afterwards.
     A packet that fits one segment comes back itself, as an ordinary packet. A packet without data is cut by its
     figures (``len``, ``hdr_len``, ``gso_size``).
 
@@ -406,10 +407,17 @@ def _child(
 
 
 def _hand_over(skb: Skb, segments: list[Skb]) -> list[Skb]:
-    """Give the last segment what is owed to the sender, so that it is settled once, when all has been sent."""
+    """Give the last segment what is owed to the sender, so that it is settled once, when all has been sent.
+
+    A time stamp is for the last byte of TCP's stream, but for the beginning of UDP's datagrams (tcp_gso_tstamp,
+    __udp_gso_segment).
+    """
     last = segments[-1]
-    last.truesize, last.wants_timestamp = skb.truesize, skb.wants_timestamp
+    last.truesize = skb.truesize
     last.destructor, skb.destructor = skb.destructor, None
+    stamped = segments[0] if skb.gso_type is GsoType.UDP_L4 else last
+    stamped.wants_timestamp = skb.wants_timestamp
+    stamped.on_stamp, skb.on_stamp = skb.on_stamp, None
     return segments
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
+from ringwire.sock import Sock
+
 
 class GsoType(IntEnum):
     """``virtio_net_hdr.gso_type`` without the ECN flag."""
@@ -112,15 +114,21 @@ class Skb:
     tstamp: int = 0
     """Earliest departure time (EDT) on the host's clock, 0 = none."""
     enqueued_ns: int = 0
+    qdisc_note: int = 0
+    """What one discipline that holds the packet has to remember of it (its part of qdisc_skb_cb)."""
     pkt_len: int = 0
     """What a qdisc charges (qdisc_pkt_len): ``len`` plus the headers of further segments, then stab."""
     truesize: int = 0
     wants_timestamp: bool = False
     wire_ns: float = 0.0
-    """First beat on the wire, handed back on completion where ``wants_timestamp`` is set."""
+    """First beat on the wire, handed back on completion where ``wants_timestamp`` is set; see :meth:`stamp`."""
 
+    sk: Sock | None = None
+    """The socket that sent it, where one is modelled; fq and etf look at it."""
     destructor: Callable[[Skb], None] | None = None
     """Called once when the packet is freed (sent or dropped): a socket's write memory."""
+    on_stamp: Callable[[Skb], None] | None = None
+    """Told of the stamp: a socket's error queue."""
 
     @property
     def is_gso(self) -> bool:
@@ -129,6 +137,12 @@ class Skb:
     def linear(self) -> bytes:
         """All fragments as one byte string."""
         return bytes(self.data[0]) if len(self.data) == 1 else b"".join(self.data)
+
+    def stamp(self, wire_ns: float) -> None:
+        """skb_tstamp_tx: the device's stamp, which a driver hands back before it frees the packet."""
+        self.wire_ns = wire_ns
+        if self.on_stamp is not None:
+            self.on_stamp(self)
 
     def free(self) -> None:
         """Release the packet; the destructor runs exactly once."""

@@ -59,14 +59,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for stem, document in vectors.load("gso", metafunc.config):
         frames = sum(len(case["out"]) for case in document["cases"])
         devices = [device for device in DEVICES if "icarus" not in device or frames <= MOST_ON_ICARUS]
+        judged = []
         for number, case in enumerate(document["cases"]):
             if post_of(case, 0) is None:
                 vectors.leave_out(metafunc.config, stem, f"device-{case['name']}", "left to software by the driver")
-                continue
-            for device in devices:
-                identity = f"{stem}-{device}-{case['name']}"
-                part = number % parts_on(device)
-                parameters.append(pytest.param(where, stem, case, device, part, id=identity))
+            else:
+                judged.append((number, case))
+        # cases of one run stand together, or a second process would wait for what the first is simulating
+        for device in devices:
+            for part in range(parts_on(device)):
+                parameters += [
+                    pytest.param(where, stem, case, device, part, id=f"{stem}-{device}-{case['name']}")
+                    for number, case in judged
+                    if number % parts_on(device) == part
+                ]
     metafunc.parametrize("where, stem, case, device, part", parameters)
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from ringwire.netdev import reciprocal_scale
 from ringwire.packet import tos_to_priority
-from ringwire.qdisc import psched
+from ringwire.qdisc import codel_law, psched
 from tests.conformance import vectors
 from tests.conformance.tally import Tally
 
 SUBJECTS: dict[str, tuple[Callable[..., Any], int]] = {
+    "codel_inv_sqrt": (codel_law.pace, 2),
     "psched_l2t_ns": (psched.l2t_ns, 3),
     "tos_to_priority": (tos_to_priority, 1),
     "reciprocal_scale": (reciprocal_scale, 1),

@@ -398,13 +398,13 @@ async def paused(world: World, line_bps: int) -> None:
 
 async def priority_paused(world: World, line_bps: int) -> None:
     """PFC stops the queues of its priorities, but for frames that were picked before; the others have the wire."""
-    bound, size = 4_000, 500
+    bound, size, frames = 4_000, 500, 60
     queues = [Queue(world, number, log2=9) for number in range(4)]
     for queue in queues:
         queue.put("PRIORITY", queue.queue // 2)
         queue.put("WEIGHT", 1_000)
         queue.enable()
-        for number in range(200):
+        for number in range(frames):
             queue.packet(bytes([number]) * size)
         queue.doorbell()
     frame_ns = (size + OVERHEAD) * 8 * GBIT // line_bps
@@ -418,7 +418,7 @@ async def priority_paused(world: World, line_bps: int) -> None:
     end = world.timeline.now_ns
     world.flow_control(False, 0)
     for queue in queues:
-        await queue.wait(200, 100_000_000)
+        await queue.wait(frames, 100_000_000)
     inside = [frame for frame in sent(world) if begin * 1000 <= frame.start_ps < end * 1000]
     stopped = sum(frame.queue >= 2 for frame in inside)
     between(stopped, 0, bound // (size + OVERHEAD) + 2, "frames of the stopped priority")

@@ -92,14 +92,15 @@ class ActionTable:
             raise QdiscError("EPERM", "Failed to delete TC action")
         self._put(action)
 
-    def flush(self, kind: str) -> None:
-        """Delete all of a kind, up to the first that a filter uses; EPERM if that is the first of all."""
+    def flush(self, kind: str) -> bool:
+        """Delete all of a kind, up to the first that a filter uses: True if there is one. EPERM if it is the first."""
         for number, action in enumerate(self.of_kind(kind)):
             if action.bound:
                 if not number:
                     raise QdiscError("EPERM")
-                return
+                return True
             self._put(action)
+        return False
 
     def _make(self, dev: ActionDevice, spec: ActionSpec, estimator: EstimatorSpec | None) -> AnyAction:
         there = self._by_kind.setdefault(spec.kind, {})

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ringwire.bql import BqlOvercompletion
-from ringwire.checks.names import MEANINGS
+from ringwire.checks.names import MEANINGS, RANKS
 from ringwire.driver.tx_ring import CompletionError
 from ringwire.host.memory import NotMapped
 
@@ -43,6 +43,8 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int | None], Finding] = {}
+        self.broken_off = False
+        """An exception that has a name has ended a function of the driver in its middle: no books balance any more."""
 
     def add(self, bug: str, queue: int | None, text: str) -> None:
         """Note one; ``text`` goes on where ``queue 0`` ends."""
@@ -54,6 +56,7 @@ class Findings:
         """Note the bug behind an exception, if it has a name."""
         for kind, bug in NAMES.items():
             if isinstance(error, kind):
+                self.broken_off = True
                 what = re.match(r"\S+ tx-(\d+): (.*?)(?: \(queued .*)?$", str(error), re.DOTALL)
                 self.add(bug, int(what[1]) if what else None, what[2] if what else str(error))
 
@@ -65,6 +68,10 @@ class Findings:
         """The names alone."""
         return {finding.bug for finding in self._found.values()}
 
+    def ranked(self) -> list[Finding]:
+        """Causes before what follows from them, else in the order in which they were found."""
+        return sorted(self._found.values(), key=lambda finding: RANKS[finding.bug])
+
     def lines(self) -> list[str]:
-        """A line each, in the order in which they were found."""
-        return [str(finding) for finding in self._found.values()]
+        """A line each, ranked."""
+        return [str(finding) for finding in self.ranked()]

@@ -69,9 +69,9 @@ def _other_length(skb: Skb, index: int, want: bytes, got: bytes) -> tuple[str, s
     if skb.vlan_tci is not None and skb.gso_size and got == untagged.ljust(MIN_FRAME, b"\0"):
         return "tso-vlan", f"sent segment {index} without the tag that every segment must have"
     if len(got) < len(want) and want.startswith(got):
-        buffers = sum(1 for _ in _buffers(skb, index))
-        if buffers > MANY_BUFFERS:
-            return "too-many-buffers", f"{text}: it lies in {buffers} buffers"
+        buffers = list(_buffers(skb, index))
+        if len(buffers) > MANY_BUFFERS and len(got) == len(want) - sum(buffers[MANY_BUFFERS:]):
+            return "too-many-buffers", f"{text}: it lies in {len(buffers)} buffers"
         return "underrun", f"{text}: it ended in its middle"
     if skb.gso_size:
         return "stale-mss", f"{text} to be cut at MSS {skb.gso_size}"
@@ -88,7 +88,7 @@ def _lengths(skb: Skb) -> list[int]:
 
 
 def _buffers(skb: Skb, index: int) -> Iterator[int]:
-    """Lengths of the fragments in which the bytes of one frame of a packet lie."""
+    """Bytes of one frame of a packet in each of the fragments in which they lie."""
     begin, end = 0, skb.len
     if skb.gso_size:
         begin = skb.hdr_len + index * skb.gso_size if index else 0
@@ -96,5 +96,5 @@ def _buffers(skb: Skb, index: int) -> Iterator[int]:
     at = 0
     for length in _lengths(skb):
         if at < end and at + length > begin:
-            yield length
+            yield min(end, at + length) - max(begin, at)
         at += length

@@ -71,14 +71,34 @@ class RegisterTap(BusLayer):
         if advance:
             queue.posted += advance
             if queue.ring is not None:
-                addr, _, flags = _get_descriptor(queue.ring, (tail - 1 & mask) * DESCRIPTOR_BYTES)
-                if not (flags & _EOP and self._memory.reachable(addr)):
-                    text = f"rang for index {tail}, and no packet that is posted ends before it"
-                    self._findings.add("doorbell-early", queue.index, text)
+                last = (tail - 1 & mask) * DESCRIPTOR_BYTES
+                addr, _, flags = _get_descriptor(queue.ring, last)
+                if self._hidden(queue, last, advance):
+                    text = f"rang for index {tail}, and no barrier has made the descriptors before it visible"
+                    self._findings.add("barrier-missing", queue.index, text)
+                elif not (flags & _EOP and self._memory.reachable(addr)):
+                    self._not_posted(queue, tail, addr, bool(flags & _EOP))
         elif queue.untold:
             text = f"rang for index {tail} again: a full ring looks like an empty one"
             self._findings.add("ring-overrun", queue.index, text)
         queue.untold = 0
+
+    def _hidden(self, queue: Watched, last: int, count: int) -> bool:
+        """Whether the device does not see yet what was written to the ``count`` descriptors up to offset ``last``."""
+        hidden, begin = self._memory.hidden, last - (count - 1) * DESCRIPTOR_BYTES
+        if begin >= 0:
+            return hidden(queue.ring_addr + begin, count * DESCRIPTOR_BYTES)
+        behind = (queue.mask + 1) * DESCRIPTOR_BYTES + begin
+        return hidden(queue.ring_addr, last + DESCRIPTOR_BYTES) or hidden(queue.ring_addr + behind, -begin)
+
+    def _not_posted(self, queue: Watched, tail: int, addr: int, ends: bool) -> None:
+        """The descriptor before the tail does not end a packet, or not one that is mapped."""
+        if ends and self._memory.lies_above(addr):
+            text = f"rang for index {tail}; the descriptor before it names {addr:#x}, where 4 GiB and more are missing"
+            self._findings.add("address-truncated", queue.index, text)
+        else:
+            text = f"rang for index {tail}, and no packet that is posted ends before it"
+            self._findings.add("doorbell-early", queue.index, text)
 
     def _set(self, register: int, value: int) -> None:
         """Any other register of a queue."""
@@ -104,7 +124,8 @@ class RegisterTap(BusLayer):
             # beyond the most the device stands in error, and no ring is read
             log2 = min(values.get(base + QUEUE_OFFSETS[_RING[2]], MIN_RING_LOG2), MAX_RING_LOG2)
             queue.mask = (1 << log2) - 1
-            queue.ring = self._memory.view(low | high << 32, DESCRIPTOR_BYTES << log2) or None
+            queue.ring_addr = low | high << 32
+            queue.ring = self._memory.view(queue.ring_addr, DESCRIPTOR_BYTES << log2) or None
         elif name in _HOLD_BACK:
             queue.moderated_ns = sum(values.get(base + QUEUE_OFFSETS[one], 0) for one in _HOLD_BACK)
         elif name == "IRQ_MASK":

@@ -88,6 +88,7 @@ class Watched:
         # what the driver has written to the queue's registers
         self.enabled = self.was_reset = False
         self.ring: memoryview | None = None
+        self.ring_addr = 0
         self.mask = (1 << MIN_RING_LOG2) - 1
         self.told = 0
         """The last tail."""
@@ -307,7 +308,7 @@ class Watch:
                 text = f"had {queue.parked} packets parked before all others: they were dequeued while it was stopped"
                 add("head-of-line", queue.index, text)
             inflight = queue.txq.dql.inflight
-            if inflight and not queue.held:
+            if inflight and not queue.held and not self.findings.broken_off:
                 add("bql-stuck", queue.index, f"still counts {inflight} bytes in flight, and nothing is")
         if self.world is not None:
             memory = self.world.memory
@@ -330,7 +331,7 @@ class Watch:
             add("register-refused", None, f"a {kind} at {addr:#x} was answered with an error")
         elif memory.base <= addr < memory.base + memory.size:
             add("use-after-unmap", None, f"DMA fault: {kind} at {addr:#x}, which is not mapped, or no longer")
-        elif memory.base <= addr + (memory.base + memory.size >> 32 << 32) < memory.base + memory.size:
+        elif memory.lies_above(addr):
             add("address-truncated", None, f"DMA fault: {kind} at {addr:#x}, where 4 GiB and more are missing")
         else:
             add("dma-fault", None, f"DMA fault: {kind} at {addr:#x}, where there is no memory")

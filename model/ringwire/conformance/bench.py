@@ -1,8 +1,8 @@
-"""One driver on the twin, under a watch: what every rule works with."""
+"""One driver in a world of one queue, under a watch: what every rule works with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from ringwire.bql import MAX_LIMIT
@@ -10,11 +10,9 @@ from ringwire.checks import read_statistics
 from ringwire.driver.config import DriverConfig
 from ringwire.faults import Fault, watch_under
 from ringwire.host.cpu import HostCosts
-from ringwire.host.memory import HostMemory
-from ringwire.host.world import HostPort
+from ringwire.host.world import HostPort, World
 from ringwire.netdev import NETDEV_TX_BUSY, NetDevice, dev_queue_xmit
-from ringwire.nic.twin import Twin, TwinConfig
-from ringwire.nic.twin_world import TwinWorld
+from ringwire.nic.frame import Frame
 from ringwire.replay.plugin import ReplayDriver
 from ringwire.skb import Skb
 
@@ -35,11 +33,22 @@ class Broken(Exception):
 class Bench:
     """A device of one queue, its driver, and every packet that was handed to it."""
 
-    def __init__(self, factory: DriverFactory, config: DriverConfig, fault: Fault | None = None) -> None:
-        self.world = TwinWorld(
-            TwinConfig(), HostMemory.create(MEMORY_BYTES), device=Twin if fault is None else fault.twin
-        )
+    def __init__(
+        self,
+        world: World,
+        wire: Callable[[], Sequence[Frame]],
+        factory: DriverFactory,
+        config: DriverConfig,
+        fault: Fault | None = None,
+        take_faults: Callable[[], Sequence[tuple[str, int]]] = list,
+    ) -> None:
+        """``wire()``: all frames that have left so far. ``take_faults()``: (kind, address) of accesses that were
+        answered with an error, as far as host memory does not know of them. A fault of the device is in it already.
+        """
+        self.world = world
+        self.wire = wire
         self.watch = watch_under(self.world, fault)
+        self._take_faults = take_faults
         self.config = config
         port = self.world.port()
         costs: HostCosts = self.world.cpus.costs
@@ -68,12 +77,16 @@ class Bench:
         """Wait until each packet has come to its end."""
         await self.world.run(lambda: self.freed >= len(self.skbs), LIMIT_NS, "every packet's end")
 
+    async def running(self) -> None:
+        """Wait until the queue takes packets."""
+        await self.world.run(lambda: not self.txq.xmit_stopped, LIMIT_NS, "the queue to be woken")
+
     async def close_books(self) -> None:
         """Let the last interrupt pass; then the watch compares what is left."""
         await self.world.pause(SETTLE_NS)
         stats = await read_statistics(self.world)
-        self.watch.frames(self.world.wire)
-        self.watch.finish(stats)
+        self.watch.frames(self.wire())
+        self.watch.finish(stats, self._take_faults())
 
     # -- packets
 

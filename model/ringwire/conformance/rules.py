@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from ringwire.conformance.bench import Bench
 from ringwire.conformance.packets import plain, transport
@@ -36,6 +37,8 @@ class Rule:
     work: Callable[[Bench], Awaitable[None]]
     config: Mapping[str, int] = field(default_factory=dict)
     """Settings of the driver."""
+    world: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the world that host and device are in: :class:`ringwire.cosim.world.WorldSettings`."""
 
 
 async def in_order(bench: Bench) -> None:
@@ -203,6 +206,7 @@ async def large_buffers(bench: Bench) -> None:
 async def error(bench: Bench) -> None:
     """The device can't read one packet; the driver frees it, and those behind it are sent."""
     for number in range(30):
+        await bench.running()
         skb = bench.own(plain(bench.bytes(300)))
         bench.dev.start_xmit(skb, bench.txq, False)
         if number % 10 == 4:
@@ -232,7 +236,7 @@ async def time_stamps(bench: Bench) -> None:
         skb.wants_timestamp = number % 3 == 0
         skbs.append(bench.send(skb))
     await bench.all_done()
-    asked = [(skb, frame) for skb, frame in zip(skbs, bench.world.wire, strict=False) if skb.wants_timestamp]
+    asked = [(skb, frame) for skb, frame in zip(skbs, bench.wire(), strict=False) if skb.wants_timestamp]
     if not any(skb.wire_ns for skb, _ in asked):
         raise NotAsked("no time stamps")
     for skb, frame in asked:
@@ -247,6 +251,17 @@ async def priorities(bench: Bench) -> None:
         if number % 10 == 9:
             bench.send(Skb(100, (bench.bytes(100),), priority=6))
             await bench.world.pause(2_000)
+    await bench.all_done()
+
+
+async def dma_order(bench: Bench) -> None:
+    """What the driver writes to its rings reaches the device late, and in parts, unless a barrier comes before it."""
+    bench.lift_limits()
+    for number in range(40):
+        for more in (True, True, False):
+            bench.xmit(plain(bench.bytes(100), *range(20, 20 + 20 * (number % 3), 20)), more)
+        await bench.world.pause(bench.draw.randrange(4_000))
+        await bench.running()
     await bench.all_done()
 
 
@@ -274,4 +289,6 @@ RULES = (
     Rule("reset", "resets a queue under load, each packet accounted for once", reset),
     Rule("time-stamps", "hands the wire's time stamps back", time_stamps),
     Rule("priorities", "leaves what has to wait in the qdisc", priorities),
+    Rule("dma-order", "makes descriptors visible to the device before it rings", dma_order,
+         SMALL_RING, {"dma_order_ns": 2_000}),
 )  # fmt: skip

@@ -1,86 +1,27 @@
-"""Runs a driver through the rules: which it keeps, and which bugs it has."""
+"""Runs a driver through the rules on the twin: which it keeps, and which bugs it has."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from ringwire.conformance.bench import RATE_BPS, Bench, Broken, DriverFactory
+from ringwire.conformance.bench import MEMORY_BYTES, RATE_BPS, Bench, Broken, DriverFactory
+from ringwire.conformance.report import Report, Verdict
 from ringwire.conformance.rules import RULES, NotAsked, Rule
 from ringwire.driver.config import DriverConfig
 from ringwire.faults import Fault
+from ringwire.host.memory import HostMemory
+from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import drive
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one rule."""
-
-    rule: Rule
-    problems: tuple[str, ...]
-    """A line each, those of the watch beginning with the name of a bug; none if the rule is kept."""
-    skipped: str = ""
-    """What the driver does not offer."""
-
-    @property
-    def outcome(self) -> str:
-        return "broken" if self.problems else "skipped" if self.skipped else "kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All rules."""
-
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def ok(self) -> bool:
-        return not any(verdict.problems for verdict in self.verdicts)
-
-    @property
-    def problems(self) -> list[str]:
-        """All of them, with the name of the rule that showed it."""
-        return [f"{verdict.rule.name}: {line}" for verdict in self.verdicts for line in verdict.problems]
-
-    @property
-    def bugs(self) -> set[str]:
-        """Names of the bugs that the watch found."""
-        return {line.partition(":")[0] for verdict in self.verdicts for line in verdict.problems}
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "verdict": "ok" if self.ok else "failed",
-            "bugs": sorted(self.bugs),
-            "rules": [
-                {
-                    "rule": verdict.rule.name,
-                    "text": verdict.rule.text,
-                    "outcome": verdict.outcome,
-                    "problems": list(verdict.problems),
-                    "skipped": verdict.skipped or None,
-                }
-                for verdict in self.verdicts
-            ],
-        }
-
-    def lines(self) -> list[str]:
-        """For people."""
-        found = []
-        for verdict in self.verdicts:
-            note = f" ({verdict.skipped})" if verdict.skipped else ""
-            found.append(f"{verdict.outcome:8}{verdict.rule.name:18}{verdict.rule.text}{note}")
-            found += [f"{'':8}{line}" for line in verdict.problems]
-        return found
+from ringwire.nic.twin import Twin, TwinConfig
+from ringwire.nic.twin_world import TwinWorld
 
 
 def conformance(factory: DriverFactory, rules: Iterable[Rule] = RULES, fault: Fault | None = None) -> Report:
     """Run a driver through ``rules``, each in a world of its own, with a fault in it if one is given."""
-    with _without_warnings():
-        return Report(tuple(_run(factory, rule, fault) for rule in rules))
+    return Report(tuple(drive(judge(on_twin(factory, rule, fault), rule)) for rule in rules))
 
 
 def check(factory: DriverFactory) -> None:
@@ -101,11 +42,8 @@ def _without_warnings() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _run(factory: DriverFactory, rule: Rule, fault: Fault | None) -> Verdict:
-    settings: dict[str, Any] = {"line_rate_bps": RATE_BPS, "read_latency_ns": 500, **rule.config}
-    if fault is not None:
-        settings |= fault.config
-    bench = Bench(factory if fault is None or fault.driver is None else fault.driver, DriverConfig(**settings), fault)
+async def judge(bench: Bench, rule: Rule) -> Verdict:
+    """Run one rule."""
     problems: list[str] = []
     skipped = ""
 
@@ -113,14 +51,41 @@ def _run(factory: DriverFactory, rule: Rule, fault: Fault | None) -> Verdict:
         await bench.up()
         await rule.work(bench)
 
-    for step in (work, bench.close_books):
-        try:
-            drive(step())
-        except NotAsked as error:
-            skipped = str(error)
-        except Broken as error:
-            problems.append(str(error))
-        except Exception as error:
-            bench.watch.findings.blame(error)
-            problems.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
-    return Verdict(rule, (*bench.watch.findings.lines(), *problems), skipped)
+    with _without_warnings():
+        for step in (work, bench.close_books):
+            try:
+                await step()
+            except NotAsked as error:
+                skipped = str(error)
+            except Broken as error:
+                problems.append(str(error))
+            except SystemExit as error:
+                problems.append(f"what ran in this world called exit({error.code!r})")
+            except Exception as error:
+                bench.watch.findings.blame(error)
+                problems.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return Verdict(rule, tuple(bench.watch.findings.ranked()), tuple(problems), skipped)
+
+
+def on_twin(factory: DriverFactory, rule: Rule, fault: Fault | None = None) -> Bench:
+    """A bench for a rule, with the twin as the device."""
+    order_ns = world_settings(rule, fault).get("dma_order_ns", 0)
+    memory = WeakMemory.create(MEMORY_BYTES, delay_ns=order_ns) if order_ns else HostMemory.create(MEMORY_BYTES)
+    world = TwinWorld(TwinConfig(), memory, device=Twin if fault is None else fault.twin)
+    return Bench(world, lambda: world.wire, driver_of(factory, fault), driver_config(rule, fault), fault)
+
+
+def world_settings(rule: Rule, fault: Fault | None) -> dict[str, Any]:
+    """Those of :class:`ringwire.cosim.world.WorldSettings` that rule and fault need."""
+    return {**rule.world, **({} if fault is None else fault.world)}
+
+
+def driver_of(factory: DriverFactory, fault: Fault | None) -> DriverFactory:
+    """The driver, or the one that has the fault in it."""
+    return factory if fault is None or fault.driver is None else fault.driver
+
+
+def driver_config(rule: Rule, fault: Fault | None) -> DriverConfig:
+    """Settings of the driver that rule and fault need."""
+    settings: dict[str, Any] = {"line_rate_bps": RATE_BPS, "read_latency_ns": 500, **rule.config}
+    return DriverConfig(**(settings if fault is None else {**settings, **fault.config}))

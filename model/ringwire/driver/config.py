@@ -12,6 +12,7 @@ STOP_FREE = MAX_SKB_FRAGS + 4
 """Free descriptors below which a queue is stopped: room for any packet of the stack, as Intel's drivers reckon."""
 WAKE_FREE = 2 * STOP_FREE
 
+TX_TIMEOUT_MS = 5000
 MAX_NS = (1 << 31) - 1
 MAX_MOD_FRAMES = (1 << 15) - 1
 MAX_RATE_BPS = 1_000_000_000_000
@@ -19,6 +20,12 @@ MAX_RATE_BPS = 1_000_000_000_000
 
 class ConfigError(ValueError):
     """A setting that the device or the driver refuses."""
+
+
+class BusyError(ConfigError):
+    """A setting that can't be changed just now."""
+
+    errno = "EBUSY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class DriverConfig:
     """Interrupt this long after a completion at the latest (ethtool -C tx-usecs)."""
     mod_frames: int = 0
     """... or after this many (tx-frames), if it is above 1. With neither, each completion interrupts."""
+    adaptive_tx: bool = False
+    """The driver chooses ``mod_ns`` by the load (ethtool -C adaptive-tx), queue by queue."""
     cpl_threshold: int = 1
     """Completions that the device gathers before it writes them."""
     cpl_timer_ns: int = 0
@@ -47,7 +56,7 @@ class DriverConfig:
     """Packets count as done once the device holds them, not once they have left. There are no time stamps then."""
     budget: int = WEIGHT
     """Completions that one poll may take."""
-    tx_timeout_ms: int = 5000
+    tx_timeout_ms: int = TX_TIMEOUT_MS
     """A queue that is stopped for longer is stuck, and reset (netdev->watchdog_timeo); looked at on whole seconds."""
 
     def __post_init__(self) -> None:
@@ -70,7 +79,7 @@ class DriverConfig:
             raise ConfigError(f"cpl_threshold is 1 to {MAX_CPL_THRESHOLD}, not {self.cpl_threshold}")
         if self.report_every < 1 or self.budget < 1 or self.tx_timeout_ms < 1:
             raise ConfigError("report_every, budget and tx_timeout_ms are at least 1")
-        if self.mod_frames > 1 and not self.mod_ns:
+        if self.mod_frames > 1 and not (self.mod_ns or self.adaptive_tx):
             raise ConfigError("mod_frames needs mod_ns: the last packets of a burst would never be reclaimed")
         if self.cpl_threshold > 1 and not self.cpl_timer_ns:
             raise ConfigError("cpl_threshold needs cpl_timer_ns: the last packets of a burst would never be reclaimed")

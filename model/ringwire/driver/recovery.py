@@ -13,8 +13,12 @@ from ringwire.nic.registers import queue_register
 
 _RESET = 2
 _POLL_NS = 5_000
-RESET_LIMIT_NS = 1_000_000_000
-"""A reset ends when the frame on the wire has; the slowest wire, 1 Mb/s, takes 133 ms for the largest."""
+_MOST_POLL_NS = 5_000_000
+"""A reset that takes long is asked for less often."""
+RESET_LIMIT_NS = 60_000_000_000
+"""A reset ends when the frames that were picked have left: 133 ms for the largest at 1 Mb/s, and as long as the link
+partner pauses the wire. A pause that outlasts the transmit watchdog must not take the driver down as well.
+"""
 
 
 class DeviceStuck(Exception):
@@ -63,7 +67,7 @@ class QueueReset:
             return
         self._ring.napi.disable()
         self._port.write(self._control, _RESET)
-        self._deadline_ns = now + RESET_LIMIT_NS
+        self._begun_ns = now
         self._ask()
 
     def _ask(self) -> None:
@@ -71,10 +75,11 @@ class QueueReset:
 
     def _answered(self, control: int) -> None:
         now = self._port.now_ns()
+        passed_ns = now - self._begun_ns
         if not control & _RESET:
             self._ring.empty()
             self.then()
-        elif now <= self._deadline_ns:
-            self._port.call_at(now + _POLL_NS, self._ask)
+        elif passed_ns <= RESET_LIMIT_NS:
+            self._port.call_at(now + min(max(_POLL_NS, passed_ns // 8), _MOST_POLL_NS), self._ask)
         else:
             raise DeviceStuck(f"{self._ring.describe()}: its reset has not ended in {RESET_LIMIT_NS} ns")

@@ -6,17 +6,19 @@ The hot path is in ``tx_ring``; here is what happens once in a while.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, ConfigError, DriverConfig
+from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, BusyError, ConfigError, DriverConfig
+from ringwire.driver.dump import hang
 from ringwire.driver.offload import features_check
 from ringwire.driver.recovery import QueueReset, read_state
+from ringwire.driver.setup_tc import SetupTc
+from ringwire.driver.statistics import link_stats, statistics
 from ringwire.driver.tx_ring import ChargedPort, TxRing
 from ringwire.netdev import Feature, NetDevice, TxQueue
 from ringwire.netdev.ethtool_ops import Coalesce, LinkStats
-from ringwire.nic.descriptors import Status
 from ringwire.nic.pacer import byte_time, wire_bytes
 from ringwire.nic.registers import (
     GLOBAL_OFFSETS,
@@ -42,6 +44,8 @@ With a bound that leaves them out, the wire would wait for a frame whose read co
 """
 CHANNEL_DRAIN_NS = 10_000_000
 """How long a queue that is no longer used may finish what it holds."""
+PRIV_FLAGS = {"head-writeback": "head_write_back", "complete-at-fetch": "complete_at_fetch"}
+"""Private flags of ethtool, and the settings that they are."""
 _ERROR = 2
 """Of Q_STATUS: the queue stands until a reset."""
 _log = logging.getLogger(__name__)
@@ -52,11 +56,14 @@ class ProbeError(Exception):
 
 
 class RingwireDriver:
-    """One device. ``open`` it, let time pass, and it is ``up``; packets that come earlier wait in their qdisc."""
+    """One device. ``open`` it, let time pass, and it is ``up``; packets that come meanwhile wait in their qdisc."""
 
     max_ring_entries = 1 << MAX_RING_LOG2
     ring_allowed = f"a power of two, {1 << MIN_RING_LOG2} to {max_ring_entries}"
-    coalesce_allowed = f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, above 1 only with tx-usecs"
+    coalesce_allowed = (
+        f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, "
+        "above 1 only with tx-usecs or adaptive-tx; adaptive-tx on or off"
+    )
 
     def __init__(
         self,
@@ -90,7 +97,10 @@ class RingwireDriver:
         dev.watchdog.timeout = -(-self.config.tx_timeout_ms * dev.hz // 1000)
         dev.max_mtu = MAX_FRAME - dev.hard_header_len
         dev.ndo_set_tx_maxrate = self.ndo_set_tx_maxrate
+        dev.offloads.ndo_setup_tc = SetupTc(self, dev)
+        dev.speed_mbps = self.config.line_rate_bps // 1_000_000
         dev.ndo_open, dev.ndo_stop, dev.ndo_change_mtu = self.open, self.close, self.ndo_change_mtu
+        dev.ndo_change_carrier = self.ndo_change_carrier
         dev.driver = self
 
     # -- finding the device, setting it up
@@ -185,7 +195,7 @@ class RingwireDriver:
         _log.warning("transmit queue timed out: %s", ring.describe())
 
         def reset(registers: dict[str, int]) -> None:
-            _log.warning("%s", ring.dump(registers))
+            _log.warning("%s", hang(ring.snapshot(), registers))
             self.reset_queue(txq.index)
 
         if self._resets[txq.index] is None:
@@ -245,6 +255,10 @@ class RingwireDriver:
                 if self._resets[queue] is None:
                     self._let_go(self.rings[queue])
 
+    def ndo_change_carrier(self, on: bool) -> None:
+        """ip link set carrier."""
+        (self.link_up if on else self.link_down)()
+
     def close(self, drain_ns: int = 0) -> None:
         """Stop the device; what is in flight after ``drain_ns`` is lost. It has ended when ``up`` is False."""
         self._wanted = self._dev.is_up = False
@@ -278,14 +292,36 @@ class RingwireDriver:
     @property
     def coalesce(self) -> Coalesce:
         """ethtool -c."""
-        return Coalesce(self.config.mod_ns, self.config.mod_frames)
+        config = self.config
+        return Coalesce(config.mod_ns, config.mod_frames, config.adaptive_tx)
 
-    def set_coalesce(self, mod_ns: int, mod_frames: int) -> None:
-        """ethtool -C tx-usecs and tx-frames, at any time. ConfigError if refused."""
-        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames)
+    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool = False) -> None:
+        """ethtool -C tx-usecs, tx-frames and adaptive-tx, at any time. ConfigError if refused."""
+        self.config = replace(self.config, mod_ns=mod_ns, mod_frames=mod_frames, adaptive_tx=adaptive_tx)
         if self.up:
             for queue in self._queues():
                 self.rings[queue].set_moderation(self.config)
+
+    @property
+    def priv_flags(self) -> dict[str, bool]:
+        """ethtool --show-priv-flags."""
+        return {flag: getattr(self.config, name) for flag, name in PRIV_FLAGS.items()}
+
+    def set_priv_flags(self, flags: Mapping[str, bool]) -> None:
+        """ethtool --set-priv-flags. Another way of write-back needs each queue reset, which loses nothing that can be
+        sent in 10 ms. BusyError for complete-at-fetch while the device is up: time stamps of what is in flight would
+        be of one kind or the other, and nobody knew which.
+        """
+        wanted = replace(self.config, **{PRIV_FLAGS[flag]: on for flag, on in flags.items()})
+        if wanted.complete_at_fetch != self.config.complete_at_fetch and (self.up or self._wanted):
+            raise BusyError(
+                f"complete-at-fetch changes while {self._dev.name} is down: ip link set {self._dev.name} down"
+            )
+        renew = wanted.head_write_back != self.config.head_write_back
+        self.config = wanted
+        if renew and self.up and self._wanted:
+            for queue in self._queues():
+                self._halt(queue, CHANNEL_DRAIN_NS, self._renew)
 
     def set_channels(self, count: int, drain_ns: int = CHANNEL_DRAIN_NS) -> None:
         """ethtool -L tx: use the first ``count`` queues, also under traffic. ConfigError if there are not so many.
@@ -314,21 +350,21 @@ class RingwireDriver:
         if not 0 <= mbps <= MAX_RATE_BPS // 1_000_000:
             raise ConfigError(f"tx_maxrate is 0 to {MAX_RATE_BPS // 1_000_000} Mbit/s, not {mbps}")
         ring = self.rings[txq.index]
-        ring.byte_time = byte_time(mbps * 1_000_000) if mbps else 0
+        ring.knobs.byte_time = byte_time(mbps * 1_000_000) if mbps else 0
         self._set_turns(ring)
 
     def set_weight(self, queue: int, weight: int) -> None:
         """Have a queue share the wire by bytes: so many in each round of its priority, 0 for a frame a turn."""
         if weight and not MIN_WEIGHT <= weight <= MAX_WEIGHT:
             raise ConfigError(f"a weight is 0 or {MIN_WEIGHT} to {MAX_WEIGHT} bytes, not {weight}")
-        self.rings[queue].weight = weight
+        self.rings[queue].knobs.weight = weight
         self._set_turns(self.rings[queue])
 
     def set_priority(self, queue: int, priority: int) -> None:
         """Strict priority of a queue, 0 to 7; PFC stops it by this number as well."""
         if not 0 <= priority <= MAX_PRIORITY:
             raise ConfigError(f"a priority is 0 to {MAX_PRIORITY}, not {priority}")
-        self.rings[queue].priority = priority
+        self.rings[queue].knobs.priority = priority
         self._set_turns(self.rings[queue])
 
     def set_launch_time(self, queue: int, on: bool, drop_late: bool = True) -> None:
@@ -337,7 +373,7 @@ class RingwireDriver:
 
     def _set_turns(self, ring: TxRing) -> None:
         if self.up:
-            ring.set_turns()
+            ring.knobs.set_turns()
 
     def ndo_change_mtu(self, mtu: int) -> None:
         """The bound on what is committed to the wire counts full-sized frames."""
@@ -352,24 +388,8 @@ class RingwireDriver:
 
     def statistics(self) -> dict[str, int]:
         """ethtool -S: per queue what went well, and by name what did not."""
-        found = {}
-        for ring in self.rings:
-            prefix = f"tx{ring.txq.index}_"
-            for name in ("packets", "bytes"):
-                found[prefix + name] = getattr(ring, "tx_" + name)
-            for name in ("dropped", "forgotten", "busy", "stops", "wakes", "doorbells", "polls", "resets"):
-                found[prefix + name] = getattr(ring, name)
-            for status in Status:
-                if status is not Status.OK:
-                    found[f"{prefix}error_{status.name.lower()}"] = ring.errors[status]
-        return found
+        return statistics(self.rings)
 
     def link_stats(self) -> LinkStats:
-        """Totals of all queues; packets that failed in the device are errors, those that a reset lost are drops."""
-        rings = self.rings
-        return LinkStats(
-            tx_packets=sum(ring.tx_packets for ring in rings),
-            tx_bytes=sum(ring.tx_bytes for ring in rings),
-            tx_errors=sum(sum(ring.errors.values()) for ring in rings),
-            tx_dropped=sum(ring.dropped + ring.forgotten for ring in rings),
-        )
+        """ip -s link: totals of all queues."""
+        return link_stats(self.rings)

@@ -11,12 +11,14 @@ writes its own word, passes a full barrier, and only then reads the other's: one
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from ringwire.driver.config import STOP_FREE, WAKE_FREE, DriverConfig
+from ringwire.driver.dump import PacketInFlight, RingState
 from ringwire.driver.offload import Order, can_complete, make_order
 from ringwire.driver.port import DevicePort
+from ringwire.driver.queue_knobs import QueueKnobs
 from ringwire.gso import GsoError
 from ringwire.host.barrier import smp_mb
 from ringwire.host.cpu import HostCosts
@@ -49,9 +51,9 @@ _FLAGS_AT = 10
 """Offset of a descriptor's flags; those of data descriptors are all in the first byte."""
 _put_descriptor = struct.Struct("<QHHI").pack_into
 _get_completion = struct.Struct("<QHBBI").unpack_from
-Posted = tuple[Skb, int, list[int], int, int]
+Posted = tuple[Skb, int, list[int], int, int, int]
 """A packet in flight: the skb, the ring index behind its last descriptor, what is mapped of it, its frames' bytes and
-number."""
+number, and when it was posted, in ns."""
 _NOTHING = Order((), None, 0, 0, 0, 0)
 _get_head = struct.Struct("<HH").unpack_from
 
@@ -87,6 +89,7 @@ class TxRing:
         self.napi = Napi(port, self.poll, budget)
         self._on_trouble = on_trouble
         self._charge = port.charge
+        self._now_ns = port.now_ns
         self._xmit_ns = port.costs.xmit_ns
         self._poll_ns = port.costs.poll_ns
         self._completion_ns = port.costs.completion_ns
@@ -103,10 +106,9 @@ class TxRing:
         """The device has stopped this queue: it needs a reset."""
         self.silent = False
         """The last poll was for nothing."""
-        self.byte_time = self.weight = self.priority = 0
-        """Rate limit (2^-40 ns a byte), bytes of a round, strict priority; see :meth:`set_turns`."""
         self.launches = self.drops_late = False
         """Packets with a departure time leave at it; those that are late are dropped."""
+        self.knobs = QueueKnobs(port, txq.index)
         self._next = self._rung = self._clean = self._mask = 0
         self._map = port.memory.map
         self._unmap = port.memory.unmap
@@ -164,7 +166,7 @@ class TxRing:
             write(queue_register(name + "_HI", index), addr >> 32)
         write(queue_register("RING_LOG2", index), self._log2)
         self.set_moderation(self.config)
-        self.set_turns()
+        self.knobs.set_turns()
         self.port.dma_wmb()  # the rings are zeroed before the device writes to them
         write(queue_register("CTRL", index), 1)
         self.arm()
@@ -172,23 +174,7 @@ class TxRing:
     def set_moderation(self, config: DriverConfig) -> None:
         """Batching of completions and interrupts; may change at any time."""
         self.config = config
-        for name, value in (
-            ("MOD_FRAMES", config.mod_frames),
-            ("MOD_NS", config.mod_ns),
-            ("CPL_THRESHOLD", config.cpl_threshold),
-            ("CPL_TIMER_NS", config.cpl_timer_ns),
-        ):
-            self.port.write(queue_register(name, self.txq.index), value)
-
-    def set_turns(self) -> None:
-        """Tell the device how this queue shares the wire; may change at any time."""
-        for name, value in (
-            ("BYTE_TIME_LO", self.byte_time & 0xFFFFFFFF),
-            ("BYTE_TIME_HI", self.byte_time >> 32),
-            ("WEIGHT", self.weight),
-            ("PRIORITY", self.priority),
-        ):
-            self.port.write(queue_register(name, self.txq.index), value)
+        self.knobs.set_moderation(config, self.tx_packets, self.tx_bytes)
 
     def empty(self) -> int:
         """After a queue reset: take the last completions, fail what has none, start again; returns how many failed."""
@@ -199,7 +185,7 @@ class TxRing:
         self._packets = [None] * len(self._packets)
         self.txq.reset()
         self._start_again()
-        for skb, _, addrs, _, _ in lost:
+        for skb, _, addrs, _, _, _ in lost:
             for addr in addrs:
                 self._unmap(addr)
             skb.free()
@@ -265,7 +251,7 @@ class TxRing:
         else:
             end = _EOP
         ring[((at - 1 & mask) << 4) + _FLAGS_AT] |= end
-        self._packets[first] = (skb, at, addrs, length, segments)
+        self._packets[first] = (skb, at, addrs, length, segments, self._now_ns())
         self._next = at
 
         kick = self.txq.sent(length, xmit_more)
@@ -340,6 +326,9 @@ class TxRing:
         if self._more:
             self.port.write(self._consumed_register, self._consumed)
         else:
+            adaptive = self.knobs.adaptive
+            if adaptive is not None:
+                self.knobs.adapt(adaptive, self.tx_packets, self.tx_bytes)
             self.napi.complete()
             if not self.silent:
                 self.arm()
@@ -417,7 +406,7 @@ class TxRing:
             if packet is None:
                 raise CompletionError(f"{self.describe()}: a completion up to {index}, where no packet ends")
             packets[clean] = None
-            skb, clean, addrs, length, frames = packet
+            skb, clean, addrs, length, frames, _ = packet
             for addr in addrs:
                 unmap(addr)
             self._done_skbs += 1
@@ -429,7 +418,7 @@ class TxRing:
                     self._failed_packets += frames - segments
                     self._failed_bytes += length - segments * (skb.hdr_len + skb.gso_size)
                 elif flags & _STAMPED and not self.config.complete_at_fetch:
-                    skb.wire_ns = stamp / _STAMPS_A_NS
+                    skb.stamp(stamp / _STAMPS_A_NS)
             skb.free()
         self._clean = clean
 
@@ -452,30 +441,32 @@ class TxRing:
             yield packet
             at = packet[1]
 
-    def dump(self, registers: Mapping[str, int]) -> str:
-        """All that one looks at when a queue does not move: the device's registers, the driver's state, the packet
-        and the descriptor that should be next. Several lines.
-        """
+    def snapshot(self) -> RingState:
+        """All that one looks at when a queue does not move, apart from the device's registers."""
         txq, mask = self.txq, self._mask
-        now_ns = self.port.now_ns()
-        lines = [f"{txq.dev.name} tx-{txq.index}: the device does not get on"]
-        lines += [f"  {name:<17} {value:#x}" for name, value in registers.items()]
-        head = registers.get("HEAD", 0) & mask
-        oldest = next(self.pending(), None)
-        for name, value in (
-            ("next_to_use", f"{self._next:#x}"),
-            ("next_to_clean", f"{self._clean:#x}"),
-            ("last doorbell", f"{self._rung:#x}"),
-            ("consumed", f"{self._consumed:#x}"),
-            ("in flight", f"{self.in_flight} packets, {self._next - self._clean & mask} descriptors"),
-            ("oldest packet", f"{oldest[0].len} bytes, ends before {oldest[1]:#x}" if oldest is not None else "none"),
-            (f"descriptor {head:#x}", bytes(self._ring[head << 4 : (head << 4) + DESCRIPTOR_BYTES]).hex(" ", 8)),
-            ("stopped at", f"{txq.trans_start_ns} ns"),
-            ("now", f"{now_ns} ns, {now_ns - txq.trans_start_ns} ns later"),
-            ("timeouts so far", f"{txq.trans_timeout}"),
-        ):
-            lines.append(f"  {name:<17} {value}")
-        return "\n".join(lines)
+        packets = []
+        first = self._clean
+        for skb, end, _, _, _, posted_ns in self.pending():
+            packets.append(PacketInFlight(skb, first, end - 1 & mask, posted_ns))
+            first = end
+        return RingState(
+            name=txq.dev.name,
+            queue=txq.index,
+            now_ns=self._now_ns(),
+            hz=txq.dev.hz,
+            stopped_ns=txq.trans_start_ns,
+            timeouts=txq.trans_timeout,
+            next_to_use=self._next,
+            next_to_clean=self._clean,
+            told=self._rung,
+            consumed=self._consumed,
+            entries=mask + 1,
+            ring=self._ring,
+            completions=self._completions,
+            head=None if self._head_memory is None else _get_head(self._head_memory.mem, 0),
+            packets=tuple(packets),
+            summary=self.describe(),
+        )
 
     def describe(self) -> str:
         """What one wants to know of a queue that is stuck."""

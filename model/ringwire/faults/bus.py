@@ -12,6 +12,7 @@ from ringwire.nic.registers import MAX_RING_LOG2, MIN_RING_LOG2, QUEUE_BASE, QUE
 
 EVERY = 7
 """Every so many events something goes wrong."""
+MONITOR_NS, MONITORED = 3_000, 2_000
 _NAMES = {offset: name for name, offset in QUEUE_OFFSETS.items()}
 _FLAGS = slice(10, 12)
 _MSS = slice(8, 10)
@@ -171,3 +172,20 @@ class InterruptLost(FaultLayer):
                 handler()
 
         self.below.listen(vector, cpu, some_of_them)
+
+
+# -- beside it
+
+
+def monitor(world: World) -> None:
+    """Somebody reads the first queue's status every 3 us, for 6 ms."""
+    port = world.port()
+    left = MONITORED
+
+    def look(value: int = 0) -> None:
+        nonlocal left
+        left -= 1
+        if left:
+            port.call_at(port.now_ns() + MONITOR_NS, lambda: port.read(queue_register("STATUS", 0), look))
+
+    look()

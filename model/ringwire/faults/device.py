@@ -1,4 +1,4 @@
-"""Faults of the device, as twins of a device that has them."""
+"""Faults of the device, as twins of a device that has them; ``rtl/rw_faults.sv`` has some of them in the RTL."""
 
 from __future__ import annotations
 
@@ -59,6 +59,14 @@ class WriteBackWaits(Twin):
             queue.completer.__class__ = NeverTimesOut
             queue.completer.threshold = EVERY + 1
         return super().run_until(time_ps)
+
+
+class Reads32(Twin):
+    """Reads payload at the lower half of its address."""
+
+    def _read_payload(self, segment: Segment) -> None:
+        super()._read_payload(segment)
+        segment.buffers = [(addr & 0xFFFFFFFF, length) for addr, length in segment.buffers]
 
 
 class Hangs(Twin):
@@ -199,7 +207,8 @@ class CountsBuffers(Spoils):
     """Sends no more than eight buffers of a frame."""
 
     def spoil(self, segment: Segment) -> bytes:
-        return segment.data[: sum(length for _, length in segment.buffers[:COUNTED_BUFFERS]) or None]
+        beyond = sum(length for _, length in segment.buffers[COUNTED_BUFFERS:])
+        return segment.data[: len(segment.data) - beyond]
 
 
 class CutsThrough(Spoils):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ringwire.checks.names import MEANINGS
-from ringwire.faults.registry import BUGS, FAULTS
+from ringwire.faults.registry import BUGS, CLASSES, FAULTS
 
 PATH = "docs/bugs.md"
 TEST = "tests/test_bugs.py"
@@ -24,13 +24,21 @@ bql-overcompletion: queue 0 completed 3028 bytes with 1514 in flight
 ```
 
 and fails the run. A healthy run says nothing: `tests/test_healthy.py` has 50,000 packets on the twin and 10,000 on the
-RTL, random traffic with random settings, and `make soak` adds 205,000 a round. What breaks a rule of the buses ends a
-run of the RTL by itself, with the checker's name (`CHECK axi_ar_page: ...`, see `tb/axi_checker.sv`).
+RTL, random traffic with random settings; `make soak PACKETS=10000000` has 10 million on the twin, 200,000 on the RTL,
+and 1,000 resets under load. What breaks a rule of the buses ends a run of the RTL by itself, with the checker's name
+(`CHECK axi_ar_page: ...`, see `tb/axi_checker.sv`).
 
-To see a bug, put it in: `ringwire replay IN.pcap --out OUT.pcap --fault NAME` (those in the twin with `--sim twin`).
-A replay shows it if the capture has what it needs, a tag say, or the wrap of an IPv4 id. The conformance suite has all
-of it: `ringwire conformance --fault NAME` judges ringwire's own driver with the fault in, and
-`ringwire conformance MODULE:CLASS` a driver of yours.
+One bug has many consequences, and each is found: a packet freed too early is a frame that differs as well. Lines are in
+the order of the names below, causes first; the report adds the numbers of the classes.
+
+To see a bug, put it in: `ringwire replay IN.pcap --out OUT.pcap --fault NAME`. A replay shows it if the capture has
+what it needs, a tag say, or the wrap of an IPv4 id. The conformance suite has all of it: `ringwire conformance --fault
+NAME` judges ringwire's own driver with the fault in, and `ringwire conformance MODULE:CLASS` a driver of yours; with
+`--sim verilator` on the RTL.
+
+A fault of the device is in its twin (`--sim twin`), and where the table says so in the RTL as well: in a build with the
+parameter `FAULTS` = 1, which is made for it, and which synthesis refuses. There `rtl/rw_faults.sv` stands between the
+stages, and a write to the register FAULT_SELECT (0xf00, there in no other build) switches one fault on.
 
 ## The catalogue
 """
@@ -44,14 +52,20 @@ def markdown() -> str:
         for fault in FAULTS.values():
             if fault.bug == bug.number:
                 rows.append(
-                    f"| {number} | {title} | {case} | `{fault.name}` | {fault.where.value} | {fault.text} "
-                    f"| `{fault.says}` |"
+                    f"| {number} | {title} | {case} | `{fault.name}` | {fault.place} | {fault.text} | `{fault.says}` |"
                 )
                 number = title = case = ""
-    names = ["| name | what was seen |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in MEANINGS.items())]
+    names = [
+        "| name | class | what was seen |",
+        "|---|---|---|",
+        *(
+            f"| `{name}` | {CLASSES[name].number if name in CLASSES else ''} | {text} |"
+            for name, text in MEANINGS.items()
+        ),
+    ]
     tests = (
-        f"Each row is a test, `{TEST}: test_a_fault_is_found_and_named[NAME]`. "
-        "Some are put into replays on the RTL as well."
+        f"Each row is a test, `{TEST}: test_a_fault_is_found_and_named[NAME]`; those in the RTL are "
+        "`test_a_fault_of_the_rtl_is_found_and_named[NAME]` besides. Some are put into replays as well."
     )
     return "\n".join([_HEAD, *rows, "", tests, "", "## What the watch can say", "", *names, ""])
 

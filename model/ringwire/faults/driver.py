@@ -111,6 +111,15 @@ class DropsLastOfBatch(FaultyDriver):
     ring = DropsLast
 
 
+class PassesNoBarrier(FaultyDriver):
+    """Rings without a dma_wmb behind the descriptors, on a machine that keeps writes to memory back."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        for ring in self.rings:
+            ring.port.dma_wmb = lambda: None  # type: ignore[method-assign]
+
+
 class StopsLate(TxRing):
     """A stop that xmit decided on becomes visible when the clean-up that would have undone it is over."""
 

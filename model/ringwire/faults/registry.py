@@ -1,7 +1,7 @@
 """The catalogue: 26 classes of bugs that transmit paths have had, and faults that bring them back.
 
 ``docs/bugs.md`` is made of it. A fault goes into one of six places; where it is, the watch
-(:mod:`ringwire.checks`) does not know of it.
+(:mod:`ringwire.checks`) does not know of it. Those of the device are in its twin, and some in the RTL as well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ringwire.faults import bus, device, driver, memory
 from ringwire.host.memory import HostMemory
 from ringwire.host.world import World
 from ringwire.netdev import NetDevice
+from ringwire.nic.registers import FAULT_SELECT, RtlFault
 from ringwire.nic.twin import Twin
 
 
@@ -27,7 +28,7 @@ class Where(Enum):
     WRITES = "driver (what it writes to registers and ring)"
     MEMORY = "driver (its mappings)"
     BUS = "bus"
-    TWIN = "device (twin)"
+    DEVICE = "device"
     STACK = "stack"
 
 
@@ -54,6 +55,12 @@ class Fault:
     """What is put in there: a class or a function, as ``where`` needs it."""
     config: dict[str, Any] = field(default_factory=dict)
     """Settings of the driver without which it does not show."""
+    rtl: RtlFault | None = None
+    """What it is called in the RTL, if it can be put in there as well."""
+    world: dict[str, Any] = field(default_factory=dict)
+    """Settings of the simulated world (:class:`ringwire.cosim.world.WorldSettings`) without which it does not show."""
+    monitored: bool = False
+    """It shows only if somebody reads the queue's registers."""
 
     @property
     def text(self) -> str:
@@ -61,10 +68,31 @@ class Fault:
         return " ".join((self.what.__doc__ or "").split()).split(". ")[0].rstrip(".")
 
     @property
+    def place(self) -> str:
+        """Where it goes, in words."""
+        if self.where is not Where.DEVICE:
+            return str(self.where.value)
+        return f"{self.where.value} (twin{'' if self.rtl is None else ', RTL'})"
+
+    @property
     def twin(self) -> type[Twin]:
         """The twin to make a world with."""
-        found: type[Twin] = self.what if self.where is Where.TWIN else Twin
+        found: type[Twin] = self.what if self.where is Where.DEVICE else Twin
         return found
+
+    def goes_into(self, sim: str) -> bool:
+        """Whether it can be put into a run on this simulator, or on the twin."""
+        return sim == "twin" or self.where is not Where.DEVICE or self.rtl is not None
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Parameters of the RTL to build it with."""
+        return {} if self.rtl is None else {"FAULTS": 1}
+
+    def switch_on(self, world: World) -> None:
+        """In a world of RTL built so, which has come out of its reset."""
+        if self.rtl is not None:
+            world.post_write(0, FAULT_SELECT, self.rtl)
 
     @property
     def driver(self) -> type[RingwireDriver] | None:
@@ -94,6 +122,8 @@ def watch_under(world: World, fault: Fault | None) -> Watch:
     watch = Watch(world)
     if fault is not None and fault.where is Where.WRITES:
         world.bus = fault.what(world)
+    if fault is not None and fault.monitored:
+        bus.monitor(world)
     return watch
 
 
@@ -127,6 +157,8 @@ BUGS = (
 )
 
 _MODERATED = {"mod_ns": 20_000}
+_SLOW_MEMORY = {"read_stalls": 0.7}
+_WEAK_MEMORY = {"dma_order_ns": 2_000}
 
 _ALL = (
     Fault("bql-reset-early", 1, "bql-overcompletion", Where.DRIVER, driver.ResetsLimitsEarly),
@@ -136,33 +168,40 @@ _ALL = (
     Fault("doorbell-reordered", 4, "doorbell-reordered", Where.BUS, bus.DoorbellReordered),
     Fault("wake-missed", 5, "lost-wakeup", Where.DRIVER, driver.MissesWakeUp),
     Fault("doorbell-first", 6, "doorbell-early", Where.WRITES, bus.DoorbellFirst),
-    Fault("completes-early", 7, "completion-early", Where.TWIN, device.CompletesEarly),
-    Fault("read-clears", 8, "cause-cleared", Where.TWIN, device.ReadClears, _MODERATED),
+    Fault("no-barrier", 6, "barrier-missing", Where.DRIVER, driver.PassesNoBarrier, world=_WEAK_MEMORY),
+    Fault("completes-early", 7, "completion-early", Where.DEVICE, device.CompletesEarly, rtl=RtlFault.COMPLETES_EARLY),
+    Fault("read-clears", 8, "cause-cleared", Where.DEVICE, device.ReadClears, _MODERATED,
+          rtl=RtlFault.READ_CLEARS, monitored=True),
     Fault("interrupt-lost", 9, "interrupt-lost", Where.BUS, bus.InterruptLost),
     Fault("arm-race", 9, "completion-missed", Where.WRITES, bus.ArmsForAll),
     Fault("threshold-without-timer", 10, "write-back-stalled", Where.WRITES, bus.ThresholdWithoutTimer),
-    Fault("write-back-waits", 10, "write-back-stalled", Where.TWIN, device.WriteBackWaits),
+    Fault("write-back-waits", 10, "write-back-stalled", Where.DEVICE, device.WriteBackWaits,
+          rtl=RtlFault.WRITE_BACK_WAITS),
     Fault("tail-not-wrapped", 11, "bad-tail", Where.WRITES, bus.TailNotWrapped),
-    Fault("header-from-one-line", 12, "tso-header", Where.TWIN, device.HeaderFromOneLine),
+    Fault("header-from-one-line", 12, "tso-header", Where.DEVICE, device.HeaderFromOneLine),
     Fault("mss-zero", 13, "illegal-offload", Where.WRITES, bus.MssZero),
-    Fault("stale-mss", 14, "stale-mss", Where.TWIN, device.StaleMss),
+    Fault("stale-mss", 14, "stale-mss", Where.DEVICE, device.StaleMss, rtl=RtlFault.STALE_MSS),
     Fault("mapping-leak", 15, "mapping-leak", Where.MEMORY, memory.Leaks),
     Fault("unmap-twice", 15, "unmap-twice", Where.MEMORY, memory.UnmapsTwice),
     Fault("unmap-early", 15, "use-after-unmap", Where.MEMORY, memory.UnmapsEarly),
-    Fault("id-sticks", 16, "ip-id", Where.TWIN, device.IdSticks),
-    Fault("odd-fragments", 17, "odd-fragment", Where.TWIN, device.OddFragments),
-    Fault("short-fifo", 18, "checksum-limit", Where.TWIN, device.ForgetsChecksum),
-    Fault("old-padding", 19, "short-frame", Where.TWIN, device.PadsWithOldBytes),
+    Fault("id-sticks", 16, "ip-id", Where.DEVICE, device.IdSticks),
+    Fault("odd-fragments", 17, "odd-fragment", Where.DEVICE, device.OddFragments),
+    Fault("short-fifo", 18, "checksum-limit", Where.DEVICE, device.ForgetsChecksum, rtl=RtlFault.SHORT_FIFO),
+    Fault("old-padding", 19, "short-frame", Where.DEVICE, device.PadsWithOldBytes),
     Fault("address-32", 20, "address-truncated", Where.WRITES, bus.Address32),
-    Fault("false-full", 21, "false-read-error", Where.TWIN, device.FalseFull),
-    Fault("tags-first-only", 22, "tso-vlan", Where.TWIN, device.TagsFirstOnly),
-    Fault("counts-buffers", 23, "too-many-buffers", Where.TWIN, device.CountsBuffers),
-    Fault("hang", 24, "tx-hang", Where.TWIN, device.Hangs),
+    Fault("reads-32", 20, "address-truncated", Where.DEVICE, device.Reads32, rtl=RtlFault.ADDRESS_HALF),
+    Fault("false-full", 21, "false-read-error", Where.DEVICE, device.FalseFull),
+    Fault("tags-first-only", 22, "tso-vlan", Where.DEVICE, device.TagsFirstOnly),
+    Fault("counts-buffers", 23, "too-many-buffers", Where.DEVICE, device.CountsBuffers),
+    Fault("hang", 24, "tx-hang", Where.DEVICE, device.Hangs, rtl=RtlFault.HANG),
     Fault("parked", 25, "head-of-line", Where.STACK, driver.dequeues_when_stopped),
-    Fault("cut-through", 26, "underrun", Where.TWIN, device.CutsThrough),
-)
+    Fault("cut-through", 26, "underrun", Where.DEVICE, device.CutsThrough,
+          rtl=RtlFault.CUT_THROUGH, world=_SLOW_MEMORY),
+)  # fmt: skip
 
 FAULTS = {fault.name: fault for fault in _ALL}
+CLASSES = {fault.says: BUGS[fault.bug - 1] for fault in _ALL}
+"""The class of a finding, by its name; findings that follow from any of them have none."""
 
 
 def fault_named(name: str) -> Fault | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Self
 
-from ringwire.host.timeline import Timeline
+from ringwire.host.timeline import Event, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Cpu:
     def call_at(self, when_ns: int, fn: Callable[[], None], level: Level = Level.SOFTIRQ) -> CpuEvent:
         """Run ``fn`` here at ``when_ns`` or, if the CPU is busy then, after what it is running."""
         event = CpuEvent(self, fn, level)
-        self._timeline.call_at(when_ns, event)
+        self._timeline.add(when_ns, event)
         return event
 
     def _take(self, event: CpuEvent) -> None:
@@ -122,22 +122,18 @@ class Cpu:
                     return
 
 
-class CpuEvent:
-    """A call pending on a CPU; calling it is how the timeline hands it over."""
+class CpuEvent(Event):
+    """A call pending on a CPU, which takes it when its time has come and it is its turn."""
 
-    __slots__ = ("_cpu", "fn", "level")
+    __slots__ = ("_cpu", "level")
 
     def __init__(self, cpu: Cpu, fn: Callable[[], None], level: Level) -> None:
         self._cpu = cpu
-        self.fn: Callable[[], None] | None = fn
+        self.fn = fn
         self.level = level
 
-    def __call__(self) -> None:
-        if self.fn is not None:
-            self._cpu._take(self)
-
-    def cancel(self) -> None:
-        self.fn = None
+    def come(self) -> None:
+        self._cpu._take(self)
 
 
 class Cpus:

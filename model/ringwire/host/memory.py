@@ -207,6 +207,15 @@ class HostMemory:
         offset = addr - self.base
         return 0 <= offset < self.size and self._mapped[offset >> 6] != 0
 
+    def lies_above(self, addr: int) -> bool:
+        """Whether ``addr`` would be in this memory if its upper half were that of the memory's end."""
+        end = self.base + self.size
+        return addr >> 32 == 0 and self.base <= addr + (end >> 32 << 32) < end
+
+    def hidden(self, addr: int, length: int) -> bool:
+        """Whether software has written to these bytes of coherent memory what the device does not see yet."""
+        return False
+
     @property
     def live(self) -> int:
         """Mappings not undone yet."""

@@ -9,11 +9,16 @@ from heapq import heappop, heappush
 class Event:
     """A pending call. Cancelling one that has run, or twice, does nothing."""
 
-    __slots__ = ("fn", "when_ns")
+    __slots__ = ("fn",)
 
-    def __init__(self, when_ns: int, fn: Callable[[], None]) -> None:
-        self.when_ns = when_ns
+    def __init__(self, fn: Callable[[], None]) -> None:
         self.fn: Callable[[], None] | None = fn
+
+    def come(self) -> None:
+        """Its time has come, and it has not been cancelled."""
+        fn, self.fn = self.fn, None
+        if fn is not None:
+            fn()
 
     def cancel(self) -> None:
         self.fn = None
@@ -35,12 +40,15 @@ class Timeline:
 
     def call_at(self, when_ns: int, fn: Callable[[], None]) -> Event:
         """Run ``fn`` at ``when_ns``, or now if that has passed."""
-        if when_ns < self.now_ns:
-            when_ns = self.now_ns
-        event = Event(when_ns, fn)
-        self._inserted += 1
-        heappush(self._heap, (when_ns, self._inserted, event))
+        event = Event(fn)
+        self.add(when_ns, event)
         return event
+
+    def add(self, when_ns: int, event: Event) -> None:
+        """Have an event ``come`` at ``when_ns``, or now if that has passed."""
+        self._inserted = inserted = self._inserted + 1
+        now_ns = self.now_ns
+        heappush(self._heap, (when_ns if when_ns > now_ns else now_ns, inserted, event))
 
     def next_ns(self) -> int | None:
         """Time of the earliest pending event, None when there is none."""
@@ -56,9 +64,8 @@ class Timeline:
         heap = self._heap
         while heap and heap[0][0] <= now_ns:
             when_ns, _, event = heappop(heap)
-            fn, event.fn = event.fn, None
-            if fn is not None:
+            if event.fn is not None:
                 self.now_ns = when_ns
-                fn()
+                event.come()
         if now_ns > self.now_ns:
             self.now_ns = now_ns

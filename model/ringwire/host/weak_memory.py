@@ -83,6 +83,13 @@ class WeakMemory(HostMemory):
         self._areas[shared.addr] = _Area(coherent.view, shared.view, np.zeros(size, dtype=np.uint8))
         return coherent
 
+    def hidden(self, addr: int, length: int) -> bool:
+        for base, area in self._areas.items():
+            if base <= addr < base + len(area.software):
+                at = slice(addr - base, addr - base + length)
+                return bool((area.software[at] != area.agreed[at]).any())
+        return False
+
     def free(self, coherent: Coherent) -> None:
         super().free(coherent)
         del self._areas[coherent.addr]

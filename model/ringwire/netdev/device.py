@@ -13,7 +13,7 @@ from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.features import ETHTOOL_NAMES, Feature, consistent
 from ringwire.netdev.ingress import receive
 from ringwire.netdev.namespace import Namespace
-from ringwire.netdev.queue import TxQueue
+from ringwire.netdev.queue import ANY_XOFF, TxQueue
 from ringwire.netdev.validate import segment_for
 from ringwire.netdev.watchdog import TxWatchdog
 from ringwire.netdev.xmit import dev_queue_xmit, qdisc_run, reciprocal_scale
@@ -21,7 +21,10 @@ from ringwire.netdev.xps import XpsMap
 from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
 from ringwire.qdisc.classify import FilterBlock
 from ringwire.qdisc.noop import Noop
+from ringwire.qdisc.offload import Offloads
 from ringwire.qdisc.registry import qdisc_class
+from ringwire.qdisc.teql import Equalizer
+from ringwire.qdisc.traffic_classes import TrafficClasses, within
 from ringwire.skb import Skb
 
 NS_PER_S = 1_000_000_000
@@ -108,8 +111,9 @@ class NetDevice:
         self.default_qdisc = default_qdisc
         self.carrier = True
         """There is a link; :meth:`carrier_off` and :meth:`carrier_on` do what else Linux does of it."""
-        self.is_up = True
-        """Administratively (IFF_UP)."""
+        self._is_up = True
+        self.speed_mbps = 0
+        """Of the link, as far as the driver says; 0 = not known."""
         self.address = "02:00:00:00:00:01"
         self.gso = True
         """ethtool -K gso: sources may make super-packets. Those that come are segmented whatever it says."""
@@ -126,10 +130,16 @@ class NetDevice:
         """What disciplines draw lots with; the same numbers in every run, unless replaced."""
         self.ndo_open: Callable[[], None] | None = None
         self.ndo_stop: Callable[[], None] | None = None
+        self.ndo_change_carrier: Callable[[bool], None] | None = None
+        """Has the link come and go, as whoever models the MAC does; None where that can't be asked for."""
         self.ndo_change_mtu: Callable[[int], None] | None = None
         """Told of a new MTU, in bytes, once it is in force; a ValueError refuses it."""
         self.ndo_set_tx_maxrate: Callable[[TxQueue, int], None] | None = None
         """Limits a queue's rate, Mbit/s, 0 = not; a ValueError refuses."""
+        self.offloads = Offloads()
+        """What the device does for disciplines; a driver that can do some sets its ``ndo_setup_tc``."""
+        self.equalizers: dict[str, Equalizer] = {}
+        """Those that may send through it, see :mod:`ringwire.netdev.teql`."""
         self.features_check: Callable[[Skb, int], int] | None = None
         """ndo_features_check: which of the device's features (bits of :class:`Feature`) work for this packet."""
         self.tx_timeout: Callable[[TxQueue], None] | None = None
@@ -156,6 +166,7 @@ class NetDevice:
         self._cpus = clock if cpus is None and isinstance(clock, Cpus) else cpus
         self.xps = XpsMap(len(self._cpus) if self._cpus is not None else 1)
         """Read it as you like; :meth:`set_xps_cpus` changes it."""
+        self._traffic_classes: TrafficClasses | None = None
         self.select_queue = None
         self.watchdog = TxWatchdog(self)
         if driver is not None:
@@ -187,6 +198,20 @@ class NetDevice:
 
     # -- knobs
 
+    @property
+    def is_up(self) -> bool:
+        """Administratively (IFF_UP)."""
+        return self._is_up
+
+    @is_up.setter
+    def is_up(self, up: bool) -> None:
+        """Going down drops what is queued, and what comes from then on (dev_deactivate); the device counts it."""
+        if up != self._is_up:
+            self._is_up = up
+            if not up:
+                self.qdisc.reset()
+            self.attach_qdisc()
+
     def open(self) -> None:
         """``ip link set up``. DeviceError (EBUSY) from a driver that can't just now."""
         if not self.is_up:
@@ -198,13 +223,9 @@ class NetDevice:
             self.is_up = True
 
     def close(self) -> None:
-        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops.
-
-        Packets that come while it is down wait, where Linux would drop them.
-        """
+        """``ip link set down``: what is queued is dropped (dev_deactivate_many), then the driver stops."""
         if self.is_up:
             self.is_up = False
-            self.qdisc.reset()
             if self.ndo_stop is not None:
                 self.ndo_stop()
 
@@ -222,6 +243,12 @@ class NetDevice:
             self.attach_qdisc()
             for txq in self.tx_queues:
                 txq.trans_start_ns = self.now_ns()
+
+    def change_carrier(self, on: bool) -> None:
+        """``ip link set carrier``. DeviceError (EOPNOTSUPP) where the driver has no such hook."""
+        if self.ndo_change_carrier is None:
+            raise DeviceError("EOPNOTSUPP", "carrier", "nothing: the driver can't have its link come and go")
+        self.ndo_change_carrier(on)
 
     def set_mtu(self, mtu: int) -> None:
         """``ip link set mtu``, bytes. DeviceError (EINVAL) outside of what the device takes."""
@@ -251,7 +278,23 @@ class NetDevice:
             self.qdisc.for_queue(txq.index).reset()
         self.xps.forget_from(count)
         self.real_num_tx_queues = count
+        if self._traffic_classes is not None:
+            self._traffic_classes = within(self._traffic_classes, count)
         self._choose_picker()
+
+    @property
+    def traffic_classes(self) -> TrafficClasses | None:
+        return self._traffic_classes
+
+    def set_traffic_classes(self, classes: TrafficClasses | None) -> None:
+        """netdev_set_num_tc and its like: have each class's packets go to its queues. Steering by CPU starts anew."""
+        self._traffic_classes = classes
+        self.xps.forget_from(0)
+        self._choose_picker()
+
+    def tx_stopped(self, queue: int) -> bool:
+        """netif_xmit_stopped, by a queue's number."""
+        return self.tx_queues[queue].state & ANY_XOFF != 0
 
     def set_xps_cpus(self, queue: int, cpus: Iterable[int]) -> None:
         """Have a queue serve the packets of these CPUs. DeviceError: ENOENT where there is one queue only, EOVERFLOW
@@ -344,7 +387,7 @@ class NetDevice:
     def attach_qdisc(self) -> None:
         """Give every transmit queue its discipline, after the root or a child of it was exchanged."""
         for txq in self.tx_queues:
-            txq.qdisc = self.qdisc.for_queue(txq.index) if self.carrier else self._noop
+            txq.qdisc = self.qdisc.for_queue(txq.index) if self.carrier and self._is_up else self._noop
 
     @property
     def select_queue(self) -> Callable[[Skb], int] | None:
@@ -363,6 +406,8 @@ class NetDevice:
             self.pick_queue = self._hooked_queue
         elif self.xps and self.real_num_tx_queues > 1:
             self.pick_queue = self.xps_queue
+        elif self._traffic_classes is not None:
+            self.pick_queue = self.class_queue
 
     def _hooked_queue(self, skb: Skb) -> int:
         """What the driver's hook says; a queue that is not in use becomes the first (netdev_cap_txqueue)."""
@@ -374,12 +419,26 @@ class NetDevice:
         """The queue that the packet's hash selects, scaled to the number of queues in use."""
         return reciprocal_scale(skb.hash, self.real_num_tx_queues)
 
+    def class_queue(self, skb: Skb) -> int:
+        """The queue that the packet's hash selects among those of its traffic class."""
+        classes = self._traffic_classes
+        assert classes is not None
+        offset, count = classes.queues[classes.prio_tc[skb.priority & 15]]
+        return offset + reciprocal_scale(skb.hash, count)
+
     def xps_queue(self, skb: Skb) -> int:
-        """The queue of the CPU that is running, by hash among several; one without a queue goes by hash over all."""
+        """The queue of the CPU that is running, by hash among several; one without a queue goes by hash over all.
+
+        With traffic classes, "all" are those of the packet's class.
+        """
         running = self._cpus.running if self._cpus is not None else None
         queues = self.xps.queues(running.index if running is not None else 0)
+        classes = self._traffic_classes
+        if classes is not None:
+            wanted = classes.of(skb.priority)
+            queues = [queue for queue in queues if classes.of_queue(queue) == wanted]
         if not queues:
-            return self.hash_queue(skb)
+            return self.hash_queue(skb) if classes is None else self.class_queue(skb)
         return queues[0] if len(queues) == 1 else queues[reciprocal_scale(skb.hash, len(queues))]
 
     def segment_for(self, skb: Skb) -> list[Skb]:

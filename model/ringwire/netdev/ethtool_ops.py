@@ -6,6 +6,7 @@ allowed; an attribute ``errno`` of it (an error number's name) says what Linux w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,8 @@ class Coalesce:
     mod_ns: int = 0
     """Longest wait after a completion, ns."""
     mod_frames: int = 0
+    adaptive_tx: bool | None = None
+    """The driver chooses the wait by the load; None where it can't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,26 @@ class CoalesceOps(Protocol):
     def set_coalesce(self, mod_ns: int, mod_frames: int) -> None: ...
 
 
+class AdaptiveCoalesceOps(CoalesceOps, Protocol):
+    """The same of a driver that can adapt: its ``coalesce`` says whether it does, True or False."""
+
+    def set_coalesce(self, mod_ns: int, mod_frames: int, adaptive_tx: bool = False) -> None: ...
+
+
 @runtime_checkable
 class ChannelOps(Protocol):
     """``ethtool -L``: how many transmit queues are in use."""
 
     def set_channels(self, count: int) -> None: ...
+
+
+@runtime_checkable
+class PrivFlagOps(Protocol):
+    """``ethtool --show-priv-flags`` and ``--set-priv-flags``: switches that only this driver has, by name."""
+
+    @property
+    def priv_flags(self) -> Mapping[str, bool]: ...
+    def set_priv_flags(self, flags: Mapping[str, bool]) -> None: ...
 
 
 @runtime_checkable

@@ -229,18 +229,22 @@ def _class_place(dev: NetDevice, request: ClassRequest) -> tuple[Classful[Any, A
     return qdisc, major if parent == ROOT_ID else 0, parent
 
 
-def modify_class(dev: NetDevice, request: ClassRequest, flags: Flags) -> None:
-    """Change a class or make it."""
+def modify_class(dev: NetDevice, request: ClassRequest, flags: Flags) -> str:
+    """Change a class or make it; gives back what the kernel warns of, "" for nothing."""
     qdisc, classid, parent = _class_place(dev, request)
     cls = qdisc.find_class(classid) if classid else None
+    qdisc.warning = ""
     if cls is None:
         if not flags.create:
             raise QdiscError("ENOENT")
         _user_classes(qdisc).add_class(classid, parent, request.params)
-        return
-    if flags.exclusive:
-        raise QdiscError("EEXIST")
-    qdisc.change_class(cls, request.params)
+    else:
+        if flags.exclusive:
+            raise QdiscError("EEXIST")
+        if parent:
+            qdisc.check_parent(cls, parent)
+        qdisc.change_class(cls, request.params)
+    return qdisc.warning
 
 
 def delete_class(dev: NetDevice, request: ClassRequest) -> None:

@@ -70,7 +70,10 @@ def constants() -> Iterator[tuple[str, int, int]]:
 def verilog_header() -> str:
     """Localparams, for inclusion inside a module; a module uses only some of them."""
     lines = [f"// {_NOTE}", "/* verilator lint_off UNUSEDPARAM */  // each module uses only some of them"]
-    lines += [f"localparam [{bits - 1}:0] {name} = {bits}'h{value:x};" for name, value, bits in constants()]
+    faults = [(f"FAULT_{fault.name}", int(fault), 8) for fault in regs.RtlFault]
+    of_verilog = [("REG_FAULT_SELECT", regs.FAULT_SELECT, 16), *faults]
+    for name, value, bits in (*constants(), *of_verilog):
+        lines.append(f"localparam [{bits - 1}:0] {name} = {bits}'h{value:x};")
     return "\n".join([*lines, "/* verilator lint_on UNUSEDPARAM */", ""])
 
 

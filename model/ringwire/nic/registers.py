@@ -241,6 +241,23 @@ QUEUE_REGISTERS: tuple[Register, ...] = (
     Register("Q_BYTE_TIME_HI", 0x5C, RW, "The same, bits 53..32."),
 )
 
+FAULT_SELECT = 0x0F00
+"""Register that only builds of the RTL with FAULTS = 1 have: which :class:`RtlFault` is switched on."""
+
+
+class RtlFault(IntEnum):
+    """Bugs that can be switched on in such a build, one at a time; see ``ringwire.faults``."""
+
+    NONE = 0
+    COMPLETES_EARLY = 1
+    READ_CLEARS = 2
+    WRITE_BACK_WAITS = 3
+    STALE_MSS = 4
+    SHORT_FIFO = 5
+    ADDRESS_HALF = 6
+    HANG = 7
+    CUT_THROUGH = 8
+
 
 def queue_register(name: str, queue: int) -> int:
     """Byte address of a queue's register, ``name`` without its ``Q_``."""

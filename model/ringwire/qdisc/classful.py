@@ -34,6 +34,9 @@ class QdiscClass:
 
     __slots__ = ("block", "bytes", "classid", "drops", "leaf", "overlimits", "packets", "parent_id", "qdisc")
 
+    counts_sent: ClassVar[bool] = True
+    """False if only the queue of a class is counted, not what leaves it (the flows of sfq and fq_codel)."""
+
     def __init__(self, classid: int, parent_id: int, qdisc: AnyQdisc) -> None:
         self.classid = classid
         """32 bits."""
@@ -91,6 +94,8 @@ class Classful(Qdisc[P], Generic[P, C]):
     has_blocks = True
     class_params_type: ClassVar[type[Any]] = NoParams
     """Dataclass of a class's options, as ``params_type`` is of the discipline's."""
+    warning = ""
+    """What the kernel adds to its answer to a request that it carries out (an extended acknowledgement)."""
 
     def setup(self) -> None:
         self.by_id: dict[int, C] = {}
@@ -115,6 +120,9 @@ class Classful(Qdisc[P], Generic[P, C]):
     def change_class(self, cls: C, params: Any) -> None:
         """``tc class change``: take new parameters for a class, those that are not None."""
         raise QdiscError("EOPNOTSUPP")
+
+    def check_parent(self, cls: C, parent_id: int) -> None:
+        """A change names this parent: QdiscError if the kind minds that it is another than the class's."""
 
     def block(self, classid: int) -> FilterBlock:
         if not classid & 0xFFFF:

@@ -9,6 +9,9 @@ from ringwire.skb import Skb
 
 if TYPE_CHECKING:
     from ringwire.qdisc.base import AnyQdisc
+    from ringwire.qdisc.offload import Offloads
+    from ringwire.qdisc.teql import Equalizer
+    from ringwire.qdisc.traffic_classes import TrafficClasses
 
 
 class Timer(Protocol):
@@ -40,6 +43,25 @@ class QdiscDevice(Protocol):
 
     qdisc: AnyQdisc
     """Its root discipline."""
+
+    speed_mbps: int
+    """Of its link, as ``ethtool`` shows it; 0 = not known."""
+    max_mtu: int
+    """Bytes, 0 = no bound."""
+    offloads: Offloads
+    """What its hardware does for disciplines."""
+    equalizers: dict[str, Equalizer]
+    """Link equalizers that it may be a slave of, by their names."""
+
+    @property
+    def traffic_classes(self) -> TrafficClasses | None:
+        """How priorities go to transmit queues; None: they don't matter."""
+        ...
+
+    def set_traffic_classes(self, classes: TrafficClasses | None) -> None: ...
+    def tx_stopped(self, queue: int) -> bool:
+        """netif_xmit_stopped: a transmit queue takes no packets, because of the driver or of byte queue limits."""
+        ...
 
     def now_ns(self) -> int: ...
     def call_at(self, when_ns: int, fn: Callable[[], None]) -> Timer: ...

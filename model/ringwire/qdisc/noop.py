@@ -1,4 +1,7 @@
-"""noop: what a device without a carrier has for a queue. After net/sched/sch_generic.c of Linux 6.12."""
+"""noop: what a device that is down, or without a carrier, has for a queue.
+
+After net/sched/sch_generic.c of Linux 6.12.
+"""
 
 from __future__ import annotations
 

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ringwire.driver.config import ConfigError, DriverConfig
-from ringwire.faults import FaultError, Where, fault_named
+from ringwire.driver.config import TX_TIMEOUT_MS, ConfigError, DriverConfig
+from ringwire.faults import FaultError, fault_named
 from ringwire.host.cpu import Cpus, HostCosts
+from ringwire.host.napi import WEIGHT
 from ringwire.host.timeline import Timeline
 from ringwire.host.world import World
 from ringwire.netdev import GSO_FEATURES, Feature, NetDevice
 from ringwire.nic.registers import DATA_WIDTHS, MAX_CPL_THRESHOLD, MAX_FRAME, MAX_RING_LOG2, MIN_RING_LOG2, QUEUE_COUNTS
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
-from ringwire.replay.plugin import DriverFactory, PluginError, ReplayDriver, driver_factory
+from ringwire.replay.plugin import DriverFactory, PluginError, ReplayDriver, driver_factory, queue_function
+from ringwire.replay.values import MAX_RATE_BPS, MIN_RATE_BPS, show_rate
 from ringwire.socket import WMEM_DEFAULT
 from ringwire.tools.commands import Commands, ScriptError
 from ringwire.tools.tc import Tc
-from ringwire.tools.units import parse_rate
 from ringwire.tools.words import CommandError
 from ringwire.traffic.capture import MIN_MTU
 
 SIMULATORS = ("verilator", "icarus", "twin")
-PACES = ("fast", "capture")
+PACES = ("fast", "capture", "launch")
 DEFAULT_RATES = {64: 10_000_000_000, 128: 25_000_000_000, 256: 50_000_000_000, 512: 100_000_000_000}
 """Line rate (bit/s) that a data path of so many bits is usually built for."""
 SLOW_CLOCK_WIDTH = 64
 """A data path this narrow runs at the clock of 10 Gb/s Ethernet, the others at 250 MHz."""
 MAX_MTU = MAX_FRAME - 14
-MIN_RATE_BPS, MAX_RATE_BPS = 1_000_000, 1_000_000_000_000
+MAX_CPUS = 64
+MAX_COUNT = 1024
 
 
 class ReplayError(Exception):
@@ -68,7 +69,10 @@ class ReplayConfig:
     csum: bool = True
     """The device makes checksums; without them it does not segment either."""
     pace: str = "fast"
-    """fast: behind a socket buffer that waits. capture: at the capture's times, and a full qdisc drops."""
+    """fast: behind a socket buffer that waits. capture: at the capture's times, and a full qdisc drops. launch: ahead
+    of them, and the device holds each packet until its own."""
+    drop_late: bool = False
+    """At the pace ``launch`` the device drops what comes too late for its time, instead of sending it at once."""
     sndbuf: int = WMEM_DEFAULT
     """Bytes of truesize that may be on their way at the fast pace."""
     mem_latency_ns: int = 500
@@ -77,6 +81,21 @@ class ReplayConfig:
     cpl_threshold: int = 1
     cpl_timer_ns: int = 2000
     """How long completions may gather, if they do."""
+    report_every: int = 1
+    """The driver has each n-th packet of a batch reported, and the last."""
+    napi_budget: int = WEIGHT
+    """Completions that one poll may take."""
+    watchdog_ms: int = TX_TIMEOUT_MS
+    """The transmit watchdog resets a queue that has been stopped for longer."""
+    weights: tuple[int, ...] = ()
+    """Bytes a round in the device's scheduler, a number a queue, 0 for a frame a turn; empty: 0 for all."""
+    priorities: tuple[int, ...] = ()
+    """Strict priorities in the device's scheduler, a number a queue, 0 to 7; empty: 0 for all."""
+    select_queue: str = ""
+    """A function ``(dev, skb) -> queue`` of one's own, ``module:function`` or ``file.py:function``; empty: XPS and
+    hash."""
+    cpus: int = 1
+    """Of the host. Each sends the packets of some flows; queue n interrupts CPU n, counted round."""
     free_host: bool = False
     """The host's work takes no time."""
     jump: bool = True
@@ -90,6 +109,12 @@ class ReplayConfig:
     """Lines of ``tc``, ``ethtool``, ``ip`` and for sysfs that are carried out before the first packet."""
     afterwards: tuple[str, ...] = ()
     """The same, after the last."""
+    dma_order_ns: int = 0
+    """How long what software writes to rings may stay hidden from the device, unless a barrier comes; 0: not at all."""
+    doorbell_loss: float = 0.0
+    """Share of the doorbells that get lost on the bus, 0 to 1."""
+    doorbell_delay: float = 0.0
+    """Share of the doorbells that are up to 10 us late."""
     fault: str = ""
     """A bug to put in, by its name in ``ringwire.faults.FAULTS``; empty: none."""
     driver_config: DriverConfig = field(init=False)
@@ -114,13 +139,28 @@ class ReplayConfig:
         _within("--tx-frames", self.tx_frames, 0, 65_535)
         _within("--cpl-threshold", self.cpl_threshold, 1, MAX_CPL_THRESHOLD)
         _within("--cpl-timer", self.cpl_timer_ns, 1, 1_000_000_000, " ns")
+        _within("--report-every", self.report_every, 1, MAX_COUNT)
+        _within("--napi-budget", self.napi_budget, 1, MAX_COUNT)
+        _within("--watchdog", self.watchdog_ms, 1, 3_600_000, " ms")
+        _within("--cpus", self.cpus, 1, MAX_CPUS)
         _within("--seed", self.seed, 0, (1 << 32) - 1)
+        _within("--dma-order", self.dma_order_ns, 0, 1_000_000_000, " ns")
+        _within("--lose-doorbells", self.doorbell_loss, 0, 1)
+        _within("--delay-doorbells", self.doorbell_delay, 0, 1)
         self._check_rate()
         self._check_qdisc()
         if self.tx_frames > 1 and not self.tx_usecs:
             raise ReplayError(
                 f"--tx-frames {self.tx_frames}: the last packets would never be reclaimed; add --tx-usecs"
             )
+        for option, numbers in (("--weights", self.weights), ("--priorities", self.priorities)):
+            if numbers and len(numbers) != self.queues:
+                shown = ",".join(map(str, numbers))
+                raise ReplayError(f"{option} {shown}: {len(numbers)} for --queues {self.queues}; needed: one a queue")
+        if self.select_queue and self.queues == 1:
+            raise ReplayError(f"--select-queue {self.select_queue}: there is one queue to choose; add --queues")
+        if self.drop_late and self.pace != "launch":
+            raise ReplayError(f"--late drop: nothing is late at the pace {self.pace}; add --pace launch")
         self._check_fault()
         if self.waves is not None and self.sim == "twin":
             raise ReplayError("--waves: the twin has no signals; allowed with --sim verilator and icarus")
@@ -157,21 +197,55 @@ class ReplayConfig:
             dev.features &= ~Feature.HW_CSUM
 
     def make_device(self, world: World, factory: DriverFactory) -> tuple[NetDevice, ReplayDriver]:
-        """The network device as all options have it, below no packet yet, and its driver."""
+        """The network device as all options have it, below no packet yet, and its driver.
+
+        PluginError for a driver or a function that can't be had, ReplayError for a knob that the driver has not.
+        """
         port = world.port()
         dev = NetDevice(
-            port,
+            world.cpus,
             num_tx_queues=self.queues,
             mtu=self.mtu,
             tx_queue_len=self.txqueuelen,
             costs=world.cpus.costs,
             charge=port.charge,
-            cpus=world.cpus,
         )
-        driver = factory(port, dev, self.driver_config)
+        driver = factory(port, dev, self.driver_config, [world.port(queue % self.cpus) for queue in range(self.queues)])
         self.set_offloads(dev)
         self.set_qdisc(dev)
+        self._set_turns(driver)
+        if self.select_queue:
+            dev.select_queue = queue_function(self.select_queue, dev)
         return dev, driver
+
+    def _set_turns(self, driver: ReplayDriver) -> None:
+        """How the device's queues share the wire, as far as the options say."""
+        launch = [(True, self.drop_late)] * self.queues if self.pace == "launch" else []
+        for option, setter, values in (
+            ("--weights", "set_weight", [(weight,) for weight in self.weights]),
+            ("--priorities", "set_priority", [(priority,) for priority in self.priorities]),
+            ("--pace launch", "set_launch_time", launch),
+        ):
+            if values and not hasattr(driver, setter):
+                raise ReplayError(f"{option}: the driver has no {setter}")
+            for queue, value in enumerate(values):
+                try:
+                    getattr(driver, setter)(queue, *value)
+                except ValueError as error:
+                    raise ReplayError(f"{option}: {error}") from None
+
+    def run_setup(self, dev: NetDevice) -> str:
+        """Carry the lines of the set-up out as on an interface that is up; what they print. ScriptError.
+
+        The driver is opened afterwards, if ``ip link set`` has not left the interface down.
+        """
+        hooks = dev.ndo_open, dev.ndo_stop
+        dev.ndo_open = dev.ndo_stop = None
+        dev.is_up = True
+        try:
+            return Commands([dev]).run_script(self.setup)
+        finally:
+            dev.ndo_open, dev.ndo_stop = hooks
 
     def _driver_config(self) -> DriverConfig:
         fault = fault_named(self.fault)
@@ -183,6 +257,9 @@ class ReplayConfig:
             mod_frames=self.tx_frames,
             cpl_threshold=self.cpl_threshold,
             cpl_timer_ns=self.cpl_timer_ns if self.cpl_threshold > 1 else 0,
+            report_every=self.report_every,
+            budget=self.napi_budget,
+            tx_timeout_ms=self.watchdog_ms,
         )
         return config if fault is None else replace(config, **fault.config)
 
@@ -191,8 +268,8 @@ class ReplayConfig:
             fault = fault_named(self.fault)
         except FaultError as error:
             raise ReplayError(f"--fault {error}") from None
-        if fault is not None and fault.where is Where.TWIN and self.sim != "twin":
-            raise ReplayError(f"--fault {fault.name}: it is in the twin; add --sim twin")
+        if fault is not None and not fault.goes_into(self.sim):
+            raise ReplayError(f"--fault {fault.name}: it is in the twin alone; add --sim twin")
         if fault is not None and fault.driver is not None and self.driver:
             raise ReplayError(f"--fault {fault.name}: it is in ringwire's own driver; leave --driver away")
 
@@ -200,16 +277,19 @@ class ReplayConfig:
         """Try the driver: a device of the kind that the replay is going to have."""
         try:
             factory = driver_factory(self.driver)
-            dev, _ = self.make_device(TwinWorld(TwinConfig(queues=self.queues)), factory)
         except PluginError as error:
             raise ReplayError(f"--driver {error}") from error
+        try:
+            dev, _ = self.make_device(TwinWorld(TwinConfig(queues=self.queues), cpus=self.cpus), factory)
+        except PluginError as error:
+            raise ReplayError(str(error)) from error
         return dev
 
     def _check_lines(self, dev: NetDevice) -> None:
         """Try the lines on a device."""
         lines = Commands([dev])
         try:
-            lines.run_script(self.setup)
+            self.run_setup(dev)
         except ScriptError as error:
             raise ReplayError(f"--config {error}") from None
         for line in self.afterwards:
@@ -238,35 +318,6 @@ class ReplayConfig:
         except CommandError as error:
             # the column is that of a line which the user did not write
             raise ReplayError(f"--qdisc {self.qdisc!r}: {str(error).partition(': ')[2]}") from None
-
-
-def parse_line_rate(text: str) -> int:
-    """Bit/s: a rate as ``tc`` reads it, where the letters ``bit`` may be left out. ValueError with the reason."""
-    rate = 8 * parse_rate(text + "bit" if re.search(r"[0-9][kmgt]$", text, re.IGNORECASE) else text)
-    if not rate:
-        raise ValueError(f"nothing would ever be sent; allowed: {show_rate(MIN_RATE_BPS)} or more")
-    return rate
-
-
-def parse_clock(text: str) -> float:
-    """MHz: ``250``, ``156.25MHz``, ``0.25GHz``. ValueError with the reason."""
-    number = text.lower().removesuffix("hz")
-    scale = {"k": 1e-3, "m": 1.0, "g": 1e3}.get(number[-1:])
-    try:
-        frequency = float(number) if scale is None else float(number[:-1]) * scale
-    except ValueError:
-        frequency = 0.0
-    if not frequency > 0:
-        raise ValueError("not a frequency (units: kHz, MHz, GHz; MHz if none)")
-    return frequency
-
-
-def show_rate(bps: float) -> str:
-    """``100G``, ``2.5G``, ``5M``: bit/s."""
-    for scale, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if bps >= scale:
-            return f"{bps / scale:.6g}{unit}"
-    return f"{bps:g}"
 
 
 def _one_of(option: str, value: object, allowed: tuple[object, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -13,10 +13,12 @@ from ringwire.bql import MAX_LIMIT, Dql
 from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.cosim.world import FastWorld
 from ringwire.faults import fault_named, watch_under
+from ringwire.host.posted import UnreliableWrites
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, TxQueue
+from ringwire.nic.descriptors import Status
 from ringwire.nic.frame import Frame
-from ringwire.nic.registers import Stat
+from ringwire.nic.registers import Stat, queue_register
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
 from ringwire.replay.plugin import driver_factory
@@ -29,8 +31,14 @@ from ringwire.socket import Socket
 from ringwire.tools.commands import Commands
 
 SETUP_LIMIT_NS = 1_000_000
+SETTLE_NS = 100_000
+"""What a line at the end may take to have its effect in the device."""
 SLACK_NS = 20_000_000_000
-"""Beyond what wire and host need; the transmit watchdog has named a stuck queue three times by then."""
+"""Beyond what wire and host need; the transmit watchdog has named a stuck queue three times by then. One that is set to
+look later has more time.
+"""
+LAUNCH_AHEAD_NS = 100_000
+"""How long before its launch time a packet is handed over."""
 FRAMES_A_TURN = 64
 """Frames handed to the driver before what is on the wire is looked at."""
 WRITES_AT_ONCE = 16
@@ -73,6 +81,9 @@ async def in_simulator(world: FastWorld, job: Job) -> Measured:
         world.faults.clear()
         return found
 
+    fault = fault_named(job.config.fault)
+    if fault is not None:
+        fault.switch_on(world)
     device = Device(world.capture.take, lambda: world.edges, take_faults, world.progress)
     return await run(world, job, device)
 
@@ -81,12 +92,16 @@ async def run(world: World, job: Job, device: Device) -> Measured:
     """Replay a capture in ``world``, from setting the device up to the last completion."""
     config = job.config
     with closing(Wire(config.line_rate_bps, job.out)) as wire:
+        if config.doorbell_loss or config.doorbell_delay:
+            world.bus = unreliable(world, config)
         watch = watch_under(world, fault_named(config.fault))
         host = Host(world, config, watch)
         try:
-            host.driver.open()
-            await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
-            with closing(read_packets(job.packets)) as packets:
+            if host.dev.is_up:
+                host.driver.open()
+                await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
+            with ExitStack() as opened:
+                packets = [opened.enter_context(closing(read_packets(job.packets, cpu))) for cpu in range(config.cpus)]
                 return await _replay(world, job, device, host, wire, packets)
         except Exception as error:
             watch.findings.blame(error)
@@ -97,16 +112,21 @@ async def run(world: World, job: Job, device: Device) -> Measured:
             raise BugFound("; ".join([*watch.findings.lines(), f"{type(error).__name__}: {error}"])) from error
 
 
-async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire, packets: Packets) -> Measured:
+async def _replay(
+    world: World, job: Job, device: Device, host: Host, wire: Wire, packets: Sequence[Packets]
+) -> Measured:
     config, found = job.config, Measured()
     begin_ns, begin_s = world.timeline.now_ns, time.perf_counter()
     begin_edges = device.edges() if device.edges else 0
     begin_interrupts = world.interrupts
-    paced = host.start(config, packets)
+    paced = host.start(config, packets, job.survey.first_ns)
     if paced is not None:
-        wire.offset_ns = paced.first_stamp_ns - paced.start_ns
+        wire.offset_ns = job.survey.first_ns - paced.start_ns
 
-    limit_ns = SLACK_NS + 2 * job.survey.wire_bytes * 8_000_000_000 // config.line_rate_bps
+    limit_ns = (
+        max(SLACK_NS, 4_000_000 * config.watchdog_ms)
+        + 2 * job.survey.wire_bytes * 8_000_000_000 // config.line_rate_bps
+    )
     limit_ns += job.survey.frames * HOST_NS_A_FRAME + (job.survey.span_ns if paced is not None else 0)
     told_s = begin_s
     while not host.finished():
@@ -129,8 +149,12 @@ async def _replay(world: World, job: Job, device: Device, host: Host, wire: Wire
     found.frames, found.bytes, found.wire_utilisation = wire.frames, wire.bytes, wire.utilisation
     found.descriptors, found.doorbells = stats[Stat.DESC_FETCHED], stats[Stat.DOORBELLS]
     found.bql_limit = host.bql_limit if config.bql else None
-    found.printed = host.printed + "".join(host.commands.run(line) for line in config.afterwards)
+    found.printed = host.printed
+    for line in config.afterwards:
+        found.printed += host.commands.run(line)
+        await world.pause(SETTLE_NS)
     found.packets, found.dropped_packets, found.dropped_frames = host.packets, host.dropped_packets, host.dropped_frames
+    found.late_packets = stats[Stat.ERR_LATE]
     found.requeues = sum(txq.qdisc.requeues for txq in host.dev.tx_queues)
     found.sender_waits = host.waits
     found.problems = [*host.watch.findings.lines(), *host.problems(job.survey), *_counted_wrongly(stats, wire)]
@@ -147,7 +171,7 @@ class Host:
     """The stack and the driver of a replay, and what became of each packet."""
 
     def __init__(self, world: World, config: ReplayConfig, watch: Watch) -> None:
-        self._clock = TaskClock(world.cpus[0])
+        self._clocks = [TaskClock(world.cpus[cpu]) for cpu in range(config.cpus)]
         self._costs = world.cpus.costs
         fault = fault_named(config.fault)
         factory = driver_factory(config.driver) if fault is None or fault.driver is None else fault.driver
@@ -158,11 +182,12 @@ class Host:
             for txq in self.dev.tx_queues:
                 lift_limit(txq.dql)
         self.commands = Commands([self.dev])
-        self.printed = self.commands.run_script(config.setup)
+        self.printed = config.run_setup(self.dev)
         """What the lines of the configuration have printed so far."""
         self.dev.on_drop = self._note_drop
         self._xmit = self.dev.start_xmit
         self.dev.start_xmit = self._note_xmit
+        self._drop_late = config.drop_late
         self.watch = watch
         watch.attach(self.dev)
         world.on_stuck.append(self.driver.describe)
@@ -173,36 +198,46 @@ class Host:
         self.freed = 0
         self.dropped_packets = self.dropped_frames = 0
         self._drops = 0
-        self._source: Source | None = None
+        self._lost_without = {"up": 0, "carrier on": 0}
+        """Packets that were dropped because the interface was not so."""
+        self._sources: list[Source] = []
+        """One a CPU."""
 
-    def start(self, config: ReplayConfig, packets: Packets) -> PacedSource | None:
-        """Begin to send; the source, if it goes by the capture's times."""
+    def start(self, config: ReplayConfig, packets: Sequence[Packets], first_ns: int) -> PacedSource | None:
+        """Begin to send, on each CPU what it has; a source, if they go by the capture's times, which begin there."""
         syscall_ns = self._costs.syscall_ns
-        if config.pace == "capture":
-            self._source = paced = PacedSource(self.dev, self._clock, packets, syscall_ns, self._note_end)
-            return paced
+        if config.pace != "fast":
+            ahead_ns = LAUNCH_AHEAD_NS if config.pace == "launch" else 0
+            paced = [
+                PacedSource(self.dev, clock, its, syscall_ns, self._note_end, first_ns, ahead_ns)
+                for clock, its in zip(self._clocks, packets, strict=True)
+            ]
+            self._sources += paced
+            return paced[0]
         # between two writes the CPU may take an interrupt; where writes take no time, there is no between
         batch = 1 if syscall_ns else WRITES_AT_ONCE
-        self._source = socket = Socket(
-            self.dev, config.sndbuf, clock=self._clock, syscall_ns=syscall_ns, batch=batch, on_free=self._note_end
-        )
-        socket.send(map(itemgetter(1), packets))
+        for clock, its in zip(self._clocks, packets, strict=True):
+            socket = Socket(
+                self.dev, config.sndbuf, clock=clock, syscall_ns=syscall_ns, batch=batch, on_free=self._note_end
+            )
+            socket.send(map(itemgetter(1), its))
+            self._sources.append(socket)
         return None
 
     @property
     def packets(self) -> int:
         """Packets handed to the stack."""
-        return 0 if self._source is None else self._source.packets
+        return sum(source.packets for source in self._sources)
 
     @property
     def waits(self) -> int:
-        """Times the sender had to wait for room in its socket buffer."""
-        return self._source.waits if isinstance(self._source, Socket) else 0
+        """Times that senders had to wait for room in their socket buffers."""
+        return sum(source.waits for source in self._sources if isinstance(source, Socket))
 
     def finished(self) -> bool:
         """Every packet has been handed over, and sent or dropped."""
-        source = self._source
-        return source is not None and source.idle and self.freed == source.packets
+        sources = self._sources
+        return bool(sources) and all(source.idle for source in sources) and self.freed == self.packets
 
     def turn_is_over(self) -> bool:
         """It is time to look at what is on the wire, or there is no more to come."""
@@ -226,6 +261,11 @@ class Host:
         for txq in self.dev.tx_queues:
             if txq.trans_timeout:
                 found.append(f"tx-{txq.index}: timed out {txq.trans_timeout} times")
+        for state, lost in self._lost_without.items():
+            if lost:
+                name = self.dev.name
+                was = "down" if state == "up" else "without a carrier"
+                found.append(f"{name} was {was}: {lost} packets were dropped; needed: ip link set {name} {state}")
         return found
 
     def _note_end(self, skb: Skb) -> None:
@@ -233,6 +273,9 @@ class Host:
 
     def _note_drop(self, skb: Skb) -> None:
         self._drops += 1
+        dev = self.dev
+        if not (dev.is_up and dev.carrier):
+            self._lost_without["carrier on" if dev.is_up else "up"] += 1
         self.dropped_frames += segments(skb)
         if skb.destructor is not None:
             self.dropped_packets += 1
@@ -242,10 +285,19 @@ class Host:
         drops = self._drops
         if txq.dql.limit > self.bql_limit:
             self.bql_limit = txq.dql.limit
+        if self._drop_late:
+            self.watch.excuse(Status.LATE, skb)
         rc = self._xmit(skb, txq, xmit_more)
         if rc == NETDEV_TX_OK and drops == self._drops:
             self._given_frames += segments(skb)
         return rc
+
+
+def unreliable(world: World, config: ReplayConfig) -> UnreliableWrites:
+    """A bus on which doorbells are late, or get lost."""
+    doorbells = {queue_register("TAIL", queue) for queue in range(config.queues)}
+    lose, delay = config.doorbell_loss, config.doorbell_delay
+    return UnreliableWrites(world.bus, doorbells, lose=lose, delay=delay, seed=config.seed)
 
 
 def lift_limit(dql: Dql) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from rich.table import Table
 
-from ringwire.replay.config import ReplayConfig, show_rate
+from ringwire.checks.names import MEANINGS
+from ringwire.faults import CLASSES
+from ringwire.replay.config import ReplayConfig
 from ringwire.replay.survey import UNTOUCHED, Survey
+from ringwire.replay.values import show_rate
 
 
 @dataclass(slots=True)
@@ -25,6 +28,8 @@ class Measured:
     dropped_packets: int = 0
     dropped_frames: int = 0
     """Frames that the dropped packets would have become."""
+    late_packets: int = 0
+    """Packets that the device dropped because their launch time had passed."""
     wire_utilisation: float = 0.0
     """Share of the time from the first frame to the last that the wire was busy, 0 to 1."""
     bql_limit: int | None = None
@@ -62,6 +67,12 @@ class ReplayReport:
         return not self.measured.problems
 
     @property
+    def bugs(self) -> list[str]:
+        """Names of what the watch found, causes before what follows from them."""
+        named = (line.partition(":")[0] for line in self.measured.problems)
+        return list(dict.fromkeys(name for name in named if name in MEANINGS))
+
+    @property
     def frames_per_interrupt(self) -> float:
         return self.measured.frames / self.measured.interrupts if self.measured.interrupts else 0.0
 
@@ -86,6 +97,8 @@ class ReplayReport:
         return {
             "verdict": "ok" if self.ok else "failed",
             "problems": problems,
+            "bugs": self.bugs,
+            "classes": {name: CLASSES[name].number for name in self.bugs if name in CLASSES},
             **figures,
             "frames_per_interrupt": self.frames_per_interrupt,
             "frames_per_wall_s": self.frames_per_wall_s,
@@ -112,8 +125,19 @@ class ReplayReport:
                 "tx_frames": config.tx_frames,
                 "cpl_threshold": config.cpl_threshold,
                 "cpl_timer_ns": config.cpl_timer_ns,
+                "report_every": config.report_every,
+                "napi_budget": config.napi_budget,
+                "watchdog_ms": config.watchdog_ms,
+                "weights": list(config.weights) or None,
+                "priorities": list(config.priorities) or None,
+                "select_queue": config.select_queue or None,
+                "drop_late": config.drop_late,
+                "cpus": config.cpus,
                 "free_host": config.free_host,
                 "driver": config.driver or None,
+                "dma_order_ns": config.dma_order_ns,
+                "doorbell_loss": config.doorbell_loss,
+                "doorbell_delay": config.doorbell_delay,
                 "fault": config.fault or None,
                 "jump": config.jump,
                 "seed": config.seed,
@@ -130,6 +154,8 @@ class ReplayReport:
         if found.dropped_frames > found.dropped_packets:
             drops += f" packets, {found.dropped_frames:,} frames"
         yield "drops", drops
+        if found.late_packets:
+            yield "dropped late", f"{found.late_packets:,}"
         kinds = self.survey.kinds()
         if self.survey.untouched:
             named = ", ".join(f"{kinds[name]:,} {name}" for name in UNTOUCHED if kinds[name])
@@ -147,8 +173,15 @@ class ReplayReport:
         yield "frames a wall second", f"{self.frames_per_wall_s:,.0f}"
 
     def verdict(self) -> str:
-        """``ok``, or what was wrong, a line each."""
-        return "ok" if self.ok else "\n".join(("FAILED", *self.measured.problems))
+        """``ok``, or what was wrong, a line each, and what classes of bugs that is."""
+        if self.ok:
+            return "ok"
+        classes = [
+            f"class {CLASSES[name].number} of docs/bugs.md: {CLASSES[name].title}"
+            for name in self.bugs
+            if name in CLASSES
+        ]
+        return "\n".join(("FAILED", *self.measured.problems, *classes))
 
     def table(self, *more: tuple[str, str]) -> Table:
         """The rows, further ones and the verdict, for a terminal."""

@@ -6,18 +6,21 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ringwire.cosim.build import BuildError, Design
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import WorldSettings
 from ringwire.faults import fault_named
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
+from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import drive
 from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.replay import job
 from ringwire.replay.config import ReplayConfig, ReplayError, ReplayFailed
+from ringwire.replay.plugin import resolved
 from ringwire.replay.report import Measured, ReplayReport
 from ringwire.replay.survey import Survey, survey
 
@@ -91,7 +94,12 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
         return taken
 
     fault = fault_named(config.fault)
-    memory = HostMemory.create(memory_bytes(config), seed=config.seed)
+    order_ns = surroundings(config)["dma_order_ns"]
+    memory = (
+        WeakMemory.create(memory_bytes(config), seed=config.seed, delay_ns=order_ns)
+        if order_ns
+        else HostMemory.create(memory_bytes(config), seed=config.seed)
+    )
     world = TwinWorld(
         TwinConfig(
             queues=config.queues,
@@ -101,7 +109,8 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
             write_latency_ns=config.mem_latency_ns,
         ),
         memory,
-        costs=config.costs,
+        config.cpus,
+        config.costs,
         on_frame=lambda start_ps, queue, data: frames.append(WireFrame(start_ps, queue, data)),
         device=Twin if fault is None else fault.twin,
     )
@@ -114,24 +123,30 @@ def _on_twin(work: job.Job, tell: Callable[[str], None]) -> Measured:
 
 def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
     config = work.config
+    fault = fault_named(config.fault)
     settings = WorldSettings(
         period_ps=config.period_ps,
         jumps=config.jump,
         latency_ns=config.mem_latency_ns,
         seed=config.seed,
         memory_bytes=memory_bytes(config),
+        cpus=config.cpus,
         costs=config.costs,
+        **surroundings(config),
     )
     # the simulator runs in a folder of its own
-    driver = config.driver
-    if driver.partition(":")[0].endswith(".py"):
-        driver = str(Path(driver).resolve())
-    settled = replace(config, driver=driver)
+    settled = replace(config, driver=resolved(config.driver), select_queue=resolved(config.select_queue))
     try:
         measured = run_job(
             JOB,
             replace(work, config=settled),
-            design=Design(sim=config.sim, data_w=config.width, queues=config.queues, waves=config.waves is not None),
+            design=Design(
+                sim=config.sim,
+                data_w=config.width,
+                queues=config.queues,
+                parameters={} if fault is None else fault.parameters,
+                waves=config.waves is not None,
+            ),
             settings=settings,
             limit_s=WALL_LIMIT_S,
             progress=tell,
@@ -143,6 +158,13 @@ def _on_rtl(work: job.Job, tell: Callable[[str], None]) -> Measured:
         raise ReplayFailed(str(error)) from error
     assert isinstance(measured, Measured)
     return measured
+
+
+def surroundings(config: ReplayConfig) -> dict[str, Any]:
+    """Settings of the world: what was asked for, or else what a fault needs."""
+    fault = fault_named(config.fault)
+    settings = {"dma_order_ns": 0} if fault is None else {"dma_order_ns": 0, **fault.world}
+    return {**settings, "dma_order_ns": config.dma_order_ns or settings["dma_order_ns"]}
 
 
 def memory_bytes(config: ReplayConfig) -> int:

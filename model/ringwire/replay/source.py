@@ -40,9 +40,11 @@ class TaskClock:
 
 
 class PacedSource:
-    """Sends each packet at its time stamp, counted from the first one's; nothing waits for room.
+    """Sends each packet at its time stamp, counted from ``first_ns``; nothing waits for room.
 
-    ``start_ns`` is the first packet's simulated time. A time stamp before its predecessor's means at once.
+    ``start_ns`` is the simulated time of ``first_ns``. A time stamp before its predecessor's means at once. With
+    ``ahead_ns`` each packet is handed over that much earlier, and its time is the departure time that it names, as
+    with SO_TXTIME.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class PacedSource:
         packets: Packets,
         syscall_ns: int,
         destructor: Callable[[Skb], None],
+        first_ns: int,
+        ahead_ns: int = 0,
     ) -> None:
-        self.start_ns = clock.now_ns()
-        self.first_stamp_ns = 0
+        self.start_ns = clock.now_ns() + ahead_ns
         self.packets = 0
         self._dev = dev
         self._clock = clock
@@ -62,9 +65,10 @@ class PacedSource:
         self._syscall_ns = syscall_ns
         self._destructor = destructor
         self._next: Skb | None = None
+        self._first_ns = first_ns
+        self._ahead_ns = ahead_ns
         first = next(self._rest, None)
         if first is not None:
-            self.first_stamp_ns = first[0]
             self._schedule(*first)
 
     @property
@@ -73,7 +77,10 @@ class PacedSource:
 
     def _schedule(self, stamp_ns: int, skb: Skb) -> None:
         self._next = skb
-        self._clock.call_at(self.start_ns + stamp_ns - self.first_stamp_ns, self._send)
+        due_ns = self.start_ns + stamp_ns - self._first_ns
+        if self._ahead_ns:
+            skb.tstamp = max(due_ns, 1)  # 0 would be none
+        self._clock.call_at(due_ns - self._ahead_ns, self._send)
 
     def _send(self) -> None:
         skb, self._next = self._next, None

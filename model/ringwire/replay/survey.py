@@ -26,6 +26,8 @@ class Survey:
     """With preamble, padding, FCS and inter-frame gap."""
     span_ns: int
     """From the earliest time stamp to the latest."""
+    first_ns: int
+    """Time stamp of the first packet, which is not the earliest if stamps go back."""
     counts: CaptureCounts
 
     def kinds(self) -> dict[str, int]:
@@ -39,21 +41,21 @@ class Survey:
 
 
 def survey(config: ReplayConfig, packets: Path) -> Survey:
-    """Read all of the capture, and leave its packets in a new file (:mod:`ringwire.replay.packets`).
+    """Read all of the capture, and leave its packets in new files (:mod:`ringwire.replay.packets`).
 
     :class:`ReplayError` if it can't be replayed, or the packets take more room than there is.
     """
     capture = Capture(config.capture, mtu=config.mtu)
     count = frames = size = 0
-    first: int | None = None
-    last = 0
+    first = earliest = latest = 0
     try:
-        for time_ns, skb in write_packets(packets, capture):
+        for time_ns, skb in write_packets(packets, capture, config.cpus):
+            if not count:
+                first = earliest = latest = time_ns
             count += 1
             frames += segments(skb)
             size += wire_size(skb)
-            first = time_ns if first is None else min(first, time_ns)
-            last = max(last, time_ns)
+            earliest, latest = min(earliest, time_ns), max(latest, time_ns)
     except CaptureError as error:
         text = str(error)
         cure = "" if "allowed:" in text else "; needed: a whole pcap or pcapng file of Ethernet frames"
@@ -63,7 +65,7 @@ def survey(config: ReplayConfig, packets: Path) -> Survey:
         raise ReplayError(f"{where}; the packets of {config.capture} need room there, or where TMPDIR says") from None
     if not count:
         raise ReplayError(f"{config.capture}: holds no packet; nothing to replay")
-    return Survey(count, frames, size, last - (first or 0), capture.counts)
+    return Survey(count, frames, size, latest - earliest, first, capture.counts)
 
 
 def segments(skb: Skb) -> int:

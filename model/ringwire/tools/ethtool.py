@@ -1,261 +1,44 @@
-"""``ethtool``: rings, interrupt moderation, queues, features and statistics of a device, as ethtool 6.1 has them.
+"""``ethtool``: rings, interrupt moderation, queues, features, private flags and statistics, as ethtool 6.1 has them.
 
-As functions (``get_*``, ``set_*``), which raise DeviceError where Linux refuses, and as lines (:class:`Ethtool`), which
-print what the tool prints and are refused in its words. The checks that need no driver are those of the kernel's
-netlink interface (net/ethtool/{rings,channels,coalesce}.c of Linux 6.12).
+A line prints what the tool prints and is refused in its words. What it does there is as functions as well, in
+:mod:`ringwire.tools.ethtool_settings` and :mod:`ringwire.tools.features`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ringwire.netdev.device import NetDevice
 from ringwire.netdev.errors import ERRNO_TEXT, DeviceError
-from ringwire.netdev.ethtool_ops import ChannelOps, Coalesce, CoalesceOps, RingOps, StatisticsOps
-from ringwire.tools.features import features_json, get_features, members, on_off, set_features, show_features
+from ringwire.tools.ethtool_settings import (
+    CHANNELS,
+    COALESCING,
+    RINGS,
+    U32,
+    Channels,
+    Group,
+    RingParams,
+    Value,
+    get_channels,
+    get_coalesce,
+    get_priv_flags,
+    get_ring,
+    get_statistics,
+    set_channels,
+    set_coalesce,
+    set_priv_flags,
+    set_ring,
+    show_priv_flags,
+    show_statistics,
+)
+from ringwire.tools.features import features_json, get_features, members, set_features, show_features
 from ringwire.tools.jsonwriter import pretty
-from ringwire.tools.refusal import Refused, by_name, errno_of
+from ringwire.tools.refusal import Refused, by_name
 from ringwire.tools.words import Word, Words
 
-U32 = 0xFFFF_FFFF
-NS_PER_US = 1000
 USAGE = "ethtool: bad command line argument(s)\nFor more information run ethtool -h"
-
-Value: TypeAlias = int | bool
-Values: TypeAlias = Mapping[str, Value | None]
-"""Parameters by the names of ethtool's JSON; None is what the device does not have, "n/a"."""
-
-# -- rings
-
-
-@dataclass(frozen=True, slots=True)
-class RingParams:
-    """Descriptors of each transmit ring."""
-
-    tx_max: int
-    tx: int
-
-
-def get_ring(dev: NetDevice) -> RingParams:
-    """ethtool -g. DeviceError (EOPNOTSUPP) if the driver has no such knob."""
-    ops = dev.driver
-    if not isinstance(ops, RingOps):
-        raise _unsupported("-g")
-    return RingParams(ops.max_ring_entries, ops.ring_entries)
-
-
-def set_ring(dev: NetDevice, tx: int) -> None:
-    """ethtool -G tx. DeviceError: EINVAL for a size that the driver refuses."""
-    _write_ring(dev, {"tx": tx})
-
-
-def _ring_values(dev: NetDevice) -> Values:
-    now = get_ring(dev)
-    return dict.fromkeys(("rx-max", "rx-mini-max", "rx-jumbo-max", "rx", "rx-mini", "rx-jumbo")) | {
-        "tx-max": now.tx_max,
-        "tx": now.tx,
-        "rx-buf-len": None,
-        "cqe-size": None,
-        "tx-push": False,
-        "tcp-data-split": None,
-    }
-
-
-_RING_EXTRAS = {"rx-buf-len": "rx buf len", "cqe-size": "cqe size", "tx-push": "tx push"}
-
-
-def _write_ring(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
-    ops = dev.driver
-    if not isinstance(ops, RingOps):
-        raise _unsupported("-G")
-    for name, text in _RING_EXTRAS.items():
-        if name in wanted:
-            raise DeviceError("EOPNOTSUPP", name, "tx", f"setting {text} not supported")
-    for name in ("rx", "rx-mini", "rx-jumbo", "tx"):
-        most, allowed = (ops.max_ring_entries, ops.ring_allowed) if name == "tx" else (0, "0: there is tx only")
-        if wanted.get(name, 0) > most:
-            raise DeviceError("EINVAL", name, allowed, "requested ring size exceeds maximum")
-    tx = wanted.get("tx", ops.ring_entries)
-    if tx != ops.ring_entries:
-        _ask("tx", lambda: ops.set_ring(tx), ops.ring_allowed)
-
-
-# -- channels
-
-
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """Transmit queues, those that there are and those in use."""
-
-    tx_max: int
-    tx: int
-
-
-def get_channels(dev: NetDevice) -> Channels:
-    """ethtool -l."""
-    return Channels(dev.num_tx_queues, dev.real_num_tx_queues)
-
-
-def set_channels(dev: NetDevice, tx: int) -> None:
-    """ethtool -L tx. DeviceError: EINVAL if there are not so many, EBUSY if the driver can't now."""
-    _write_channels(dev, {"tx": tx})
-
-
-def _channel_values(dev: NetDevice) -> Values:
-    now = get_channels(dev)
-    none = dict.fromkeys(("rx-max", "other-max", "combined-max", "rx", "other", "combined"))
-    return none | {"tx-max": now.tx_max, "tx": now.tx}
-
-
-def _write_channels(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
-    ops = dev.driver
-    if not isinstance(ops, ChannelOps):
-        raise _unsupported("-L")
-    at_most = {"rx": 0, "tx": dev.num_tx_queues, "other": 0, "combined": 0}
-    for name, most in at_most.items():
-        if wanted.get(name, 0) > most:
-            allowed = f"1 to {most}" if most else "0: there is tx only"
-            raise DeviceError("EINVAL", name, allowed, "requested channel count exceeds maximum")
-    tx = wanted.get("tx", dev.real_num_tx_queues)
-    if tx < 1:
-        text = "requested channel counts would result in no RX or TX channel being configured"
-        raise DeviceError("EINVAL", "tx", f"1 to {dev.num_tx_queues}", text)
-    if tx != dev.real_num_tx_queues:
-        _ask("tx", lambda: ops.set_channels(tx))
-
-
-# -- coalescing
-
-
-_COALESCE_NAMES = """
-    rx-usecs rx-frames rx-usecs-irq rx-frames-irq tx-usecs tx-frames tx-usecs-irq tx-frames-irq
-    stats-block-usecs adaptive-rx adaptive-tx pkt-rate-low rx-usecs-low rx-frames-low tx-usecs-low tx-frames-low
-    pkt-rate-high rx-usecs-high rx-frames-high tx-usecs-high tx-frames-high sample-interval cqe-mode-tx cqe-mode-rx
-"""
-COALESCE = tuple(_COALESCE_NAMES.split())
-"""In the order in which the kernel looks at them."""
-_COALESCE_SWITCHES = ("adaptive-rx", "adaptive-tx", "cqe-mode-rx", "cqe-mode-tx")
-
-
-def get_coalesce(dev: NetDevice) -> Coalesce:
-    """ethtool -c; times in ns. DeviceError (EOPNOTSUPP) if the driver has no such knob."""
-    ops = dev.driver
-    if not isinstance(ops, CoalesceOps):
-        raise _unsupported("-c")
-    return ops.coalesce
-
-
-def set_coalesce(dev: NetDevice, tx_usecs: int | None = None, tx_frames: int | None = None) -> None:
-    """ethtool -C; None leaves a parameter as it is. DeviceError: EINVAL for what the driver refuses."""
-    now = get_coalesce(dev)
-    ops = dev.driver
-    assert isinstance(ops, CoalesceOps)
-    wanted = Coalesce(
-        now.mod_ns if tx_usecs is None else tx_usecs * NS_PER_US,
-        now.mod_frames if tx_frames is None else tx_frames,
-    )
-    given = {"tx-usecs": tx_usecs, "tx-frames": tx_frames}
-    knob = next((name for name, value in given.items() if value is not None), "")
-    if wanted != now:
-        _ask(knob, lambda: ops.set_coalesce(wanted.mod_ns, wanted.mod_frames), ops.coalesce_allowed)
-
-
-def _coalesce_values(dev: NetDevice) -> Values:
-    now = get_coalesce(dev)
-    return dict.fromkeys(COALESCE) | {
-        "tx-usecs": now.mod_ns // NS_PER_US,
-        "tx-frames": now.mod_frames,
-    }
-
-
-def _write_coalesce(dev: NetDevice, wanted: Mapping[str, Value]) -> None:
-    get_coalesce(dev)
-    there_are = ("tx-usecs", "tx-frames")
-    for name in COALESCE:
-        if name in wanted and name not in there_are:
-            raise DeviceError("EINVAL", name, ", ".join(there_are), "cannot modify an unsupported parameter")
-    set_coalesce(dev, *(wanted.get(name) for name in there_are))
-
-
-# -- statistics
-
-
-def get_statistics(dev: NetDevice) -> dict[str, int]:
-    """ethtool -S; {} if the driver counts nothing."""
-    return dev.driver.statistics() if isinstance(dev.driver, StatisticsOps) else {}
-
-
-def show_statistics(dev: NetDevice) -> str:
-    """ethtool -S as text."""
-    return "NIC statistics:\n" + "".join(f"     {name}: {value}\n" for name, value in get_statistics(dev).items())
-
-
-# -- the line
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A set of parameters that one option shows and another changes."""
-
-    read: Callable[[NetDevice], Values]
-    write: Callable[[NetDevice, Mapping[str, Value]], None]
-    settable: tuple[str, ...]
-    switches: tuple[str, ...]
-    """Those of ``settable`` that are on or off."""
-    layout: str
-    """What is printed, with the names of values in braces."""
-    status: int = 1
-    """Exit status where the kernel refuses a change."""
-
-    def text(self, dev: NetDevice) -> str:
-        shown = {name: _shown(value) for name, value in self.read(dev).items()}
-        return self.layout.format_map(shown | {"ifname": dev.name})
-
-    def json(self, dev: NetDevice) -> dict[str, object]:
-        there_is = {name: value for name, value in self.read(dev).items() if value is not None}
-        return {"ifname": dev.name, **there_is}
-
-
-RINGS = Group(
-    _ring_values,
-    _write_ring,
-    ("rx", "rx-mini", "rx-jumbo", "tx", *_RING_EXTRAS),
-    ("tx-push",),
-    "Ring parameters for {ifname}:\n"
-    "Pre-set maximums:\nRX:\t\t{rx-max}\nRX Mini:\t{rx-mini-max}\nRX Jumbo:\t{rx-jumbo-max}\nTX:\t\t{tx-max}\n"
-    "Current hardware settings:\nRX:\t\t{rx}\nRX Mini:\t{rx-mini}\nRX Jumbo:\t{rx-jumbo}\nTX:\t\t{tx}\n"
-    "RX Buf Len:\t\t{rx-buf-len}\nCQE Size:\t\t{cqe-size}\nTX Push:\t{tx-push}\nTCP data split:\t{tcp-data-split}\n",
-    status=81,
-)
-CHANNELS = Group(
-    _channel_values,
-    _write_channels,
-    ("rx", "tx", "other", "combined"),
-    (),
-    "Channel parameters for {ifname}:\n"
-    "Pre-set maximums:\nRX:\t\t{rx-max}\nTX:\t\t{tx-max}\nOther:\t\t{other-max}\nCombined:\t{combined-max}\n"
-    "Current hardware settings:\nRX:\t\t{rx}\nTX:\t\t{tx}\nOther:\t\t{other}\nCombined:\t{combined}\n",
-)
-COALESCING = Group(
-    _coalesce_values,
-    _write_coalesce,
-    COALESCE,
-    _COALESCE_SWITCHES,
-    "Coalesce parameters for {ifname}:\n"
-    "Adaptive RX: {adaptive-rx}  TX: {adaptive-tx}\n"
-    "stats-block-usecs: {stats-block-usecs}\nsample-interval: {sample-interval}\n"
-    "pkt-rate-low: {pkt-rate-low}\npkt-rate-high: {pkt-rate-high}\n\n"
-    "rx-usecs: {rx-usecs}\nrx-frames: {rx-frames}\nrx-usecs-irq: {rx-usecs-irq}\nrx-frames-irq: {rx-frames-irq}\n\n"
-    "tx-usecs: {tx-usecs}\ntx-frames: {tx-frames}\ntx-usecs-irq: {tx-usecs-irq}\ntx-frames-irq: {tx-frames-irq}\n\n"
-    "rx-usecs-low: {rx-usecs-low}\nrx-frame-low: {rx-frames-low}\n"
-    "tx-usecs-low: {tx-usecs-low}\ntx-frame-low: {tx-frames-low}\n\n"
-    "rx-usecs-high: {rx-usecs-high}\nrx-frame-high: {rx-frames-high}\n"
-    "tx-usecs-high: {tx-usecs-high}\ntx-frame-high: {tx-frames-high}\n\n"
-    "CQE mode RX: {cqe-mode-rx}  TX: {cqe-mode-tx}\n\n",
-)
 
 
 class Ethtool:
@@ -271,7 +54,8 @@ class Ethtool:
         json = words.skip("--json")
         option = words.here
         if option.text not in _OPTIONS:
-            raise Refused(option, USAGE, allowed=", ".join(name for name in _OPTIONS if len(name) == 2))
+            shown = [name for name in _OPTIONS if len(name) == 2 or name.endswith("-priv-flags")]
+            raise Refused(option, USAGE, allowed=", ".join(shown))
         words.take("an option")
         if not words:
             raise Refused(words.here, USAGE, allowed="the name of a device")
@@ -321,35 +105,37 @@ class Ethtool:
 
     def _change_features(self, option: Word, words: Words) -> str:
         name = words.take("a device")
-        switches: dict[str, bool] = {}
-        places: dict[str, Word] = {}
-        while words:
-            word = words.take("a feature")
-            on = _switch(words.peek())
-            if on is None:
-                # the tool does not say which one
-                printed = f"ethtool (-K): flag '{words.peek() or '(null)'}' for parameter '(null)' is not followed"
-                raise Refused(words.here, f"{printed} by 'on' or 'off'", allowed=f"{word.text} on or {word.text} off")
-            words.take("on or off")
-            # the last of two switches holds, so it also has to come last
-            switches.pop(word.text, None)
-            switches[word.text], places[word.text] = on, word
+        # the tool does not say which feature lacks a switch, but what stands in its place
+        switches, places = _take_switches(words, lambda word, here: f"(-K): flag '{here or '(null)'}'")
         dev = self._device(name, 92)
         try:
             changes = set_features(dev, switches)
         except DeviceError as error:
-            offset = _first_attribute(dev) + 20
-            for known, on in switches.items():
-                if known == error.knob:
-                    break
-                offset += sum(4 + _aligned(4 + len(member) + 1) + 4 * on for member in members(known))
-            raise _netlink(error, places[error.knob], f"{error.message} (offset {offset})", 92) from None
+            message = f"{error.message} (offset {_offset_of_bit(dev, error.knob, switches, members)})"
+            raise _netlink(error, places[error.knob], message, 92) from None
         if changes.nothing_done:
             blamed = next(iter(places.values()), words.here)
             can = [name for name, state in get_features(dev).items() if not state.fixed]
             printed = "Could not change any device features"
             raise Refused(blamed, printed, allowed=", ".join(can), output=changes.text())
         return changes.text()
+
+    def _show_priv_flags(self, option: Word, words: Words, json: bool) -> str:
+        if json:
+            raise Refused(option, USAGE, allowed="this option without --json")
+        return self._show(option, words, False, Show(show_priv_flags, lambda dev: {}))
+
+    def _change_priv_flags(self, option: Word, words: Words) -> str:
+        name = words.take("a device")
+        flags, places = _take_switches(words, lambda word, here: f"({option.text}): flag '{word}'")
+        dev = self._device(name)
+        try:
+            set_priv_flags(dev, flags)
+        except DeviceError as error:
+            offset = _offset_of_bit(dev, error.knob, flags, lambda flag: (flag,))
+            message = f"{error.message} (offset {offset})" if error.message else ""
+            raise _netlink(error, places.get(error.knob, option), message) from None
+        return ""
 
     def _statistics(self, option: Word, words: Words, json: bool) -> str:
         name = words.take("a device")
@@ -370,6 +156,27 @@ class Ethtool:
             printed = f"netlink error: no device matches name (offset 24)\nnetlink error: {ERRNO_TEXT['ENODEV']}"
             raise Refused(name, printed, allowed=", ".join(self._devices), status=status)
         return self._devices[name.text]
+
+
+def _take_switches(words: Words, blamed: Callable[[str, str], str]) -> tuple[dict[str, bool], dict[str, Word]]:
+    """Names with on or off, to the line's end, and where the names are. ``blamed`` begins what the tool says of one
+    without; it is given the name and what follows it.
+    """
+    switches: dict[str, bool] = {}
+    places: dict[str, Word] = {}
+    while words:
+        word = words.take("a name")
+        on = _switch(words.peek())
+        if on is None:
+            printed = (
+                f"ethtool {blamed(word.text, words.peek())} for parameter '(null)' is not followed by 'on' or 'off'"
+            )
+            raise Refused(words.here, printed, allowed=f"{word.text} on or {word.text} off")
+        words.take("on or off")
+        # the last of two switches holds, so it also has to come last
+        switches.pop(word.text, None)
+        switches[word.text], places[word.text] = on, word
+    return switches, places
 
 
 class Show(NamedTuple):
@@ -406,6 +213,8 @@ def _option_table() -> dict[str, _Handler]:
         ("-K", "--features", "--offload"), lambda tool, option, words, json: tool._change_features(option, words)
     )
     table |= dict.fromkeys(("-S", "--statistics"), Ethtool._statistics)
+    table["--show-priv-flags"] = Ethtool._show_priv_flags
+    table["--set-priv-flags"] = lambda tool, option, words, json: tool._change_priv_flags(option, words)
     return table
 
 
@@ -417,20 +226,6 @@ def _short(option: Word) -> str:
     return _SHORT.get(option.text, option.text)
 
 
-def _unsupported(option: str) -> DeviceError:
-    return DeviceError("EOPNOTSUPP", option, "nothing: the driver has no such knob")
-
-
-def _ask(knob: str, change: Callable[[], None], allowed: str = "") -> None:
-    """Have the driver change something; its refusal becomes a DeviceError."""
-    try:
-        change()
-    except DeviceError:
-        raise
-    except ValueError as error:
-        raise DeviceError(errno_of(error), knob, allowed or str(error)) from None
-
-
 def _netlink(error: DeviceError, word: Word, message: str, status: int = 1) -> Refused:
     """A refusal of the kernel in ethtool's words."""
     lines = [f"netlink error: {text}" for text in (message, ERRNO_TEXT[error.errno]) if text]
@@ -440,6 +235,18 @@ def _netlink(error: DeviceError, word: Word, message: str, status: int = 1) -> R
 def _first_attribute(dev: NetDevice) -> int:
     """Where in ethtool's request the first parameter is, bytes: behind two headers and the device's name."""
     return 20 + 4 + _aligned(4 + len(dev.name) + 1)
+
+
+def _offset_of_bit(
+    dev: NetDevice, wrong: str, switches: Mapping[str, bool], members: Callable[[str], Iterable[str]]
+) -> int:
+    """Where in ethtool's request the name of a bit is, bytes; ``members`` are the bits that a name stands for."""
+    offset = _first_attribute(dev) + 20
+    for name, on in switches.items():
+        if name == wrong:
+            break
+        offset += sum(4 + _aligned(4 + len(member) + 1) + 4 * on for member in members(name))
+    return offset
 
 
 def _aligned(length: int) -> int:
@@ -458,7 +265,17 @@ def _switch(text: str) -> bool | None:
     return {"on": True, "off": False}.get(text)
 
 
-def _shown(value: Value | None) -> str:
-    if value is None:
-        return "n/a"
-    return on_off(value) if isinstance(value, bool) else str(value)
+__all__ = [
+    "Channels",
+    "Ethtool",
+    "RingParams",
+    "get_channels",
+    "get_coalesce",
+    "get_priv_flags",
+    "get_ring",
+    "get_statistics",
+    "set_channels",
+    "set_coalesce",
+    "set_priv_flags",
+    "set_ring",
+]

@@ -1,7 +1,7 @@
-"""``ip link``: shows a device and sets its MTU, its queue length, up and down, as iproute2 6.1 does.
+"""``ip link``: shows a device and sets its MTU, queue length and carrier, up and down, as iproute2 6.1 does.
 
 After ip/iplink.c and ip/ipaddress.c of iproute2 6.1, and do_setlink in net/core/rtnetlink.c of Linux 6.12. As functions
-there are :func:`get_link`, ``NetDevice.set_mtu``, ``open`` and ``close``, and :func:`set_txqueuelen`.
+there are :func:`get_link`, ``NetDevice.set_mtu``, ``open``, ``close``, ``change_carrier``, and :func:`set_txqueuelen`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ FIRST_IFINDEX = 2
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 USAGE_STATUS = 255
 KERNEL_STATUS = 2
+SWITCH_STATUS = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +166,12 @@ TXQUEUELEN = Setting("txqueuelen", f"0 to {I32}", _apply_txqueuelen)
 SETTINGS = {"mtu": MTU, "txqueuelen": TXQUEUELEN, "qlen": TXQUEUELEN, "txqlen": TXQUEUELEN}
 FLAGS: dict[str, Callable[[NetDevice], None]] = {"up": NetDevice.open, "down": NetDevice.close}
 UP_OR_DOWN = Setting("up", "up or down", lambda dev, up: FLAGS["up" if up else "down"](dev))
-ORDER = (MTU, UP_OR_DOWN, TXQUEUELEN)
+CARRIER = Setting("carrier", "on or off", lambda dev, on: dev.change_carrier(bool(on)))
+SWITCHES = ("off", "on")
+ORDER = (MTU, UP_OR_DOWN, CARRIER, TXQUEUELEN)
 """The kernel takes a request's parts in this order, whatever the line's, and stops at the first that it refuses."""
 _OTHER_NAMES = """
-    address alias allmulticast arp broadcast carrier group gso_max_segs gso_max_size master mode multicast name netns
+    address alias allmulticast arp broadcast group gso_max_segs gso_max_size master mode multicast name netns
     nomaster promisc protodown state trailers type vf xdp xdpdrv xdpgeneric xdpoffload
 """
 OTHER_PARAMETERS = frozenset(_OTHER_NAMES.split())
@@ -236,13 +239,17 @@ class Ip:
                 words.take("up or down")
                 # the last one holds
                 wanted[UP_OR_DOWN] = int(word.text == "up"), word
+            elif word.text == CARRIER.name:
+                words.take("carrier")
+                # the last one holds
+                wanted[CARRIER] = self._take_switch(words, CARRIER)
             elif word.text in SETTINGS:
                 words.take("a parameter")
                 self._take_number(words, SETTINGS[word.text], wanted)
             elif word.text in OTHER_PARAMETERS:
-                raise not_modelled(word, [*SETTINGS, *FLAGS])
+                raise not_modelled(word, [*SETTINGS, CARRIER.name, *FLAGS])
             else:
-                raise _garbage(word, ", ".join([*SETTINGS, *FLAGS]))
+                raise _garbage(word, ", ".join([*SETTINGS, CARRIER.name, *FLAGS]))
         if name is None:
             printed = 'Not enough information: "dev" argument is required.'
             raise Refused(words.here, printed, allowed="dev and its name", status=USAGE_STATUS)
@@ -264,6 +271,16 @@ class Ip:
             raise Refused(value, printed, allowed=setting.allowed, status=USAGE_STATUS)
         wanted[setting] = number, value
 
+    @staticmethod
+    def _take_switch(words: Words, setting: Setting) -> tuple[int, Word]:
+        if not words:
+            raise _incomplete(words, f"the value of {setting.name}, {setting.allowed}")
+        value = words.take("a value")
+        if value.text not in SWITCHES:
+            printed = f'Error: argument of "{setting.name}" must be one of "off", "on", not "{value.text}"'
+            raise Refused(value, printed, allowed=setting.allowed, status=SWITCH_STATUS)
+        return SWITCHES.index(value.text), value
+
     def _apply(self, dev: NetDevice, wanted: dict[Setting, tuple[int, Word]]) -> None:
         for setting in ORDER:
             if setting in wanted:
@@ -281,7 +298,7 @@ class Ip:
         if words.skip("dev"):
             if not words:
                 raise _incomplete(words, "the name of a device")
-        elif not words or words.peek() in (*SETTINGS, *FLAGS):
+        elif not words or words.peek() in (*SETTINGS, CARRIER.name, *FLAGS):
             return None
         return words.take("a device")
 

@@ -15,14 +15,18 @@ T = TypeVar("T")
 class Refused(CommandError):
     """What the real tool refuses as well; the text is one line: column, word, the tool's words, what is allowed."""
 
-    def __init__(self, word: Word, printed: str, *, allowed: str = "", status: int = 1, output: str = "") -> None:
-        """``word`` without text stands for the end of the line."""
+    def __init__(
+        self, word: Word, printed: str, *, allowed: str = "", reason: str = "", status: int = 1, output: str = ""
+    ) -> None:
+        """``word`` without text stands for the end of the line. ``reason`` says why, where ``printed`` does not."""
         where = f"column {word.column}: {word.text!r}" if word.text else f"column {word.column}"
         said = "; ".join(line for line in printed.splitlines() if line)
-        super().__init__(f"{where}: {said}" + (f" (allowed: {allowed})" if allowed else ""))
+        added = f"allowed: {allowed}" if allowed else reason
+        super().__init__(f"{where}: {said}" + (f" ({added})" if added else ""))
         self.word = word
         """What is to blame."""
         self.allowed = allowed
+        self.reason = reason
         self.printed = printed
         """What the tool writes to standard error, exactly."""
         self.status = status

@@ -55,6 +55,24 @@ def _store_length(txq: TxQueue, text: str) -> None:
     txq.dev.tx_queue_len = _number(text, U32, "tx_queue_len", f"0 to {U32}", base=0)
 
 
+def _show_carrier(txq: TxQueue) -> str:
+    _needs_up(txq)
+    return str(int(txq.dev.carrier))
+
+
+def _store_carrier(txq: TxQueue, text: str) -> None:
+    if txq.dev.ndo_change_carrier is None:
+        txq.dev.change_carrier(True)  # which says why not, before the number is looked at
+    on = _number(text, U64, "carrier", "0 or 1", base=0)
+    _needs_up(txq)
+    txq.dev.change_carrier(bool(on))
+
+
+def _needs_up(txq: TxQueue) -> None:
+    if not txq.dev.is_up:
+        raise DeviceError("EINVAL", "carrier", "a device that is up")
+
+
 def _show_xps(txq: TxQueue) -> str:
     _needs_several(txq, "xps_cpus")
     return format_mask(txq.dev.xps.cpus(txq.index), txq.dev.xps.num_cpus)
@@ -108,6 +126,7 @@ def _bql_file(knob: str) -> File:
 
 
 DEVICE_FILES = {
+    "carrier": File(_show_carrier, _store_carrier, lambda txq: "0 or 1"),
     "mtu": File(_show_mtu, _store_mtu, lambda txq: txq.dev.mtu_allowed),
     "tx_queue_len": File(_show_length, _store_length, lambda txq: f"0 to {U32}"),
 }

@@ -61,6 +61,10 @@ def run_tc(
         except CommandError as error:
             out(getattr(error, "output", ""))
             return _complain(error, f"line {number}, " if len(lines) > 1 else "", err)
+        finally:
+            for warning in tc.warnings:
+                err(f"{warning}\n")
+            tc.warnings.clear()
     return 0
 
 

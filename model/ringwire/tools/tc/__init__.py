@@ -55,6 +55,8 @@ class Tc:
         """Devices that were made by themselves become those of one host, so that packets can be redirected."""
         self._devices = by_name(devices)
         share(self._devices.values())
+        self.warnings: list[str] = []
+        """What the real command would have printed to its error output for lines that succeeded."""
 
     def run(self, line: str) -> str:
         """Carry out a line; what it prints, "" for a change. Raises :class:`CommandError`."""
@@ -68,7 +70,7 @@ class Tc:
             devices = self._devices.values() if command.dev is None else [self._device(command.place)]
             return carry_out(command, devices)
         if isinstance(command, ActionsChange | ActionsDelete | ActionsShow):
-            return run_actions(command, next(iter(self._devices.values()), None))
+            return run_actions(command, next(iter(self._devices.values()), None), self.warnings)
         dev = self._device(command.place)
         try:
             self._change(dev, command)
@@ -96,7 +98,9 @@ class Tc:
             case ClassCommand(request=cls, flags=None):
                 delete_class(dev, cls)
             case ClassCommand(request=cls, flags=flags) if flags is not None:
-                modify_class(dev, cls, flags)
+                warning = modify_class(dev, cls, flags)
+                if warning:
+                    self.warnings.append(f"Warning: {warning}.".replace("..", "."))
             case FilterCommand(request=filter_, flags=None):
                 delete_filter(dev, filter_)
             case FilterCommand(request=filter_, flags=flags) if flags is not None:

@@ -119,8 +119,10 @@ def _indices(words: Words) -> tuple[tuple[Word, int], ...]:
     return tuple(kinds)
 
 
-def run_actions(command: ActionsChange | ActionsDelete | ActionsShow, dev: NetDevice | None) -> str:
-    """Carry one out on the host that ``dev`` belongs to; what it prints."""
+def run_actions(
+    command: ActionsChange | ActionsDelete | ActionsShow, dev: NetDevice | None, warnings: list[str]
+) -> str:
+    """Carry one out on the host that ``dev`` belongs to; what it prints, and adds to the warnings."""
     if dev is None:
         return ""
     try:
@@ -130,10 +132,10 @@ def run_actions(command: ActionsChange | ActionsDelete | ActionsShow, dev: NetDe
             case ActionsDelete():
                 for kind, index in command.kinds:
                     _known(kind, command.flush)
-                    if command.flush:
-                        dev.net.actions.flush(kind.text)
-                    else:
+                    if not command.flush:
                         dev.net.actions.delete(kind.text, index)
+                    elif dev.net.actions.flush(kind.text):
+                        warnings.append("Warning: Unable to flush all TC actions.")
             case ActionsShow():
                 return _show(command, dev)
     except QdiscError as error:

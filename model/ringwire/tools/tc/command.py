@@ -227,7 +227,8 @@ def _read_class(words: Words, action: Word, flags: Flags | None) -> ClassCommand
         place.words["kind"] = kind
         known(kind)
         if flags is not None or words:
-            params = front_end(kind.text).read_class(words, kind)
+            front = front_end(kind.text)
+            params = (front.read_new_class if flags == ADD else front.read_class)(words, kind)
     request = ClassRequest(place.parent, classid, params)
     return ClassCommand(place, request, flags, kind.text if kind is not None else None)
 

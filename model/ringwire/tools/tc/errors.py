@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ringwire.netdev.errors import ERRNO_TEXT
 from ringwire.tools.refusal import Refused, errno_of
 from ringwire.tools.words import Word, Words
@@ -33,9 +35,9 @@ def unknown(word: Word, what: str, there_are: list[str]) -> TcUnknown:
     return TcUnknown(word, f"no such {what}; there are {', '.join(there_are) or 'none'}")
 
 
-def said(word: Word, text: str) -> TcError:
-    """A complaint of a kind's own reader."""
-    return TcError(word, text, status=PARSE_STATUS)
+def said(word: Word, text: str, allowed: Iterable[str] = ()) -> TcError:
+    """A complaint of a kind's own reader, and the words that may stand there."""
+    return TcError(word, text, allowed=", ".join(allowed), status=PARSE_STATUS)
 
 
 def invarg(word: Word, reason: str) -> TcError:

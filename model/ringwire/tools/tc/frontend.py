@@ -52,6 +52,10 @@ class FrontEnd:
         params = read_options(words, kind, params_type, self.wording)
         return params_type() if params is None else params
 
+    def read_new_class(self, words: Words, kind: Word) -> Any:
+        """The same for ``tc class add``, if a kind fills in other things there than for ``change`` and ``replace``."""
+        return self.read_class(words, kind)
+
     def has_class_options(self, classful: type[Classful[Any, Any]]) -> bool:
         """Whether ``tc class add`` knows the kind."""
         return bool(getattr(classful, "make_class", None)) or bool(classful.class_params_type.__dataclass_fields__)

@@ -89,7 +89,7 @@ def read_options(
             break
         name = take(words)
         if name.text not in by_word:
-            raise said(name, wording.unknown.format(word=name.text, kind=kind.text))
+            raise said(name, wording.unknown.format(word=name.text, kind=kind.text), by_word)
         each, positive = by_word[name.text]
         unit = each.metadata["unit"]
         if unit == "flag":
@@ -101,7 +101,7 @@ def read_options(
             illegal = wording.illegal.format(name=name.text, word=word.text, kind=kind.text)
             if unit == "choice":
                 if word.text not in each.metadata["choices"]:
-                    raise said(word, illegal)
+                    raise said(word, illegal, each.metadata["choices"])
                 values[each.name] = word.text
             else:
                 values[each.name] = read_word(word, READ[unit], illegal)
@@ -124,7 +124,7 @@ def read_word(word: Word, parse: Callable[[str], Any], complaint: str, status: i
     try:
         return parse(word.text)
     except ValueError as error:
-        raise TcError(word, complaint, allowed=str(error), status=status) from None
+        raise TcError(word, complaint, reason=str(error), status=status) from None
 
 
 def show_options(out: Output, params: Any) -> None:

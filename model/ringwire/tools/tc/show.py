@@ -135,7 +135,7 @@ def describe_class(qdisc: AnyQdisc, cls: QdiscClass, out: Output) -> Output:
     if out.statistics:
         stats = cls.stats()
         if stats is not None:
-            _show_stats(out, stats)
+            _show_stats(out, stats, cls.counts_sent)
         xstats = out.nested("")
         front.show_class_xstats(xstats, cls)
         if xstats.text:
@@ -145,15 +145,15 @@ def describe_class(qdisc: AnyQdisc, cls: QdiscClass, out: Output) -> Output:
     return out
 
 
-def _show_stats(out: Output, now: QdiscStats) -> None:
+def _show_stats(out: Output, now: QdiscStats, sent: bool = True) -> None:
+    if sent:
+        out.text += f" Sent {now.bytes} bytes {now.packets} pkt"
+        out.json |= {"bytes": now.bytes, "packets": now.packets}
     out.text += (
-        f" Sent {now.bytes} bytes {now.packets} pkt"
         f" (dropped {now.drops}, overlimits {now.overlimits} requeues {now.requeues}) \n"
         f" backlog {format_size(now.backlog)} {now.qlen}p requeues {now.requeues}"
     )
     out.json |= {
-        "bytes": now.bytes,
-        "packets": now.packets,
         "drops": now.drops,
         "overlimits": now.overlimits,
         "requeues": now.requeues,
