@@ -56,7 +56,8 @@ def test_a_jump_goes_to_the_action_of_that_number() -> None:
     assert bench.classify(skb)[0] == PIPE
     assert (skb.mark, skb.priority) == (0, 0x10005)
     assert bench_of("action pipe action jump 1").classify(frame())[0] == OK, "round and round, until it is stopped"
-    assert bench_of("action jump 0 action drop").classify(frame())[0] == OK
+    nowhere = bench_of("action jump 0 action drop")
+    assert nowhere.classify(frame())[0] == OK and counts(nowhere, "gact")[1] == 1
 
 
 def test_one_in_so_many_packets_ends_otherwise() -> None:
@@ -115,6 +116,7 @@ def test_packets_longer_than_the_mtu_exceed_and_by_default_it_is_2040_bytes() ->
     skb = super_packet(20_000, 1448)
     skb.pkt_len = skb.len
     assert wide.classify(skb)[0] == OK, "each segment counts"
+    assert counts(wide, "police")[1] == 2 + 14
     only = bench_of("action police mtu 100 conform-exceed drop/ok")
     assert packets_through(only, (0, 100), (0, 101)) == [OK, SHOT]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringwire.filter.jhash import _final, _mix, jhash2
-from ringwire.qdisc.classify import SHOT
+from ringwire.qdisc.classify import OK, SHOT
 from ringwire.skb import Skb
 from ringwire.tools.tc import TcError
 from tests.filter_bench import FilterBench as Bench
@@ -120,6 +120,8 @@ def test_flow_maps_a_key() -> None:
     assert shifted.classid(frame(ports=(1, 0x28))) == 1 + ((0x29 ^ 0x10) >> 2)
     by_mark = Bench("handle 1 flow map key mark")
     assert by_mark.classid(marked(7)) == 8, "the base is the discipline's first class"
+    last = Bench("handle 1 flow map key mark baseclass 1:ffff")
+    assert last.classify(marked(2)) == (OK, 0x10001), "the major number stays"
     tag = Bench("handle 1 flow map key vlan-tag", protocol="802.1Q")
     assert tag.classid(frame(vlans=((0x8100, 0x2005),))) == 6
 
@@ -211,6 +213,12 @@ def test_flowers_masks_are_asked_in_order_of_their_first_filter() -> None:
         bench.add("flower ip_proto tcp classid 1:4")
     bench.run(f"filter replace {bench.place} prio 1 handle 1 flower ip_proto tcp classid 1:5")
     assert bench.classid(frame()) == 5
+    alone = Bench("flower ip_proto tcp classid 1:1", "flower dst_ip 60.61.62.63 classid 1:2")
+    alone.run(f"filter replace {alone.place} prio 1 handle 1 flower ip_proto tcp classid 1:3")
+    assert alone.classid(frame()) == 3, "a table whose only filter is replaced keeps its place"
+    alone.run("filter del dev eth0 parent 1: prio 1 handle 1 flower")
+    alone.add("flower ip_proto tcp classid 1:4")
+    assert alone.classid(frame()) == 2
 
 
 # -- all of them

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ringwire.skb import Skb
+from ringwire.tools.tc import TcError
 from tests.filter_bench import FilterBench as Bench
 from tests.filter_bench import frame, marked, skb_of
 from tests.frames import UDP, Frame
@@ -71,6 +72,20 @@ def test_u32_links_go_on_behind_the_ip_header_however_long_it_is() -> None:
         "u32 link 1: match u32 0 0 at 0 offset at 0 mask 0f00 shift 6 eat",
     )
     assert eat.classid(frame(ip_options=bytes(12))) == 3
+    eaten = Bench(
+        "handle 1: u32 divisor 1",
+        "u32 ht 1: match tcp dst 5201 0xffff flowid 1:3",
+        "u32 link 1: match u32 0 0 at 0 offset at 0 mask 0f00 shift 6 eat",
+        "u32 match ip protocol 6 0xff flowid 1:4",
+    )
+    assert eaten.classid(frame(ip_options=bytes(12))) == 3, "what was eaten is not added again"
+    assert eaten.classid(frame(ports=(1, 2))) == 4, "and back outside, it was not eaten"
+    rounded = Bench(
+        "handle 1: u32 divisor 1",
+        "u32 ht 1: match u16 5201 0xffff at nexthdr+2 flowid 1:3",
+        "u32 link 1: match u32 0 0 at 0 offset plus 17",
+    )
+    assert rounded.classid(frame()) == 3, "offsets are rounded up to words"
 
 
 def test_u32_hashes_into_the_linked_tables_buckets() -> None:
@@ -81,6 +96,9 @@ def test_u32_hashes_into_the_linked_tables_buckets() -> None:
     for last in (0, 1, 77, 255):
         assert bench.classid(frame(destination=bytes((10, 0, 0, last)))) == last + 1
     assert bench.classid(frame(destination=bytes((10, 0, 1, 7)))) == 0
+    third = Bench("handle 2: u32 divisor 16", "u32 ht 2:5: match u32 0 0 flowid 1:5")
+    third.add("u32 link 2: hashkey mask 0x00000f00 at 16 match u32 0 0")
+    assert [third.classid(frame(destination=bytes((10, 0, byte, 9)))) for byte in (5, 0x15, 6)] == [5, 5, 0]
     sampled = Bench("handle 2: u32 divisor 4", "u32 ht 2: sample ip protocol 6 0xff divisor 4 match u32 0 0 flowid 1:2")
     assert "key ht 2 bkt 2" in sampled.run("filter show dev eth0")
 
@@ -115,6 +133,16 @@ def test_u32_marks_devices_and_tags() -> None:
     assert bench.classid(frame()) == 0
     tagged = Bench("u32 match ip protocol 6 0xff flowid 1:1", protocol="802.1Q")
     assert tagged.classid(frame(vlans=((0x8100, 5),))) == 1
+
+
+def test_u32_tables_that_are_linked_to_stay() -> None:
+    bench = Bench("handle 1: u32 divisor 1", "u32 link 1: match u32 0 0")
+    delete = "filter del dev eth0 parent 1: prio 1 handle"
+    with pytest.raises(TcError, match="Can not delete in-use filter"):
+        bench.run(f"{delete} 1: u32")
+    bench.run(f"filter change {bench.place} prio 1 handle 800::800 u32 link 0:0")
+    bench.run(f"{delete} 1: u32")
+    assert "fh 1:" not in bench.run("filter show dev eth0")
 
 
 def test_u32_links_end_somewhere() -> None:

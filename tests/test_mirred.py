@@ -74,6 +74,24 @@ def test_packets_that_come_in_meet_the_filters_and_then_the_user() -> None:
     assert not one.dev.receive(frame())
 
 
+def test_what_the_target_drops_counts_as_an_overlimit() -> None:
+    one, two = two_devices(
+        "filter add dev eth0 egress prio 1 matchall action mirred egress redirect dev eth1",
+        "filter add dev eth1 egress prio 1 matchall action drop",
+    )
+    assert dev_queue_xmit(Skb(len=100), one.dev) == XMIT_SUCCESS
+    assert (len(two.dropped), one.dev.net.actions.of_kind("mirred")[0].overlimits) == (1, 1)
+
+
+def test_a_packet_redirected_on_its_way_in_counts_whole_on_its_way_out() -> None:
+    one, two = two_devices(
+        "filter add dev eth0 ingress prio 1 matchall action mirred egress redirect dev eth1",
+        "filter add dev eth1 egress prio 1 matchall action police rate 1gbit burst 1m mtu 54 conform-exceed drop/ok",
+    )
+    assert one.dev.receive(frame()) and not two.dropped
+    assert two.dev.net.actions.of_kind("police")[0].bytes == 54
+
+
 def test_what_is_mirrored_in_comes_in() -> None:
     one, two = two_devices("filter add dev eth0 egress prio 1 matchall action mirred ingress mirror dev eth1")
     got: list[Skb] = []
