@@ -222,3 +222,11 @@ def test_clsacts_egress_filters_see_packets_before_the_root_does() -> None:
     assert (skb.tc_index, bench.dev.qdisc.qlen, len(bench.dropped)) == (8, 1, 1)
     shown = run("-s qdisc show dev eth0 clsact")
     assert " Sent 300 bytes 3 pkt (dropped 1, " in shown
+
+
+def test_only_a_verdict_of_ok_notes_the_class_on_the_way_out() -> None:
+    bench, run = made("qdisc add dev eth0 clsact")
+    run("filter add dev eth0 egress prio 1 matchall classid :8 action skbedit mark 1")
+    skb = Skb(len=100)
+    assert dev_queue_xmit(skb, bench.dev) == XMIT_SUCCESS
+    assert (skb.mark, skb.tc_index) == (1, 0)

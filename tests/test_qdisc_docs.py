@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from ringwire.action import registry as actions
 from ringwire.filter import registry as filters
 from ringwire.netdev import dev_queue_xmit
 from ringwire.qdisc import registry as qdiscs
@@ -21,7 +22,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "qdisc.md"
 
 @pytest.fixture
 def examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    qdiscs.kinds(), filters.kinds()
+    qdiscs.kinds(), filters.kinds(), actions.kinds()
+    monkeypatch.setattr(actions, "_classes", dict(actions._classes))
     monkeypatch.setattr(qdiscs, "_classes", dict(qdiscs._classes))
     monkeypatch.setattr(filters, "_classes", dict(filters._classes))
     module = ModuleType("examples")
@@ -63,4 +65,27 @@ def test_the_filter_of_the_page_works_with_tc_lines_alone(examples: ModuleType) 
     assert run("tc filter show dev eth0") == (
         "filter parent 1: protocol ip pref 1 length chain 0 \n"
         "filter parent 1: protocol ip pref 1 length chain 0 handle 0x1 above 1000 classid 1:3 \n"
+    )
+
+
+def test_the_action_of_the_page_works_with_tc_lines_alone(examples: ModuleType) -> None:
+    bench = StackBench(name="eth0")
+    run = Tc([bench.dev]).run
+    run("tc qdisc add dev eth0 root handle 1: prio")
+    run("tc filter add dev eth0 parent 1: prio 1 matchall action every keep 3 action skbedit mark 1")
+    bench.dev.tx_queues[0].stop()
+    packets = [Skb(len=100, id=ident) for ident in range(6)]
+    for skb in packets:
+        dev_queue_xmit(skb, bench.dev)
+    assert [skb.id for skb in bench.dropped] == [0, 1, 3, 4]
+    assert [skb.mark for skb in packets] == [0, 0, 1, 0, 0, 1]
+    run("tc actions add action every keep 4 index 7")
+    assert run("tc -s actions ls action every") == (
+        "total acts 2\n"
+        "\n\taction order 0: every keep 3 \n\t index 1 ref 1 bind 1\n"
+        "\tAction statistics:\n\tSent 600 bytes 6 pkt (dropped 4, overlimits 0 requeues 0) \n"
+        "\tbacklog 0b 0p requeues 0\n\tnot_in_hw\n\tused_hw_stats disabled\n"
+        "\n\taction order 1: every keep 4 \n\t index 7 ref 1 bind 0\n"
+        "\tAction statistics:\n\tSent 0 bytes 0 pkt (dropped 0, overlimits 0 requeues 0) \n"
+        "\tbacklog 0b 0p requeues 0\n\tnot_in_hw\n\tused_hw_stats disabled\n"
     )

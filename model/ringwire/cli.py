@@ -29,6 +29,7 @@ from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayRepor
 from ringwire.replay.config import SIMULATORS
 from ringwire.replay.plugin import PluginError, driver_factory
 from ringwire.replay.values import parse_clock, parse_line_rate, parse_numbers
+from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
@@ -43,6 +44,17 @@ Examples:
   ringwire replay in.pcap --out out.pcap --qdisc "bfifo limit 30000" --bql off --pace capture
   ringwire replay in.pcap --out out.pcap --queues 4 --tx-usecs 50 --tx-frames 16 --waves build/waves
   ringwire replay in.pcap --out out.pcap --config setup.sh --then "tc -s qdisc show" --then "ethtool -S eth0"
+"""
+
+_TC_EPILOG = """\b
+Examples:
+  ringwire tc -batch setup.tc
+  ringwire tc --dev eth0:4 --dev eth1:1:9000 -s -batch setup.tc
+  ringwire tc -j qdisc show
+  ringwire tc "qdisc add dev eth0 root handle 1: prio" \\
+              "filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dport 53 0xffff flowid 1:1" \\
+              "filter show dev eth0"
+  ringwire tc -b - < setup.tc
 """
 
 SWITCH = click.Choice(["on", "off"])
@@ -269,6 +281,40 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
     click.echo(json.dumps(report.as_json(), indent=1) if as_json else "\n".join(report.lines()))
     if not report.ok:
         sys.exit(FAILED)
+
+
+@cli.command(
+    "tc",
+    epilog=_TC_EPILOG,
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    options_metavar="[--dev NAME[:QUEUES[:MTU]]]...",
+)
+@click.option(
+    "--dev",
+    "devices",
+    metavar="NAME[:QUEUES[:MTU]]",
+    multiple=True,
+    help=f"A device that the lines may name. Repeatable.  [{DEFAULT_DEVICE}]",
+)
+@click.argument("line", nargs=-1, type=click.UNPROCESSED, metavar="-batch FILE | LINE...")
+def tc_command(devices: tuple[str, ...], line: tuple[str, ...]) -> None:
+    """Carry out lines of tc: qdisc, class, filter and actions.
+
+    LINE is the words of one line, or several arguments of a line each. With -batch, lines come from FILE, - for
+    standard input, up to the first that fails, or all of them with -force. tc's -s, -d, -j and -p come before either.
+
+    Devices are made for the lines and gone after them: show what you set up in the same command. It prints what tc
+    prints and exits as tc does: 0, 1 or 255 for a line that is wrong, 2 for one that the kernel refuses. Then a line
+    on standard error says in which column the offending word stands. 2 is also what tc could do and there is no model
+    of.
+    """
+    try:
+        made = make_devices(devices)
+    except ValueError as error:
+        raise ReplayError(f"--dev {error}") from error
+    sys.exit(
+        run_tc(made, line, lambda text: click.echo(text, nl=False), lambda text: click.echo(text, nl=False, err=True))
+    )
 
 
 def read_lines(file: IO[str] | None) -> str:

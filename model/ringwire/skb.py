@@ -107,6 +107,10 @@ class Skb:
     """IPv4 TOS byte or IPv6 traffic class; the low two bits are ECN."""
     vlan_tci: int | None = None
     queue_mapping: int = 0
+    iif: int = 0
+    """``ifindex`` of the device that it came in on, 0: it was made here (skb_iif)."""
+    at_ingress: bool = False
+    """The filters for what comes have it: ``pkt_len`` is without the link header."""
     tstamp: int = 0
     """Earliest departure time (EDT) on the host's clock, 0 = none."""
     enqueued_ns: int = 0

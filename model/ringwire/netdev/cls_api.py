@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ringwire.action.estimator import EstimatorSpec
 from ringwire.filter import Filter, filter_class
 from ringwire.netdev.sch_api import MAJOR, Flags
 from ringwire.netdev.tree import find_qdisc
@@ -33,6 +34,8 @@ class FilterRequest:
     chain: int = 0
     kind: str | None = None
     params: Any = None
+    estimator: EstimatorSpec | None = None
+    """Have the rate of its actions measured."""
 
 
 def find_block(dev: NetDevice, parent: int) -> FilterBlock:
@@ -56,16 +59,22 @@ def modify_filter(dev: NetDevice, request: FilterRequest, flags: Flags) -> None:
         if not flags.create:
             raise QdiscError("ENOENT", "Need both RTM_NEWTFILTER and NLM_F_CREATE to create a new filter")
         made = filter_class(request.kind)(block, request.protocol, prio or block.auto_prio(request.chain))
-        made.change(request.handle, request.params)
+        made.estimator = request.estimator
+        try:
+            made.change(request.handle, request.params)
+        except QdiscError:
+            made.destroy()
+            raise
         block.attach(made, request.chain)
         return
     if request.kind is not None and request.kind != there.kind:
         raise QdiscError("EINVAL", "Specified filter kind does not match existing one")
-    known = request.handle and any(handle == request.handle for handle, _ in there.filters())
+    known = request.handle and there.has(request.handle)
     if not known and not flags.create:
         raise QdiscError("ENOENT", "Need both RTM_NEWTFILTER and NLM_F_CREATE to create a new filter")
     if known and flags.exclusive:
         raise QdiscError("EEXIST", "Filter already exists")
+    there.estimator = request.estimator
     there.change(request.handle, request.params)
 
 
@@ -99,8 +108,8 @@ def delete_filter(dev: NetDevice, request: FilterRequest) -> None:
     if request.kind is not None and request.kind != there.kind:
         raise QdiscError("EINVAL", "Specified filter kind does not match existing one")
     if request.handle:
-        if not any(handle == request.handle for handle, _ in there.filters()):
+        if not there.has(request.handle):
             raise QdiscError("ENOENT", "Specified filter handle not found")
         there.delete(request.handle)
-    if not request.handle or next(there.filters(), None) is None:
+    if not request.handle or there.empty():
         block.detach(there, request.chain)

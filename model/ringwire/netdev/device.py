@@ -11,10 +11,12 @@ from ringwire import gso
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.features import ETHTOOL_NAMES, Feature, consistent
+from ringwire.netdev.ingress import receive
+from ringwire.netdev.namespace import Namespace
 from ringwire.netdev.queue import ANY_XOFF, TxQueue
 from ringwire.netdev.validate import segment_for
 from ringwire.netdev.watchdog import TxWatchdog
-from ringwire.netdev.xmit import qdisc_run, reciprocal_scale
+from ringwire.netdev.xmit import dev_queue_xmit, qdisc_run, reciprocal_scale
 from ringwire.netdev.xps import XpsMap
 from ringwire.qdisc.base import SCHEDULED, AnyQdisc, Timer
 from ringwire.qdisc.classify import FilterBlock
@@ -57,8 +59,13 @@ class NetDevice:
 
     Lengths in bytes. The driver may come later, but before the first packet. With ``costs`` and ``charge`` the
     stack's own work takes simulated time; without them it takes none. XPS steers by the one of ``cpus`` that is
-    running (those of ``clock`` if it is all the host's CPUs); without them there is one CPU.
+    running (those of ``clock`` if it is all the host's CPUs); without them there is one CPU. ``net`` holds the host's
+    devices; without it the device is alone in one.
     """
+
+    net: Namespace
+    ifindex: int
+    """Its number among the host's devices, from 1."""
 
     def __init__(
         self,
@@ -76,10 +83,12 @@ class NetDevice:
         costs: HostCosts | None = None,
         charge: Callable[[int], None] | None = None,
         cpus: Cpus | None = None,
+        net: Namespace | None = None,
     ) -> None:
         if num_tx_queues < 1:
             raise ValueError(f"{name}: a device has at least one transmit queue, not {num_tx_queues}")
         self.name = name
+        (net or Namespace()).join(self)
         self.clock = clock
         self.now_ns = clock.now_ns
         self.call_at = clock.call_at
@@ -111,6 +120,8 @@ class NetDevice:
         self.tx_dropped = 0
         """Packets that the stack gave up without a qdisc to count them."""
 
+        self.on_receive: Callable[[Skb], None] | None = None
+        """Given each packet that comes in (:meth:`receive`) and that filters let pass; without it they are freed."""
         self.on_drop: Callable[[Skb], None] | None = None
         """Told of each packet that is dropped anywhere in the stack, before it is freed."""
         self.watchdog_armed: Callable[[int, int], None] | None = None
@@ -165,6 +176,8 @@ class NetDevice:
         """ingress or clsact, whose filters see what comes and what goes."""
         self.egress_filters: FilterBlock | None = None
         """clsact's filters for what goes, if there are any: asked before a transmit queue is chosen."""
+        self.keep_queue = False
+        """They have chosen it (netdev_xmit_skip_txqueue)."""
         self.last_auto_major = FIRST_AUTO_MAJOR - 1
         """Of the handles that disciplines without one were given."""
         self.qdisc: AnyQdisc = self.make_default_qdisc()
@@ -431,6 +444,14 @@ class NetDevice:
     def segment_for(self, skb: Skb) -> list[Skb]:
         """Cut a super-packet for a discipline that can't take it whole; GsoError if that is impossible."""
         return segment_for(skb, self)
+
+    def transmit(self, skb: Skb) -> int:
+        """Send a packet: :func:`ringwire.netdev.xmit.dev_queue_xmit`."""
+        return dev_queue_xmit(skb, self)
+
+    def receive(self, skb: Skb) -> bool:
+        """Have a packet come in, link header first: filters see it, then ``on_receive``; False if it was dropped."""
+        return receive(skb, self)
 
     def drop(self, skb: Skb) -> None:
         """Free a packet that will not be sent."""

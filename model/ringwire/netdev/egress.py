@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ringwire.qdisc.base import XMIT_DROP, XMIT_SUCCESS
-from ringwire.qdisc.classify import GONE, SHOT, UNSPEC, Match
+from ringwire.qdisc.classify import GONE, OK, RECLASSIFY, SHOT, UNSPEC, Match
 from ringwire.skb import Skb
 
 if TYPE_CHECKING:
@@ -25,6 +25,6 @@ def handle_egress(skb: Skb, dev: NetDevice) -> int:
         return XMIT_DROP
     if verdict in GONE:
         return XMIT_SUCCESS
-    if verdict != UNSPEC:
+    if verdict in (OK, RECLASSIFY):
         skb.tc_index = match.classid & 0xFFFF
     return UNSPEC

@@ -16,6 +16,7 @@ ERRNO_TEXT = {
     "ENOSPC": "No space left on device",
     "EOPNOTSUPP": "Operation not supported",
     "EOVERFLOW": "Value too large for defined data type",
+    "EPERM": "Operation not permitted",
     "ERANGE": "Numerical result out of range",
 }
 """The words of strerror(3) in the C library of GNU, whatever system this runs on."""

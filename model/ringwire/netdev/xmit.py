@@ -45,11 +45,19 @@ def dev_queue_xmit(skb: Skb, dev: NetDevice) -> int:
     dev.bh_disabled += 1
     try:
         skb.pkt_len = skb.len + (gso_segments(skb) - 1) * skb.hdr_len if skb.gso_size else skb.len
+        queue = 0
         if dev.egress_filters is not None:
+            dev.keep_queue = False
             rc = handle_egress(skb, dev)
             if rc != UNSPEC:
                 return rc
-        queue = skb.queue_mapping = dev.pick_queue(skb) if dev.num_tx_queues > 1 else 0
+            if dev.keep_queue:
+                queue = skb.queue_mapping if skb.queue_mapping < dev.real_num_tx_queues else 0
+            elif dev.num_tx_queues > 1:
+                queue = dev.pick_queue(skb)
+        elif dev.num_tx_queues > 1:
+            queue = dev.pick_queue(skb)
+        skb.queue_mapping = queue
         txq = dev.tx_queues[queue]
         q = txq.qdisc
         flags = q.flags

@@ -111,6 +111,8 @@ class Qdisc(ABC, Generic[P]):
         self.running = False
         self.hidden = False
         """A class's default, which ``tc qdisc show`` leaves out."""
+        self.filter_state: dict[str, Any] = {}
+        """What the filters of a kind share over all places of this discipline (u32's hash tables)."""
         self.stab: SizeTable | None = None
         """Of a root discipline: length in bytes -> what is charged."""
 

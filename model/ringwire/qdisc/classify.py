@@ -104,7 +104,7 @@ class FilterBlock:
         match.classid = 0
         protocol = skb_protocol(skb)
         chain = self.chains.get(0, ())
-        for _ in range(MAX_RECLASSIFY):
+        for _ in range(MAX_RECLASSIFY + 1):
             verdict = UNSPEC
             for each in chain:
                 if each.protocol == protocol or each.protocol == ETH_P_ALL:

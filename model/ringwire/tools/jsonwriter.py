@@ -18,6 +18,8 @@ def pretty(objects: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _object(members: Mapping[str, Any], depth: int) -> str:
+    if not members:
+        return "{}"
     indent, end = "    " * (depth + 1), "    " * depth
     lines = (f"{indent}{json.dumps(name)}: {_value(value, depth + 1)}" for name, value in members.items())
     return "{\n" + ",\n".join(lines) + f"\n{end}}}"
@@ -27,5 +29,5 @@ def _value(value: Any, depth: int) -> str:
     if isinstance(value, Mapping):
         return _object(value, depth)
     if isinstance(value, (list, tuple)):
-        return f"[ {','.join(json.dumps(each) for each in value)} ]"
+        return f"[ {','.join(_value(each, depth + 1) for each in value)} ]"
     return json.dumps(value)

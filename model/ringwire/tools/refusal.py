@@ -23,6 +23,10 @@ class Refused(CommandError):
         said = "; ".join(line for line in printed.splitlines() if line)
         added = f"allowed: {allowed}" if allowed else reason
         super().__init__(f"{where}: {said}" + (f" ({added})" if added else ""))
+        self.word = word
+        """What is to blame."""
+        self.allowed = allowed
+        self.reason = reason
         self.printed = printed
         """What the tool writes to standard error, exactly."""
         self.status = status

@@ -88,6 +88,20 @@ def parse_u32(text: str) -> int:
     return value
 
 
+def parse_decimal(text: str) -> int:
+    """A decimal number of 32 bits."""
+    if not re.fullmatch("[0-9]+", text):
+        raise ValueError("not a decimal number")
+    return parse_u32(text.lstrip("0") or "0")
+
+
+def parse_hex(text: str) -> int:
+    """A hexadecimal number of 32 bits, with or without 0x."""
+    if not re.fullmatch("(0[xX])?[0-9a-fA-F]{1,8}", text):
+        raise ValueError("not a hexadecimal number of 32 bits")
+    return int(text, 16)
+
+
 def parse_int(text: str) -> int:
     """A signed number of 32 bits: decimal, 0x hexadecimal or 0 octal."""
     value = parse_u32(text[1:]) if text.startswith("-") else parse_u32(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -33,14 +33,25 @@ class Word(NamedTuple):
 class Words:
     """The words of a line, taken one after the other."""
 
-    def __init__(self, line: str) -> None:
-        self._words = [Word(match.group(), match.start() + 1) for match in re.finditer(r"\S+", line)]
+    def __init__(self, line: str, quotes: bool = False) -> None:
+        """With ``quotes``, a pair of either kind holds spaces together, and is not part of the word."""
+        if quotes:
+            self._words = [_unquoted(match) for match in re.finditer(r"""(?:"[^"]*"|'[^']*'|\S)+""", line)]
+        else:
+            self._words = [Word(match.group(), match.start() + 1) for match in re.finditer(r"\S+", line)]
+        self.devices: Collection[str] | None = None
+        """Devices that there are, if that is known already."""
         self._next = 0
         self._end = len(line.rstrip()) + 1
 
     def __bool__(self) -> bool:
         """Whether any are left."""
         return self._next < len(self._words)
+
+    @property
+    def left(self) -> int:
+        """How many are left."""
+        return len(self._words) - self._next
 
     def peek(self) -> str:
         """The next word's text, "" at the end."""
@@ -58,9 +69,25 @@ class Words:
         self._next += 1
         return self._words[self._next - 1]
 
+    @property
+    def last(self) -> Word:
+        """The word that was taken last."""
+        return self._words[self._next - 1]
+
+    def back(self) -> None:
+        """Put the last word back."""
+        self._next -= 1
+
     def skip(self, *texts: str) -> bool:
         """Take the next word if it is one of these."""
         if self.peek() in texts and self:
             self._next += 1
             return True
         return False
+
+
+def _unquoted(match: re.Match[str]) -> Word:
+    """A word without its quotes; its column is that of the first character that is left."""
+    raw = match.group()
+    text = re.sub(r"""(["'])(.*?)\1""", r"\2", raw)
+    return Word(text, match.start() + 1 + (text[:1] != raw[:1]))

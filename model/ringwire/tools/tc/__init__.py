@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from ringwire.netdev.cls_api import delete_filter, modify_filter
 from ringwire.netdev.device import FIRST_AUTO_MAJOR as FIRST_OWN_MAJOR
 from ringwire.netdev.device import NetDevice
+from ringwire.netdev.namespace import share
 from ringwire.netdev.sch_api import delete_class, delete_qdisc, modify_class, modify_qdisc
 from ringwire.tools.refusal import by_name
+from ringwire.tools.tc.action_command import ActionsChange, ActionsDelete, ActionsShow, run_actions
+from ringwire.tools.tc.batch import BatchError, Failure, logical_lines
 from ringwire.tools.tc.command import (
     BatchCommand,
     ClassCommand,
@@ -27,6 +31,7 @@ from ringwire.tools.words import CommandError
 
 __all__ = [
     "FIRST_OWN_MAJOR",
+    "BatchError",
     "ClassCommand",
     "Command",
     "FilterCommand",
@@ -47,13 +52,15 @@ class Tc:
     """The command on a set of devices."""
 
     def __init__(self, devices: Iterable[NetDevice]) -> None:
+        """Devices that were made by themselves become those of one host, so that packets can be redirected."""
         self._devices = by_name(devices)
+        share(self._devices.values())
         self.warnings: list[str] = []
         """What the real command would have printed to its error output for lines that succeeded."""
 
     def run(self, line: str) -> str:
         """Carry out a line; what it prints, "" for a change. Raises :class:`CommandError`."""
-        return self.carry_out(parse(line))
+        return self.carry_out(parse(line, devices=self._devices))
 
     def carry_out(self, command: Command) -> str:
         """A line that was parsed before."""
@@ -62,6 +69,8 @@ class Tc:
         if isinstance(command, ShowCommand):
             devices = self._devices.values() if command.dev is None else [self._device(command.place)]
             return carry_out(command, devices)
+        if isinstance(command, ActionsChange | ActionsDelete | ActionsShow):
+            return run_actions(command, next(iter(self._devices.values()), None), self.warnings)
         dev = self._device(command.place)
         try:
             self._change(dev, command)
@@ -101,22 +110,20 @@ class Tc:
         """The lines of a file, up to the first that fails; with ``-force`` all of them, and then the errors."""
         name = command.file
         try:
-            lines = Path(name.text).read_text(encoding="utf-8").splitlines()
+            text = sys.stdin.read() if name.text == "-" else Path(name.text).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "Invalid argument"
             raise TcError(name, f'Cannot open file "{name.text}" for reading: {reason}', status=PARSE_STATUS) from None
         printed: list[str] = []
-        failed: list[str] = []
-        for number, line in enumerate(lines, start=1):
-            text = line.partition("#")[0]
-            if not text.strip():
-                continue
+        failed: list[Failure] = []
+        for number, line in logical_lines(text):
             try:
-                printed.append(self.run(text))
+                printed.append(self.carry_out(parse(line, command.switches, self._devices)))
             except CommandError as error:
-                failed.append(f"{getattr(error, 'printed', error)}\nCommand failed {name.text}:{number}")
-                if not command.force:
+                printed.append(getattr(error, "output", ""))
+                failed.append(Failure(number, error))
+                if not command.switches.force:
                     break
         if failed:
-            raise TcError(name, "\n".join(failed), status=PARSE_STATUS, output="".join(printed))
+            raise BatchError(name, failed, "".join(printed))
         return "".join(printed)

@@ -5,8 +5,8 @@ After tc/tc_qdisc.c, tc_class.c and tc_filter.c of iproute2 6.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 from ringwire.netdev.cls_api import FilterRequest
 from ringwire.netdev.sch_api import ADD, CHANGE, LINK, REPLACE, ClassRequest, Flags, QdiscRequest
@@ -15,6 +15,7 @@ from ringwire.qdisc.ingress import HANDLE as INGRESS_HANDLE
 from ringwire.qdisc.ingress import INGRESS_ID
 from ringwire.qdisc.registry import UnknownQdisc, kinds, qdisc_class
 from ringwire.qdisc.stab import StabSpec
+from ringwire.tools.tc.action_command import ActionsChange, ActionsDelete, ActionsShow, read_actions_command
 from ringwire.tools.tc.errors import USAGE_STATUS, TcError, duplicate, incomplete, take, unknown
 from ringwire.tools.tc.filter_command import read_filter
 from ringwire.tools.tc.frontend import front_end
@@ -63,17 +64,6 @@ class FilterCommand:
     flags: Flags | None
 
 
-@dataclass(frozen=True, slots=True)
-class BatchCommand:
-    """``tc -batch FILE``."""
-
-    file: Word
-    force: bool
-
-
-Command = QdiscCommand | ClassCommand | FilterCommand | ShowCommand | BatchCommand
-
-
 @dataclass(slots=True)
 class Switches:
     """The flags before the object."""
@@ -86,13 +76,25 @@ class Switches:
     batch: Word | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchCommand:
+    """``tc -batch FILE``; the switches are those of each line."""
+
+    file: Word
+    switches: Switches
+
+
+Change = QdiscCommand | ClassCommand | FilterCommand
+ActionsCommand = ActionsChange | ActionsDelete | ActionsShow
+Command = Change | ActionsCommand | ShowCommand | BatchCommand
+
+
 def _starts(word: str, *names: str) -> bool:
     """Whether ``word`` abbreviates one of these, as iproute2 lets users do."""
     return any(name.startswith(word) for name in names)
 
 
-def _read_switches(words: Words) -> Switches:
-    switches = Switches()
+def _read_switches(words: Words, switches: Switches) -> None:
     while words.peek().startswith("-"):
         flag = take(words)
         name = flag.text.removeprefix("-")
@@ -111,24 +113,30 @@ def _read_switches(words: Words) -> Switches:
         else:
             printed = f'Option "{flag.text}" is unknown, try "tc -help".'
             raise TcError(flag, printed, allowed="-s, -d, -j, -p, -force and -batch", status=USAGE_STATUS)
-    return switches
 
 
-def parse(line: str) -> Command:
-    """Read one line, with or without the leading ``tc``."""
-    words = Words(line)
+def parse(line: str, switches: Switches | None = None, devices: Collection[str] | None = None) -> Command:
+    """Read one line, with or without the leading ``tc``.
+
+    ``switches`` are those of the batch that it is in; with ``devices`` it may redirect packets to no others.
+    """
+    words = Words(line, quotes=True)
+    words.devices = devices
     words.skip("tc")
-    switches = _read_switches(words)
+    switches = replace(switches, batch=None) if switches is not None else Switches()
+    _read_switches(words, switches)
     if switches.batch is not None:
-        return BatchCommand(switches.batch, switches.force)
+        return BatchCommand(switches.batch, switches)
     if not words:
         raise incomplete(words)
     subject = take(words)
+    if subject.text in ("actions", "action"):
+        return read_actions_command(words, switches.statistics, switches.details, switches.json, switches.pretty)
     for name, read in (("qdisc", _read_qdisc), ("class", _read_class), ("filter", _read_filter)):
         if name.startswith(subject.text):
             return _read_object(words, name, switches, read)
     printed = f'Object "{subject.text}" is unknown, try "tc help".'
-    raise TcError(subject, printed, allowed="qdisc, class and filter", status=USAGE_STATUS)
+    raise TcError(subject, printed, allowed="qdisc, class, filter and actions", status=USAGE_STATUS)
 
 
 def _read_object(

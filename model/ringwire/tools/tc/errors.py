@@ -16,9 +16,18 @@ KERNEL_STATUS = 2
 class TcError(Refused):
     """A ``tc`` line that is wrong or can't be carried out."""
 
+    unknown = False
+    """Nothing is wrong with the line: there is no model of what it asks for."""
+
+    def with_status(self, status: int) -> TcError:
+        """The same with another exit status."""
+        return TcError(self.word, self.printed, allowed=self.allowed, status=status, output=self.output)
+
 
 class TcUnknown(TcError):
     """A ``tc`` line that asks for something there is no model of."""
+
+    unknown = True
 
 
 def unknown(word: Word, what: str, there_are: list[str]) -> TcUnknown:

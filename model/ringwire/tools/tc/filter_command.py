@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from ringwire.action.estimator import EstimatorSpec
 from ringwire.filter import UnknownFilter, filter_class, kinds
 from ringwire.netdev.cls_api import FilterRequest
 from ringwire.netdev.sch_api import Flags
@@ -11,36 +14,11 @@ from ringwire.qdisc.ingress import HANDLE, MIN_EGRESS, MIN_INGRESS
 from ringwire.tools.tc.errors import PARSE_STATUS, USAGE_STATUS, TcError, duplicate, invarg, take, unknown
 from ringwire.tools.tc.filterfront import filter_front_end
 from ringwire.tools.tc.place import Place, read_id
-from ringwire.tools.units import parse_classid, parse_u16, parse_u32
+from ringwire.tools.tc.protocols import parse_protocol
+from ringwire.tools.units import parse_classid, parse_time_us, parse_u16, parse_u32
 from ringwire.tools.words import Word, Words
 
-PROTOCOLS = {
-    "all": ETH_P_ALL,
-    "ip": 0x0800,
-    "ipv4": 0x0800,
-    "arp": 0x0806,
-    "ipv6": 0x86DD,
-    "802.1Q": 0x8100,
-    "802.1ad": 0x88A8,
-    "mpls_uc": 0x8847,
-    "mpls_mc": 0x8848,
-    "ppp_disc": 0x8863,
-    "ppp_ses": 0x8864,
-}
-PROTOCOL_NAMES = {number: name for name, number in PROTOCOLS.items() if name != "ipv4"}
-
-
-def parse_protocol(text: str) -> int:
-    """An Ethertype by name or number."""
-    for name, number in PROTOCOLS.items():
-        if text.lower() == name.lower():
-            return number
-    return parse_u16(text)
-
-
-def format_protocol(protocol: int) -> str:
-    """Its name, or ``[number]``."""
-    return PROTOCOL_NAMES.get(protocol, f"[{protocol}]")
+QUARTER_US = 250_000
 
 
 def read_filter(words: Words, place: Place, flags: Flags | None) -> FilterRequest:
@@ -49,6 +27,7 @@ def read_filter(words: Words, place: Place, flags: Flags | None) -> FilterReques
     prio = chain = 0
     handle: Word | None = None
     kind: Word | None = None
+    estimator: EstimatorSpec | None = None
     while words:
         name = words.peek()
         if name == "dev":
@@ -75,7 +54,9 @@ def read_filter(words: Words, place: Place, flags: Flags | None) -> FilterReques
                 protocol = parse_protocol(word.text)
             except ValueError:
                 raise invarg(word, "invalid protocol") from None
-        elif name in ("estimator", "block"):
+        elif name == "estimator":
+            estimator = _estimator(words)
+        elif name == "block":
             raise unknown(words.here, "option", ["dev", "parent", "handle", "prio", "chain", "protocol"])
         else:
             kind = take(words)
@@ -90,9 +71,30 @@ def read_filter(words: Words, place: Place, flags: Flags | None) -> FilterReques
     except UnknownFilter:
         raise unknown(kind, "filter", kinds()) from None
     front = filter_front_end(kind.text)
+    front.protocol = protocol
     number = front.read_handle(handle) if handle is not None else 0
     params = front.read(words, kind, number) if flags is not None or words else None
-    return FilterRequest(place.parent, protocol, prio, number, chain, kind.text, params)
+    number = front.handle(number)
+    return FilterRequest(place.parent, protocol, prio, number, chain, kind.text, params, estimator)
+
+
+def _estimator(words: Words) -> EstimatorSpec:
+    """``estimator INTERVAL AVERAGE``, as powers of two; after tc_setup_estimator in tc/tc_estimator.c."""
+    begin = take(words)
+    times = []
+    for name in ("interval", "time constant"):
+        word = take(words)
+        try:
+            times.append(parse_time_us(word.text))
+        except ValueError:
+            printed = f'Error: argument "invalid estimator {name}" is wrong: estimator'
+            raise TcError(word, printed, status=USAGE_STATUS) from None
+    every, average = times
+    interval = next((log for log in range(6) if every <= (1 << log) * QUARTER_US), None)
+    ewma_log = next((log for log in range(1, 32) if every / -math.log(1 - 1 / (1 << log)) > average), 32) - 1
+    if interval is None or not 0 < ewma_log < 31:
+        raise TcError(begin, "Error: estimator parameters are out of range.", status=USAGE_STATUS)
+    return EstimatorSpec(interval - 2, ewma_log)
 
 
 def _fixed_parent(words: Words, place: Place, name: str) -> None:

@@ -26,6 +26,8 @@ class FilterFrontEnd:
     kinds: ClassVar[tuple[str, ...]] = ()
     """Kinds that a subclass is for."""
     wording: ClassVar[Wording] = USUAL
+    protocol = 0
+    """The line's Ethertype, said before the kind."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -42,6 +44,10 @@ class FilterFrontEnd:
         params_type = filter_class(kind.text).params_type
         params = read_options(words, kind, params_type, self.wording)
         return params_type() if params is None else params
+
+    def handle(self, handle: int) -> int:
+        """The handle to ask for, once all was read."""
+        return handle
 
     def show(self, out: Output, classifier: Filter[Any], handle: int, params: Any) -> None:
         """One filter's handle and parameters, each with a space behind it."""

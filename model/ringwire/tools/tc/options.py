@@ -70,8 +70,13 @@ class Wording(NamedTuple):
 USUAL = Wording()
 
 
-def read_options(words: Words, kind: Word, params_type: type[Any], wording: Wording = USUAL) -> Any | None:
-    """Read options up to the line's end into a parameter dataclass; None if there are none."""
+def read_options(
+    words: Words, kind: Word, params_type: type[Any], wording: Wording = USUAL, partly: bool = False
+) -> Any | None:
+    """Read options up to the line's end into a parameter dataclass; None if there are none.
+
+    ``partly``: up to the first word that is no option.
+    """
     by_word: dict[str, tuple[Field[Any], bool]] = {}
     for each in fields(params_type):
         if "unit" in each.metadata:
@@ -80,6 +85,8 @@ def read_options(words: Words, kind: Word, params_type: type[Any], wording: Word
                 by_word[each.metadata["negative"]] = each, False
     values: dict[str, object] = {}
     while words:
+        if partly and words.peek() not in by_word:
+            break
         name = take(words)
         if name.text not in by_word:
             raise said(name, wording.unknown.format(word=name.text, kind=kind.text), by_word)

@@ -6,12 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class Repeated(str):
+    """A key that an object may have several times, as tc's JSON has some."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 @dataclass(slots=True)
 class Output:
     """One discipline, class or filter on its way out; flags are those of the command line."""
 
     details: bool = False
     statistics: bool = False
+    pretty: bool = False
     text: str = ""
     json: dict[str, Any] = field(default_factory=dict)
 
@@ -26,7 +37,7 @@ class Output:
 
     def nested(self, key: str) -> Output:
         """An object within: same flags, to be closed with :meth:`close`."""
-        return Output(self.details, self.statistics)
+        return Output(self.details, self.statistics, self.pretty)
 
     def close(self, key: str, inner: Output) -> None:
         """Take in what a nested object holds."""

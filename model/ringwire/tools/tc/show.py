@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ringwire.filter import Filter
 from ringwire.netdev.cls_api import find_block
@@ -13,13 +13,14 @@ from ringwire.qdisc.classful import QdiscClass
 from ringwire.qdisc.classify import FilterBlock
 from ringwire.qdisc.errors import QdiscError
 from ringwire.tools.jsonwriter import compact, pretty
-from ringwire.tools.tc.filter_command import format_protocol
 from ringwire.tools.tc.filterfront import filter_front_end
 from ringwire.tools.tc.frontend import front_end
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.protocols import format_protocol
+from ringwire.tools.tc.show_actions import old_police_statistics
 from ringwire.tools.tc.show_command import ShowCommand
 from ringwire.tools.tc.stab import show_stab
-from ringwire.tools.units import format_handle, format_size
+from ringwire.tools.units import format_classid, format_handle, format_size
 
 
 def show(dev: NetDevice, statistics: bool = True, details: bool = True) -> str:
@@ -50,7 +51,7 @@ def _of_device(command: ShowCommand, dev: NetDevice, named: bool) -> list[Output
     shown: list[Output] = []
 
     def out() -> Output:
-        return Output(command.details, command.statistics)
+        return Output(command.details, command.statistics, command.pretty)
 
     if command.subject == "qdisc":
         for qdisc in qdiscs(dev, command.hidden):
@@ -66,25 +67,19 @@ def _of_device(command: ShowCommand, dev: NetDevice, named: bool) -> list[Output
                 ):
                     shown.append(describe_class(qdisc, cls, out()))
     else:
-        parent = ids.get("parent")
         try:
-            block = find_block(dev, parent or 0)
+            block = find_block(dev, ids.get("parent", 0))
         except QdiscError:
             # where no filters can be, there are none
             return shown
         for chain, classifier in block.walk():
             assert isinstance(classifier, Filter)
-            front = filter_front_end(classifier.kind)
-            if front.shows_itself(classifier):
-                shown.append(_filter_line(block, chain, classifier, out(), parent is not None))
-            for handle, params in classifier.filters():
-                line = _filter_line(block, chain, classifier, out(), parent is not None)
-                inner = line.nested("options")
-                front.show(inner, classifier, handle, params)
-                line.text = line.text.removesuffix("\n")
-                line.close("options", inner)
-                line.text += "\n"
-                shown.append(line)
+            if (
+                ids.get("chain", chain) == chain
+                and ids.get("pref", classifier.prio) == classifier.prio
+                and ids.get("protocol", classifier.protocol) == classifier.protocol
+            ):
+                shown.extend(_classifier(block, chain, classifier, out, ids))
     return shown
 
 
@@ -101,7 +96,7 @@ def describe_qdisc(qdisc: AnyQdisc, out: Output, dev: str = "") -> Output:
             references = qdisc.dev.num_tx_queues + 1
             out.item("refcnt", f"refcnt {references} ", references)
     else:
-        parent = format_handle(qdisc.parent_id)
+        parent = format_classid(qdisc.parent_id)
         out.item("parent", f"parent {parent} ", parent)
     options = out.nested("options")
     front.show(options, qdisc)
@@ -128,7 +123,7 @@ def describe_class(qdisc: AnyQdisc, cls: QdiscClass, out: Output) -> Output:
     if cls.parent_id == ROOT_ID:
         out.item("root", "root ", True)
     else:
-        parent = format_handle(cls.parent_id)
+        parent = format_classid(cls.parent_id)
         out.item("parent", f"parent {parent} ", parent)
     if cls.leaf and cls.qdisc.handle:
         leaf = format_handle(cls.qdisc.handle)
@@ -167,15 +162,39 @@ def _show_stats(out: Output, now: QdiscStats, sent: bool = True) -> None:
     }
 
 
-def _filter_line(block: FilterBlock, chain: int, classifier: Filter[object], out: Output, narrowed: bool) -> Output:
-    """What all lines of a classifier begin with."""
+def _classifier(
+    block: FilterBlock, chain: int, classifier: Filter[object], out: Callable[[], Output], said: Mapping[str, int]
+) -> Iterator[Output]:
+    """A line for the classifier, and one for each filter."""
+    front = filter_front_end(classifier.kind)
+    if front.shows_itself(classifier):
+        line = _filter_line(block, chain, classifier, out(), said)
+        line.text += "\n"
+        yield line
+    for handle, params in classifier.filters():
+        line = _filter_line(block, chain, classifier, out(), said)
+        inner = line.nested("options")
+        front.show(inner, classifier, handle, params)
+        line.close("options", inner)
+        line.text += "\n"
+        old_police_statistics(line, classifier.actions(handle))
+        yield line
+
+
+def _filter_line(
+    block: FilterBlock, chain: int, classifier: Filter[object], out: Output, said: Mapping[str, int]
+) -> Output:
+    """What all lines of a classifier begin with; what the command has narrowed the list to goes without saying."""
     out.text += "filter "
-    parent = format_handle(block.parent_id)
-    out.item("parent", "" if narrowed else f"parent {parent} ", None if narrowed else parent)
-    protocol = format_protocol(classifier.protocol)
-    out.item("protocol", f"protocol {protocol} ", protocol)
-    out.item("pref", f"pref {classifier.prio} ", classifier.prio)
-    out.item("kind", f"{classifier.kind} ", classifier.kind)
-    out.item("chain", f"chain {chain} ", chain)
-    out.text += "\n"
+    for name, text, value in (
+        ("parent", format_classid(block.parent_id), format_classid(block.parent_id)),
+        ("protocol", format_protocol(classifier.protocol), format_protocol(classifier.protocol)),
+        ("pref", str(classifier.prio), classifier.prio),
+        ("kind", "", classifier.kind),
+        ("chain", str(chain), chain),
+    ):
+        if name == "kind":
+            out.item("kind", f"{value} ", value)
+        elif name not in said:
+            out.item(name, f"{name} {text} ", value)
     return out

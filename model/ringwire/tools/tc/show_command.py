@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ringwire.tools.tc.errors import USAGE_STATUS, TcError, duplicate, invarg, take
 from ringwire.tools.tc.place import Place
-from ringwire.tools.units import parse_classid, parse_handle
+from ringwire.tools.tc.protocols import parse_protocol
+from ringwire.tools.units import parse_classid, parse_handle, parse_u16, parse_u32
 from ringwire.tools.words import Word, Words
 
 FIXED = {
@@ -18,8 +19,15 @@ FIXED = {
 IDS = {
     "qdisc": {"handle": parse_handle, "parent": parse_classid},
     "class": {"classid": parse_classid, "parent": parse_classid, "qdisc": parse_handle},
-    "filter": {"parent": parse_classid},
+    "filter": {
+        "parent": parse_classid,
+        "protocol": parse_protocol,
+        "pref": parse_u16,
+        "chain": parse_u32,
+    },
 }
+OTHER_WORDS = {"preference": "pref", "priority": "pref", "prio": "pref"}
+COMPLAINTS = {"protocol": "invalid protocol", "pref": "invalid priority value", "chain": "invalid chain index value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ def read_show(words: Words, subject: str, statistics: bool, details: bool, json:
     ids: dict[str, int] = {}
     hidden = False
     while words:
-        name = words.peek()
+        name = OTHER_WORDS.get(words.peek(), words.peek())
         if name == "dev":
             place.read_dev(words)
         elif name in FIXED[subject]:
@@ -61,7 +69,7 @@ def read_show(words: Words, subject: str, statistics: bool, details: bool, json:
             try:
                 ids[name] = IDS[subject][name](word.text)
             except ValueError:
-                raise invarg(word, f"invalid {name} ID") from None
+                raise invarg(word, COMPLAINTS.get(name, f"invalid {name} ID")) from None
         elif name == "invisible" and subject == "qdisc":
             take(words)
             hidden = True

@@ -1,0 +1,1 @@
+"""The ``tc`` side of action kinds, one file each."""

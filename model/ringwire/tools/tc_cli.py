@@ -1,0 +1,99 @@
+"""``ringwire tc``: lines of tc on devices that live as long as the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+from ringwire.host.cpu import Cpus
+from ringwire.host.timeline import Timeline
+from ringwire.netdev import NetDevice
+from ringwire.netdev.namespace import Namespace
+from ringwire.tools.tc import BatchError, Tc, TcError
+from ringwire.tools.words import CommandError
+
+DEFAULT_DEVICE = "eth0"
+NOT_MODELLED = 2
+"""Exit status of a line that tc could carry out and there is no model for."""
+
+
+class _Idle:
+    """A driver that no packet comes to."""
+
+    def ndo_start_xmit(self, skb: object, txq: object, xmit_more: bool) -> int:
+        raise AssertionError("no packets here")
+
+
+def make_devices(specs: Sequence[str]) -> list[NetDevice]:
+    """Devices ``NAME[:QUEUES[:MTU]]`` of one host. ValueError says what is wrong with one."""
+    clock, net = Cpus(Timeline())[0], Namespace()
+    devices = []
+    for spec in specs or (DEFAULT_DEVICE,):
+        name, *numbers = spec.split(":")
+        try:
+            queues, mtu = (*(int(number) for number in numbers), *(1, 1500)[len(numbers) :])
+        except ValueError:
+            raise ValueError(f"{spec!r}; allowed: NAME, NAME:QUEUES or NAME:QUEUES:MTU") from None
+        if not name or queues < 1 or mtu < 68:
+            raise ValueError(f"{spec!r}; allowed: a name, 1 queue or more, an MTU of 68 bytes or more")
+        devices.append(NetDevice(clock, _Idle(), name=name, num_tx_queues=queues, mtu=mtu, net=net))
+    return devices
+
+
+def run_tc(
+    devices: Sequence[NetDevice], arguments: Sequence[str], out: Callable[[str], None], err: Callable[[str], None]
+) -> int:
+    """Carry out what was given on a command line; the exit status.
+
+    The words of one line, or lines if the first argument behind tc's switches has a space in it. What fails ends it,
+    with tc's words and then a line that says where the offending word stands.
+    """
+    tc = Tc(devices)
+    switches = list(takewhile(lambda argument: argument.startswith("-") and " " not in argument, arguments))
+    lines = arguments[len(switches) :]
+    if lines and " " in lines[0].strip():
+        lines = [" ".join((*switches, line)) for line in lines]
+    else:
+        lines = [" ".join(map(_quoted, arguments))]
+    for number, line in enumerate(lines, start=1):
+        try:
+            out(tc.run(line))
+        except CommandError as error:
+            out(getattr(error, "output", ""))
+            return _complain(error, f"line {number}, " if len(lines) > 1 else "", err)
+        finally:
+            for warning in tc.warnings:
+                err(f"{warning}\n")
+            tc.warnings.clear()
+    return 0
+
+
+def _quoted(word: str) -> str:
+    """A word of the command line as it stands in a line."""
+    if not any(letter.isspace() for letter in word):
+        return word
+    return f'"{word}"' if "'" in word else f"'{word}'"
+
+
+def _complain(error: CommandError, where: str, err: Callable[[str], None]) -> int:
+    if isinstance(error, BatchError):
+        err(f"{error.printed}\n")
+        for number, cause in error.failures:
+            _point(cause, f"{error.word.text}:{number}, ", err)
+        return error.status
+    if not isinstance(error, TcError) or error.unknown:
+        err(f"ringwire: {where}{error}\n")
+        return NOT_MODELLED
+    err(f"{error.printed}\n")
+    _point(error, where, err)
+    return error.status
+
+
+def _point(error: CommandError, where: str, err: Callable[[str], None]) -> None:
+    """Which word it is about, and what would have done."""
+    if not isinstance(error, TcError):
+        err(f"ringwire: {where}{error}\n")
+        return
+    word, allowed = error.word, f" (allowed: {error.allowed})" if error.allowed else ""
+    text = f": {word.text!r}" if word.text else ", the end of the line"
+    err(f"ringwire: {where}column {word.column}{text}{allowed}\n")

@@ -1,0 +1,111 @@
+"""ringwire tc: what tc prints, its exit codes, and where the offending word stands."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import Ringwire, ringwire
+
+__all__ = ["ringwire"]
+
+
+def test_lines_and_words_are_carried_out_on_eth0(ringwire: Ringwire) -> None:
+    code, out, err = ringwire("tc", "-j", "qdisc", "show", "dev", "eth0")
+    assert (code, json.loads(out)[0]["kind"], err) == (0, "pfifo_fast", "")
+    lines = (
+        "qdisc add dev eth0 root handle 1: prio",
+        "filter add dev eth0 parent 1: protocol ip prio 1 basic match 'cmp(u8 at 9 layer 1 eq 17)' flowid 1:1",
+        "filter show dev eth0",
+    )
+    code, out, err = ringwire("tc", *lines)
+    assert (code, err) == (0, "")
+    assert out.endswith("handle 0x1 flowid 1:1 \n  cmp(u8 at 9 layer 1 eq 17)\n\n")
+    code, out, _ = ringwire("tc", "-s", *lines)
+    assert out.endswith("(rule hit 0 success 0)\n\n"), "switches are for every line"
+    words = ["filter", "add", "dev", "eth0", "parent", "1:", "prio", "1", "basic", "match"]
+    code, _, err = ringwire("tc", *words, "cmp(u8 at 9 layer 1 eq 17)", "flowid", "1:1")
+    assert (code, err.splitlines()[0]) == (2, "Error: Parent Qdisc doesn't exists.")
+
+
+def test_devices_are_those_that_are_asked_for(ringwire: Ringwire) -> None:
+    code, out, _ = ringwire("tc", "--dev", "a:2", "--dev", "b:1:9000", "qdisc", "show")
+    assert code == 0
+    assert [line.partition(" bands")[0] for line in out.splitlines()] == [
+        "qdisc mq 0: dev a root ",
+        "qdisc pfifo_fast 0: dev a parent :1",
+        "qdisc pfifo_fast 0: dev a parent :2",
+        "qdisc pfifo_fast 0: dev b root refcnt 2",
+    ]
+    lines = ("qdisc add dev b clsact", "filter add dev b egress prio 1 matchall action mirred egress redirect dev a")
+    assert ringwire("tc", "--dev", "a:2", "--dev", "b:1:9000", *lines)[0] == 0
+    for wrong in ("a:x", ":1", "a:0", "a:1:2:3", "a:1:60"):
+        code, out, err = ringwire("tc", "--dev", wrong, "qdisc")
+        assert (code, out, err.count("\n")) == (2, "", 1) and f"--dev {wrong!r}; allowed: " in err
+
+
+def test_a_batch_stops_at_the_first_error_unless_forced(
+    ringwire: Ringwire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "# set up\nqdisc add dev eth0 root \\\n  handle 1: prio\nqdisc foo dev eth0\nqdisc show dev eth0\n"
+    file = tmp_path / "lines"
+    file.write_text(text)
+    said = f"""Command "foo" is unknown, try "tc qdisc help".
+Command failed {file}:4
+ringwire: {file}:4, column 7: 'foo'"""
+    code, out, err = ringwire("tc", "-batch", file)
+    assert (code, out) == (1, "") and err.startswith(said)
+    code, out, err = ringwire("tc", "-force", "-batch", file)
+    assert code == 1 and out.startswith("qdisc prio 1: root") and err.startswith(said)
+    monkeypatch.setattr("sys.stdin", io.StringIO(text.replace("foo", "show")))
+    code, out, _ = ringwire("tc", "-j", "-b", "-")
+    assert (code, out.count('"kind":"prio"')) == (0, 2), "switches are for every line"
+    code, _, err = ringwire("tc", "-b", tmp_path / "nothing")
+    assert code == 1 and err.startswith(f'Cannot open file "{tmp_path / "nothing"}" for reading: No such file')
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("filter add dev eth0 parent 1: prio 1 basic match meta(foo eq 3)", 1,
+         "meta: unknown meta id\n\n... meta(foo eq >>3)<< ...\n... meta(>>foo<< eq 3)...\nIllegal \"ematch\"\n"
+         "ringwire: column 55: 'foo'\n"),
+        ("filter add dev eth0 parent 1: prio 1 matchall action police rate 1mbit burst 4q", 255,
+         "Error: argument \"4q\" is wrong: buffer\nringwire: column 78: '4q'\n"),
+        ("qdisc add dev eth0 parent 7: prio", 2,
+         "Error: Failed to find specified qdisc.\nringwire: column 27: '7:'\n"),
+        ("qdisc add dev eth9 root prio", 1,
+         "Cannot find device \"eth9\"\nringwire: column 15: 'eth9' (allowed: eth0)\n"),
+        ("qdisc show dev", 255,
+         "Command line is not complete. Try option \"help\"\nringwire: column 15, the end of the line\n"),
+        ("filter add dev eth0 prio 1 flower ct_state 3", 2, "ringwire: column 35: 'ct_state': no such key; there are "),
+        ("filter add dev eth0 prio 1 matchall action pedit munge", 2, "ringwire: column 44: 'pedit': no such action"),
+    ],
+)  # fmt: skip
+def test_what_fails_exits_as_tc_does_and_points_at_the_word(
+    line: str, code: int, said: str, ringwire: Ringwire
+) -> None:
+    got, out, err = ringwire("tc", *line.split())
+    assert (got, out) == (code, "") and err.startswith(said)
+    got, out, err = ringwire("tc", "qdisc show dev eth0", line)
+    assert got == code and out.startswith("qdisc pfifo_fast") and "ringwire: line 2, column" in err
+
+
+def test_its_help_says_what_it_takes(ringwire: Ringwire) -> None:
+    code, out, err = ringwire("tc", "--help")
+    assert (code, err) == (0, "")
+    for word in ("--dev", "-batch", "-force", "-s, -d, -j", "standard error says in which column", "Examples:"):
+        assert word in " ".join(out.split())
+
+
+def test_warnings_are_on_standard_error(ringwire: Ringwire) -> None:
+    lines = (
+        "qdisc add dev eth0 clsact",
+        "filter add dev eth0 egress prio 1 matchall action drop index 5",
+        "actions add action drop index 3",
+        "actions flush action gact",
+    )
+    assert ringwire("tc", *lines) == (0, "", "Warning: Unable to flush all TC actions.\n")
