@@ -14,12 +14,13 @@ from random import Random
 from typing import Any
 
 from ringwire.cosim.run import SimulationFailed
+from ringwire.cosim.warm import keep_simulators
 from ringwire.driver.config import DriverConfig
 from ringwire.host.cpu import HostCosts
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from scripts.sim import CAPTURE, number, run_script
 from tests.captures import REAL_MIX_WIRE, flows, wire_frames
-from tests.control import offload_mix
+from tests.control import offload_mix, super_search
 from tests.control.bench import same
 from tests.datapath.mix import Mix, mix
 from tests.datapath.worlds import TWIN, place, run
@@ -33,6 +34,8 @@ ICARUS_EVERY = 4
 RESETS = 1000
 HEALTHY_TWIN, HEALTHY_RTL = 200_000, 5_000
 """Packets a round."""
+SEARCHES = 5
+"""Of hypothesis, 800 super-packets each."""
 RATES_BPS = (0, 10**8, 10**9, 10**10)
 
 
@@ -46,13 +49,22 @@ def main() -> int:
     for seed in count(first):
         random = Random(seed)
         sim = "icarus" if seed % ICARUS_EVERY == 0 else "verilator"
-        for work in (random_mix, random_offloads, random_replay, healthy_on_twin, healthy_on_rtl, many_resets):
+        for work in (
+            random_mix,
+            random_offloads,
+            random_supers,
+            random_replay,
+            healthy_on_twin,
+            healthy_on_rtl,
+            many_resets,
+        ):
             begin_s = time.monotonic()
             name = f"seed {seed}: {work.__name__} on {sim}"
             try:
                 what = work(sim, seed, random)
             except (SimulationFailed, ReplayError, ReplayFailed, Wrong, AssertionError) as error:
-                print(f"{name}: FAILED: {error}\nto repeat: make soak MINUTES=0 SEED={seed}", flush=True)
+                said = "\n".join((str(error), *getattr(error, "__notes__", ())))
+                print(f"{name}: FAILED: {said}\nto repeat: make soak MINUTES=0 SEED={seed}", flush=True)
                 return 1
             print(f"{name}: {what}: ok, {time.monotonic() - begin_s:.1f} s", flush=True)
         if time.monotonic() >= end_s:
@@ -81,6 +93,14 @@ def random_offloads(sim: str, seed: int, random: Random) -> str:
     rtl, twins = (run(place(where), offload_mix.record, config, queues=4, data_w=width) for where in (sim, TWIN))
     same(rtl, twins, "RTL against the twin: ")
     return f"{width} bits, {packets} packets a queue"
+
+
+def random_supers(sim: str, seed: int, random: Random) -> str:
+    """Super-packets of every shape, each other than those of any other round: RTL, twin and software cut them alike."""
+    first, searches = SEARCHES * seed, range(SEARCHES)
+    with keep_simulators():
+        agreed = set().union(*(super_search.search(first + number, place("verilator")) for number in searches))
+    return f"{len(agreed)} super-packets on 64 and 512 bits"
 
 
 def random_replay(sim: str, seed: int, random: Random) -> str:
