@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from bench.row import Row
-from ringwire.cosim.world import SimulatedWorld
-from ringwire.host.world import World
 from ringwire.nic.registers import DATA_WIDTHS
-from tests.datapath.lanes import NONE, ByteStore, Lane
-from tests.datapath.supers import Supers, back_to_back
-from tests.datapath.timing import Load, cycles_per_packet, doorbell_to_wire, edges_per_frame
+from tests.datapath.refill import Kept, Refill, pool_beats, refilled
+from tests.datapath.supers import Paced, Supers, back_to_back, most_at_first
+from tests.datapath.timing import Load, doorbell_to_wire, edges_per_frame
 from tests.datapath.worlds import place, run
-from tests.raw_queue import REPORT, start
 
 LENGTHS = (60, 128, 256, 512, 1514, 9000)
 QUEUE_COUNTS = (1, 4, 16)
 LATENCIES_NS = (0, 250, 1000)
-FRAMES = 4_000
+FRAMES = 9_000
+"""On all queues, beyond those that fill the rings at last; of long ones a tenth."""
+RING_LOG2 = 10
 DESCRIPTOR_BITS = 128
 CORUNDUM = "Corundum"
 CYCLE_GOALS = {(512, 60): 1.5, (512, 1514): 24.5}
@@ -31,37 +29,11 @@ SLOW_RATES = {"1G": 10**9, "5M": 5 * 10**6}
 SEGMENT_RATES = {512: (10**11, 4000), 64: (10**10, 6400)}
 """Width: line rate in bit/s, clock period in ps."""
 SEGMENT_SIZES = (1448, 536)
+SEGMENT_LATENCY_NS = 500
+LINE_BPS, FRAMES_PER_S = 10**11, 148_809_523
+SHORT = 200
+CAPTURE = 1 << 26
 VERILATOR = place("verilator")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Frames of one length on several queues, posted before the first doorbell."""
-
-    length: int
-    frames: int
-    """A queue."""
-    queues: int
-
-
-async def cycles_of_many(world: World, load: Shared) -> float:
-    """Clock cycles from one first beat to the next, on average, while all queues have frames."""
-    assert isinstance(world, SimulatedWorld)
-    store = ByteStore(world, 1 << 19)
-    lanes = [Lane(world, queue, log2=10, mod_frames=64, mod_ns=50_000) for queue in range(load.queues)]
-    start(world)
-    stride = -(-load.length // 64) * 64
-    for lane in lanes:
-        lane.go()
-        for number in range(load.frames):
-            spans, data = store.cut([(number * stride % (1 << 18), load.length)])
-            lane.send(spans, data, REPORT if number % 32 == 31 or number == load.frames - 1 else NONE)
-    for lane in lanes:
-        lane.doorbell()
-    for lane in lanes:
-        await lane.drain()
-    starts = [frame.start_ps for frame in world.capture.frames]
-    return (starts[-1] - starts[0]) / world.settings.period_ps / (len(starts) - 1)
 
 
 def rows() -> Iterator[Row]:
@@ -76,6 +48,12 @@ def rows() -> Iterator[Row]:
         for latency_ns in LATENCIES_NS:
             yield cycles(512, 60, queues, latency_ns)
         yield cycles(512, 1514, queues, 0)
+    for queues in (1, 16):
+        for latency_ns in LATENCIES_NS:
+            kept = full(60, queues, latency_ns, rate_bps=LINE_BPS)
+            name = f"engine/512b/60B/{queues}q/{latency_ns}ns/100G"
+            yield Row(f"{name}/frames", int(kept.per_s), "frames/s", "higher", bound=FRAMES_PER_S, goal=FRAMES_PER_S)
+            yield Row(f"{name}/start", kept.late, "cycles late", "lower", goal=pool_beats(queues))
     for width in DATA_WIDTHS:
         value = run(VERILATOR, doorbell_to_wire, 60, data_w=width, latency_ns=0)
         goal, peer = (LATENCY_GOAL, (CORUNDUM, LATENCY_PEER)) if width == 512 else (None, None)
@@ -95,30 +73,45 @@ def rows() -> Iterator[Row]:
 
 
 def segments(width: int, rate_bps: int, period_ps: int, mss: int, queues: int) -> Iterator[Row]:
-    """Super-packets of 64 KiB back to back: the share of the line's rate, and cycles a segment with the pacer open."""
-    knobs: dict[str, Any] = {"data_w": width, "queues": queues, "period_ps": period_ps, "latency_ns": 500}
-    behind, spent = run(VERILATOR, back_to_back, Supers(mss, rate_bps, queues=queues), **knobs)
-    _, open_cycles = run(VERILATOR, back_to_back, Supers(mss, queues=queues), **knobs)
-    count = Supers(mss, queues=queues).segments
-    share = 100 * (1 - max(0.0, behind - 1) / (spent * count))
+    """Super-packets of 64 KiB back to back: the share of the line's rate, and cycles a segment with the pacer open.
+
+    Share: but for a clock, of the segments from where descriptors are there; what is lost before has a row of its own.
+    """
+    knobs: dict[str, Any] = {
+        "data_w": width,
+        "queues": queues,
+        "period_ps": period_ps,
+        "latency_ns": SEGMENT_LATENCY_NS,
+    }
+    load = Supers(mss, rate_bps, queues=queues)
+    paced: Paced = run(VERILATOR, back_to_back, load, **knobs)
+    opened: Paced = run(VERILATOR, back_to_back, Supers(mss, queues=queues), **knobs)
+    share = 100 * (1 - max(0.0, paced.behind - 1) / (paced.cycles * load.segments))
     name = f"engine/{width}b/TSO-{mss}/{queues}q"
     yield Row(f"{name}/line-rate", share, "% of line rate", "higher", bound=100, goal=100)
-    yield Row(f"{name}/cycles", open_cycles, "cycles/segment", "lower")
+    most = 1 + most_at_first(load, width // 8, SEGMENT_LATENCY_NS * 1000 // period_ps)
+    yield Row(f"{name}/start", max(0.0, paced.at_first), "cycles late", "lower", goal=most)
+    yield Row(f"{name}/cycles", opened.cycles, "cycles/segment", "lower")
+
+
+def full(length: int, queues: int, latency_ns: int, width: int = 512, rate_bps: int = 0) -> Kept:
+    """Rings of 1,024 kept full of frames that are aligned, with one descriptor each."""
+    frames = FRAMES if length <= SHORT else FRAMES // 10
+    load = Refill(RING_LOG2, (1 << RING_LOG2) + frames // queues, length=length, queues=queues, rate_bps=rate_bps)
+    kept: Kept = run(
+        VERILATOR, refilled, load, queues=queues, latency_ns=latency_ns, data_w=width, capture_bytes=CAPTURE
+    )
+    return kept
 
 
 def cycles(width: int, length: int, queues: int, latency_ns: int) -> Row:
-    """Cycles a packet with the pacer open and the rings kept full, frames aligned, one descriptor each."""
-    load = Load(length, FRAMES if length < 9000 else FRAMES // 8)
-    if queues == 1:
-        value = run(VERILATOR, cycles_per_packet, load, data_w=width, latency_ns=latency_ns)
-    else:
-        shared = Shared(length, 1000 if queues == 4 else 500, queues)
-        value = run(VERILATOR, cycles_of_many, shared, data_w=width, latency_ns=latency_ns, queues=queues)
+    """Cycles a packet with the pacer open."""
+    kept = full(length, queues, latency_ns, width)
     bound = ceil(8 * length / width) + DESCRIPTOR_BITS / width
     peer = CYCLE_PEERS.get((width, length, latency_ns)) if queues == 1 else None
     return Row(
         f"engine/{width}b/{length}B/{queues}q/{latency_ns}ns/cycles",
-        value,
+        kept.cycles,
         "cycles/packet",
         "lower",
         bound=bound,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 from bench.row import Row
-from ringwire.cosim.build import Design
+from ringwire.cosim.build import Design, build
 from ringwire.cosim.harness import Traffic, with_python, without_python
 from ringwire.cosim.world import SimulatedWorld, WorldSettings
 from ringwire.host.world import World
@@ -20,6 +23,8 @@ FRAMES = {("verilator", 60): 400_000, ("verilator", 1514): 40_000, ("icarus", 60
 HOSTILE_FRAMES = 100
 RUNS = 3
 """The best of these counts: others share the machine."""
+START_GOAL_S = 2.0
+START = "from ringwire.cosim.build import Design\nfrom ringwire.cosim.run import run_job\n"
 
 
 def rows() -> Iterator[Row]:
@@ -41,9 +46,25 @@ def rows() -> Iterator[Row]:
         yield Row(f"{name}/share", share, "% of harness", "higher", bound=100, goal=share_goal)
         yield Row(f"{name}/frames", max(w.frames / w.seconds for _, w in pairs), "frames/s", "higher")
     for sim in ("verilator", "icarus"):
+        build(Design(sim))
+        name = f"simulation/start-up/{sim}"
+        yield Row(name, min(start_up_s(sim) for _ in range(RUNS)), "s", "lower", goal=START_GOAL_S)
         cycles_per_s, frames_per_s = run(place(f"{sim}-hostile"), hostile_speed, HOSTILE_FRAMES)
         yield Row(f"simulation/hostile/1514B/{sim}/cycles", cycles_per_s, "cycles/s", "higher")
         yield Row(f"simulation/hostile/1514B/{sim}/frames", frames_per_s, "frames/s", "higher")
+
+
+def start_up_s(sim: str) -> float:
+    """Wall-clock seconds of a process that runs the least there is on a device that has been built."""
+    script = f"{START}run_job('bench.simulation.nothing', design=Design({sim!r}))\n"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    begin_s = time.perf_counter()
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    return time.perf_counter() - begin_s
+
+
+def nothing(world: World, config: None) -> None:
+    """A job that is over at once."""
 
 
 async def hostile_speed(world: World, frames: int) -> tuple[float, float]:

@@ -27,7 +27,6 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine
 from ringwire.cosim.build import Design, build
 from ringwire.cosim.run import SimulationFailed
 from ringwire.cosim.warm import keep_simulators
@@ -36,7 +35,7 @@ from scripts.sim import ROOT, fail, number, run_script
 from tests.control import completion, errors, fairness, offload_mix, offloads, reset, scheduling
 from tests.control.bench import same
 from tests.control.offload_rules import ACCEPTED, ASKS_BADLY, ASKS_WELL, LAST, REFUSED, data
-from tests.datapath import mix, pacing, timing
+from tests.datapath import mix, pacing, refill, timing
 from tests.datapath.worlds import TWIN, Scenario, place, run
 
 MODULES = (
@@ -165,7 +164,7 @@ STAGES = (
     Stage("edges", pacing.exact, pacing.EDGES, twin=False),
     Stage("schedule", pacing.schedule, pacing.Rates((10**6, 3 * 10**9, 8 * 10**9), 12, 8), twin=False),
     Stage("speed", timing.cycles_per_packet, timing.Load(60, 300), twin=False),
-    Stage("all queues full", engine.cycles_of_many, engine.Shared(60, 200, QUEUES), twin=False),
+    Stage("all queues full", refill.refilled, refill.Refill(6, 200, queues=QUEUES), twin=False),
     *(
         Stage(f"launch times, queue {queue}", scheduling.launched, scheduling.Launch(GAPS, queue=queue), twin=False)
         for queue in range(QUEUES)

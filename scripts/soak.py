@@ -19,12 +19,13 @@ from random import Random
 from typing import Any, NamedTuple
 
 from ringwire.cosim.run import SimulationFailed
+from ringwire.cosim.warm import keep_simulators
 from ringwire.driver.config import DriverConfig
 from ringwire.host.cpu import HostCosts
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from scripts.sim import CAPTURE, number, run_script
 from tests.captures import REAL_MIX_WIRE, flows, wire_frames
-from tests.control import offload_mix, upheaval
+from tests.control import offload_mix, super_search, upheaval
 from tests.control.bench import same
 from tests.datapath.mix import Mix, mix
 from tests.datapath.worlds import TWIN, place, run
@@ -36,6 +37,8 @@ SHAPES = ((512, 1), (512, 4), (64, 1), (128, 16), (256, 4))
 """(width, queues) of the models that the tests build anyway."""
 VERILATOR_FRAMES, ICARUS_FRAMES = 20_000, 300
 ICARUS_EVERY = 4
+SEARCHES = 5
+"""Of hypothesis, 800 super-packets each."""
 RATES_BPS = (0, 10**8, 10**9, 10**10)
 RTL, RESETS = "rtl", "resets"
 PER_RTL, PER_RESET = 50, 10_000
@@ -113,7 +116,8 @@ def main() -> int:
             except Exception as error:  # of a driver in the twin's world, any
                 kind = "" if isinstance(error, SAY_ALL) else f"{type(error).__name__}: "
                 given = f" PACKETS={packets}" if packets else ""
-                print(f"{name}: FAILED: {kind}{error}\nto repeat: make soak MINUTES=0 SEED={seed}{given}", flush=True)
+                said = "\n".join((f"{kind}{error}", *getattr(error, "__notes__", ())))
+                print(f"{name}: FAILED: {said}\nto repeat: make soak MINUTES=0 SEED={seed}{given}", flush=True)
                 return 1
             goals.done[work.counts] += size
             print(f"{name}: {what}: ok, {time.monotonic() - begin_s:.1f} s", flush=True)
@@ -143,6 +147,14 @@ def random_offloads(sim: str, seed: int, random: Random, size: int) -> str:
     rtl, twins = (run(place(where), offload_mix.record, config, queues=4, data_w=width) for where in (sim, TWIN))
     same(rtl, twins, "RTL against the twin: ")
     return f"{width} bits, {packets} packets a queue"
+
+
+def random_supers(sim: str, seed: int, random: Random, size: int) -> str:
+    """Super-packets of every shape, each other than those of any other round: RTL, twin and software cut them alike."""
+    first, searches = SEARCHES * seed, range(SEARCHES)
+    with keep_simulators():
+        agreed = set().union(*(super_search.search(first + number, place("verilator")) for number in searches))
+    return f"{len(agreed)} super-packets on 64 and 512 bits"
 
 
 def random_replay(sim: str, seed: int, random: Random, size: int) -> str:
@@ -226,6 +238,7 @@ def many_resets(where: str, seed: int, random: Random, size: int) -> str:
 WORKS = (
     Work(random_mix),
     Work(random_offloads),
+    Work(random_supers),
     Work(random_upheaval),
     Work(random_replay),
     Work(healthy_on_twin, TWIN, 200_000),

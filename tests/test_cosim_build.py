@@ -54,6 +54,24 @@ def test_a_second_build_changes_nothing_and_a_changed_source_builds_again(
 
 
 @BOTH
+def test_a_second_run_builds_nothing(sim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    design = Design(sim, rtl=PUPPET)
+    assert run_job(f"{__name__}.sets_up", {"a": 1}, design=design) == {"a": 2}
+
+    def files() -> dict[Path, int]:
+        folder = cache_root() / design.folder_name
+        return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+    def make(recipe: object) -> None:
+        pytest.fail("something is built")
+
+    before = files()
+    monkeypatch.setattr(build_module._Recipe, "make", make)
+    assert run_job(f"{__name__}.sets_up", {"a": 2}, design=design) == {"a": 3}
+    assert files() == before
+
+
+@BOTH
 def test_a_source_that_does_not_compile_is_named_in_one_line(sim: str, tmp_path: Path, cache: Path) -> None:
     rtl = rtl_copy(tmp_path)
     (rtl / "ringwire_tx.sv").write_text("module ringwire_tx;\n  wire;\nendmodule\n")

@@ -9,24 +9,33 @@ from ringwire.cosim.harness import Traffic, with_python, without_python
 from ringwire.cosim.run import SimulationFailed
 from ringwire.cosim.world import WorldSettings
 
-SHARE = 0.4
-"""Of the harness's speed that a run under Python keeps, at least."""
+SHARES = {"verilator": 0.5, "icarus": 0.6}
+"""Of the harness's speed that a run under Python keeps, at least: edges in a second of CPU time."""
+RUNS = 2
+"""Of each the best counts, in turns: the rest of the machine takes caches and clock from either."""
 
 
 @pytest.mark.parametrize("sim", SIMULATORS)
 @pytest.mark.parametrize("byte_time", [0, 80 << 40])
 def test_python_changes_nothing_of_what_is_simulated_and_costs_little(byte_time: int, sim: str) -> None:
     """At the bus's own speed, and at 100 Mb/s, where the clock stands still most of the time."""
-    frames = (20_000 if byte_time == 0 else 2_000) if sim == "verilator" else 100
+    frames = (10_000 if byte_time == 0 else 2_000) if sim == "verilator" else 100
     traffic = Traffic(frames=frames, byte_time=byte_time)
     design, settings = Design(sim), WorldSettings(jitter_ns=300)
-    bare, woken = without_python(traffic, design, settings), with_python(traffic, design, settings)
-    assert (woken.edges, woken.skipped, woken.frames) == (bare.edges, bare.skipped, bare.frames)
-    assert bare.frames == traffic.frames
+    pairs = [
+        (without_python(traffic, design, settings), with_python(traffic, design, settings))
+        for _ in range(RUNS if byte_time == 0 else 1)
+    ]
+    for bare, woken in pairs:
+        assert (woken.edges, woken.skipped, woken.frames) == (bare.edges, bare.skipped, bare.frames)
+        assert bare.frames == traffic.frames
     if byte_time == 0:
-        assert woken.edges_per_s > SHARE * bare.edges_per_s
+        bare_speed, speed = (
+            max(speeds) for speeds in zip(*((b.edges_per_s, w.edges_per_s) for b, w in pairs), strict=True)
+        )
+        assert speed >= SHARES[sim] * bare_speed
     else:
-        assert bare.skipped > 10 * bare.edges
+        assert pairs[0][0].skipped > 10 * pairs[0][0].edges
 
 
 def test_trouble_in_the_harness_is_told() -> None:

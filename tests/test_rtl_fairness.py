@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ringwire.driver.ringwire import commit_bound
+from ringwire.nic.pacer import wire_bytes
 from tests.control import fairness
 from tests.control.fairness import Shares, Wait
 from tests.datapath.worlds import FAST, TWIN, Place, run, worlds
@@ -54,6 +56,17 @@ def test_without_a_commit_bound_a_frame_waits_for_a_whole_frame_buffer(sim: Plac
 def test_a_frame_of_a_higher_priority_waits_for_two_frames_of_any_number_of_queues(sim: Place) -> None:
     turns = 3 if sim == "icarus" else 12
     run(sim, fairness.waits, Wait(2 * 1538, range(1, 3), turns, bulk=3, priority=1), queues=4)
+
+
+@worlds(*FAST, TWIN)
+@pytest.mark.parametrize("cut", [False, True], ids=["frames", "segments"])
+@pytest.mark.parametrize("latency_ns", [0, 1_000])
+def test_with_the_drivers_own_bound_a_frame_of_a_higher_priority_waits_for_two(
+    sim: Place, latency_ns: int, cut: bool
+) -> None:
+    bound = commit_bound(fairness.WAIT_BPS, latency_ns, wire_bytes(1514))
+    wait = Wait(bound, range(1, 3), 3 if sim == "icarus" else 24, bulk=3, priority=1, cut=cut)
+    run(sim, fairness.waits, wait, queues=4, latency_ns=latency_ns)
 
 
 @worlds(*FAST, TWIN)

@@ -32,6 +32,16 @@ def test_a_backlogged_wire_keeps_its_exact_schedule_on_a_narrow_bus(sim: Place) 
     run(sim, pacing.schedule, rates, data_w=64, period_ps=6400, latency_ns=0)
 
 
+@worlds("verilator", TWIN)
+@pytest.mark.parametrize("latency_ns", [0, 1_000])
+@pytest.mark.parametrize(("data_w", "period_ps", "rate"), [(64, 6400, 10 * GBIT), (512, 4000, 100 * GBIT)])
+def test_what_the_driver_lets_be_committed_is_enough_for_the_wire(
+    sim: Place, data_w: int, period_ps: int, rate: int, latency_ns: int
+) -> None:
+    rates = Rates((100 * MBIT, GBIT, 5 * GBIT // 2, 5 * GBIT, rate), 60, data_w // 8, bounded=True)
+    run(sim, pacing.schedule, rates, data_w=data_w, period_ps=period_ps, latency_ns=latency_ns)
+
+
 @worlds(*FAST, TWIN)
 @pytest.mark.parametrize("data_w", [64, 512])
 def test_wire_times_add_up_to_the_last_bit(sim: Place, data_w: int) -> None:

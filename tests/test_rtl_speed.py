@@ -13,24 +13,14 @@ from tests.datapath.worlds import FAST, Place, run, worlds
 LATENCIES = pytest.mark.parametrize("latency_ns", [0, 1000], ids=["0us", "1us"])
 
 
-@worlds(*FAST)
+@worlds("icarus")
 @LATENCIES
 @pytest.mark.parametrize(("length", "bound"), [(60, 1.5), (1514, 24.5)])
 def test_cycles_a_packet_of_a_full_ring_stay_within_bounds(
     sim: Place, length: int, bound: float, latency_ns: int
 ) -> None:
-    frames = 1023 if sim == "verilator" else 100
-    cycles = run(sim, timing.cycles_per_packet, Load(length, frames), latency_ns=latency_ns)
-    assert cycles <= bound, f"{cycles} cycles a packet of {length} bytes"
-
-
-@worlds("verilator")
-@LATENCIES
-@pytest.mark.parametrize(("length", "bound"), [(60, 1.5), (1514, 24.5)])
-def test_cycles_a_packet_stay_within_bounds_while_the_ring_is_refilled(
-    sim: Place, length: int, bound: float, latency_ns: int
-) -> None:
-    cycles = run(sim, timing.cycles_per_packet, Load(length, 5000), latency_ns=latency_ns)
+    """On Verilator tests/test_rtl_rates.py knows more of it."""
+    cycles = run(sim, timing.cycles_per_packet, Load(length, 100), latency_ns=latency_ns)
     assert cycles <= bound, f"{cycles} cycles a packet of {length} bytes"
 
 
@@ -60,7 +50,7 @@ def test_a_frame_s_end_reaches_the_host_within_20_cycles(sim: Place, single: Sin
 
 @worlds(*FAST)
 @LATENCIES
-@pytest.mark.parametrize(("data_w", "bound"), [(512, 100), (64, 450)])
+@pytest.mark.parametrize(("data_w", "bound"), [(512, 80), (64, 450)])
 def test_edges_simulated_for_a_frame_stay_within_bounds(sim: Place, data_w: int, bound: int, latency_ns: int) -> None:
     frames = 100 if sim == "verilator" else 20
     loads = [Load(1514, frames, rate_bps=rate_bps) for rate_bps in (10**9, 5 * 10**6)]

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringwire.host.world import World
-from ringwire.nic.registers import GLOBAL_OFFSETS
+from ringwire.nic.descriptors import SegType, pack_offload
+from ringwire.nic.pacer import wire_bytes
+from ringwire.nic.registers import GLOBAL_OFFSETS, MAX_BUFFER
 from tests.control.bench import Queue, between, latency_ns, same, sent, until, wire
 from tests.raw_queue import EOP, payloads, start
 
-OVERHEAD = 24
-"""Bytes of preamble, FCS and inter-frame gap."""
+WAIT_BPS = 1_000_000_000
+"""Line rate of :func:`waits`."""
+TO_SCHEDULER_NS = 100
+"""From the doorbell to the request for the descriptor, and from its arrival to the scheduler."""
+MOST_AHEAD = 200
+"""Frames, more than are ever ahead of another."""
+L3, L4 = 14, 34
 
 
 @dataclass(frozen=True)
@@ -91,24 +98,24 @@ class Wait:
     """Queues that are backlogged."""
     priority: int = 0
     """Of the other queue; theirs is 0."""
+    cut: bool = False
+    """The backlog is of super-packets, whose segments have ``size``, but for a shorter one at the end of each."""
 
 
 async def waits(world: World, config: Wait) -> int:
     """Of the backlog, as many frames as allowed end on the wire between another queue's doorbell and its frame.
 
-    Returns the most that did.
+    What ends while the descriptor is read is not counted: nobody can know of the frame before. Returns the most that
+    were.
     """
-    rate = 1_000_000_000
-    start(world, rate, bound=config.bound)
+    start(world, WAIT_BPS, bound=config.bound)
     backlogs, other = [Queue(world, number, log2=10) for number in range(config.bulk)], Queue(world, config.bulk)
-    frame_ns = (config.size + OVERHEAD) * 8
-    addr = world.memory.map(payloads([config.size])[0])
+    frame_ns = wire_ns(config.size)
     other.put("PRIORITY", config.priority)
     other.enable()
     for backlog in backlogs:
         backlog.enable()
-        for _ in range(backlog.entries - 1):
-            backlog.post(addr, config.size, EOP)
+        (post_supers if config.cut else post_frames)(backlog, config)
         backlog.doorbell()
     await world.pause(60 * frame_ns)
     most = 0
@@ -116,16 +123,39 @@ async def waits(world: World, config: Wait) -> int:
     for turn in range(config.turns):
         # at another part of a frame's time each
         await world.pause(3 * frame_ns + frame_ns * turn // config.turns)
-        rung_ps = world.timeline.now_ns * 1000
+        known_ps = (world.timeline.now_ns + latency_ns(world) + TO_SCHEDULER_NS) * 1000
         other.post(mine, 60, EOP)
         other.doorbell()
         await until(world, lambda n=turn: len(sent(world, other.queue)) > n, "the frame", 100 * frame_ns, 1_000)  # type: ignore[misc]
         own = sent(world, other.queue)[-1].start_ps
-        ends = [frame.start_ps + frame_ns * 1000 for frame in sent(world) if frame.queue != other.queue]
-        ahead = sum(rung_ps < end <= own + 8_000 for end in ends)
+        bulk = [frame for frame in sent(world)[-MOST_AHEAD:] if frame.queue != other.queue]
+        ahead = sum(known_ps < frame.start_ps + wire_ns(len(frame.data)) * 1000 <= own + 8_000 for frame in bulk)
         between(ahead, config.ahead.start, config.ahead.stop - 1, f"frames ahead of frame {turn} of the other queue")
         most = max(most, ahead)
     return most
+
+
+def wire_ns(size: int) -> int:
+    """Of a frame at the rate of :func:`waits`."""
+    return wire_bytes(size) * 8_000_000_000 // WAIT_BPS
+
+
+def post_frames(queue: Queue, config: Wait) -> None:
+    """Fill a ring with frames."""
+    addr = queue.world.memory.map(payloads([config.size])[0])
+    for _ in range(queue.entries - 1):
+        queue.post(addr, config.size, EOP)
+
+
+def post_supers(queue: Queue, config: Wait) -> None:
+    """Fill a ring with super-packets of 64 KiB."""
+    addr = queue.world.memory.map(bytes(MAX_BUFFER), 0)
+    header, pieces = L4 + 20, 4
+    while queue.room() > pieces + 1:
+        queue.post_raw(pack_offload(SegType.TCP4, config.size - header, header, L3, L4))
+        queue.post(addr, header, 0)
+        for number in range(pieces):
+            queue.post(addr, MAX_BUFFER, EOP if number == pieces - 1 else 0)
 
 
 async def strict(world: World, priorities: tuple[int, ...]) -> None:

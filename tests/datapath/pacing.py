@@ -13,10 +13,11 @@ from itertools import pairwise
 from random import Random
 
 from ringwire.cosim.world import SimulatedWorld
+from ringwire.driver.ringwire import commit_bound
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.nic.pacer import MIN_FRAME
 from ringwire.nic.registers import GLOBAL_OFFSETS, Stat, stat_register
-from tests.control.bench import Sent, between, period_ps, same, sent
+from tests.control.bench import Sent, between, latency_ns, period_ps, same, sent
 from tests.datapath.lanes import ByteStore, Lane, judge
 from tests.raw_queue import read, start
 
@@ -78,6 +79,20 @@ def judge_backlogged(frames: Sequence[Sent], rate_bps: int, period: int) -> None
         between(frame.start_ps, first, last, what)
 
 
+def judge_steady(frames: Sequence[Sent], rate_bps: int, period: int) -> None:
+    """The same of frames from the middle of a backlog, where a frame's own start tells the schedule to a clock only.
+
+    There is a time from which on each starts at the first edge at which those before it have had theirs.
+    """
+    total, behind = Fraction(0), []
+    for frame in frames:
+        behind.append(Fraction(frame.start_ps, PS_PER_NS) - total)
+        total += wire_bytes(frame) * byte_ns(rate_bps)
+    apart = max(behind) - min(behind)
+    slack = 2 * STAMP_UNIT + total / byte_ns(rate_bps) * BYTE_TIME_UNIT
+    assert apart <= Fraction(period, PS_PER_NS) + slack, f"frames at {rate_bps} bit/s are {float(apart)} ns off"
+
+
 def judge_distances(frames: Sequence[Sent], rate_bps: int, period: int) -> None:
     """No two frames, neighbours or far apart, are closer than the wire times between them, but for a clock."""
     slack = Fraction(period, PS_PER_NS) + STAMP_UNIT
@@ -96,6 +111,10 @@ def set_rate(world: World, rate_bps: int) -> None:
     port.write(GLOBAL_OFFSETS["BYTE_TIME_HI"], units >> 32)
 
 
+LONGEST = 1600
+"""Bytes of a frame, but for each rate's first."""
+
+
 @dataclass(frozen=True)
 class Rates:
     """Which rates, and how many frames of each."""
@@ -105,6 +124,8 @@ class Rates:
     beat_bytes: int = 64
     gaps: bool = False
     """Frames come one by one, at random times about as far apart as they last, instead of all at once."""
+    bounded: bool = False
+    """What is committed is bounded as the driver does it."""
 
 
 async def schedule(world: World, config: Rates) -> list[int]:
@@ -118,10 +139,13 @@ async def schedule(world: World, config: Rates) -> list[int]:
     begin = 0
     for rate in config.rates_bps:
         set_rate(world, rate)
+        if config.bounded:
+            bound = commit_bound(rate, latency_ns(world), LONGEST + OVERHEAD)
+            world.port().write(GLOBAL_OFFSETS["COMMIT_BOUND"], bound)
         # the first is long, so that those behind it are in the frame buffer when their turn comes
         lengths = [
-            4000,
-            *(random.choice((60, 61, 64, 200, 1514, random.randint(1, 1600))) for _ in range(config.frames)),
+            LONGEST if config.bounded else 4000,
+            *(random.choice((60, 61, 64, 200, 1514, random.randint(1, LONGEST))) for _ in range(config.frames)),
         ]
         for length in lengths:
             if not config.gaps and not sustainable(length, rate, period, config.beat_bytes):

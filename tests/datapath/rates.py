@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from random import Random
+from typing import Any, NamedTuple
 
 from ringwire.cosim.world import SimulatedWorld
 from ringwire.gso import completed
-from ringwire.host.world import PS_PER_NS, World
+from ringwire.host.world import World
 from ringwire.nic.descriptors import DESCRIPTOR_BYTES
-from ringwire.nic.pacer import MIN_FRAME
+from ringwire.nic.pacer import MIN_FRAME, wire_bytes
 from tests.control.bench import Sent, period_ps, sent
 from tests.datapath.lanes import NONE, ByteStore, Lane, Span, judge
 from tests.datapath.pacing import fastest, judge_backlogged
 from tests.raw_queue import REPORT, start
 
-LOG2 = 14
+LOG2 = 15
 AHEAD = 1_100
 """Frames, more than the device holds and has descriptors of."""
-MANY, FEW = 7_000, 150
-"""Frames for a rate where the bus is the limit, and for one where it is the line."""
+MANY = 7_000
+"""Frames for a rate where the bus is the limit: the device needs 3,000 until it is as far ahead as it gets."""
+SOME, FEW, FEWEST = 1_200, 60, 20
+"""For a rate where the line is: of short frames, of others, and of those of many cycles."""
+SHORT, MANY_CYCLES = 200, 100
 PAGE = 4096
 STORE = 1 << 20
 CSUM = (14, 6)
@@ -37,6 +41,8 @@ class Shape:
     """Of each fragment, from the beginning of a line of 64 bytes."""
     header: int = 0
     """Bytes of a first fragment, which has a page of its own; 0: one fragment."""
+    page: int | None = None
+    """Offset of the second fragment, if it is not the first one's."""
     csum: bool = False
     every: int = 32
     """Every so many ask for a completion."""
@@ -55,8 +61,9 @@ class Shape:
         if not self.header:
             stride = -(-(self.offset + self.length) // 64) * 64
             return [(number * stride % (STORE // 2) + self.offset, length)]
-        page = number % (STORE // PAGE // 8) * 4 * PAGE
-        return [(page + self.offset, self.header), (page + PAGE + self.offset, length - self.header)]
+        pages = number % (STORE // PAGE // 8) * 4 * PAGE
+        second = self.offset if self.page is None else self.page
+        return [(pages + self.offset, self.header), (pages + PAGE + second, length - self.header)]
 
     def cycles(self, beat: int, number: int = 0) -> Fraction:
         """The least that a frame takes, with beats of so many bytes: what is read, its descriptors with it."""
@@ -64,6 +71,34 @@ class Shape:
         read = sum((at + length - 1) // beat - at // beat + 1 for at, length in spans)
         out = -(-max(sum(length for _, length in spans), MIN_FRAME) // beat)
         return max(read + Fraction(self.descriptors * DESCRIPTOR_BYTES, beat), Fraction(out))
+
+
+class Port(NamedTuple):
+    """A device's width and clock, and the line behind it."""
+
+    data_w: int
+    period_ps: int
+    rate_bps: int
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """Of ``run``."""
+        return {"data_w": self.data_w, "period_ps": self.period_ps}
+
+    def aligned(self, length: int) -> Shape:
+        """As many frames of a length, from the beginning of a line, as its rate needs."""
+        shape = Shape(length)
+        on_line = wire_bytes(length) * 8 * 10**12 / self.rate_bps / self.period_ps
+        if shape.cycles(self.data_w // 8) > on_line:
+            return replace(shape, frames=MANY)
+        return replace(shape, frames=SOME if length < SHORT else FEW if on_line < MANY_CYCLES else FEWEST)
+
+
+PORTS = {
+    "512 bits, 250 MHz": Port(512, 4000, 10**11),
+    "512 bits, 322.27 MHz": Port(512, 3103, 10**11),
+    "64 bits, 156.25 MHz": Port(64, 6400, 10**10),
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +128,15 @@ class Load:
     """The line's schedule must be kept to the clock."""
     middle: bool = False
     """Leave out the first frames, in whose time descriptors are fetched ahead, and the last, which need no more."""
+    warm: int = 0
+    """If not 0, shapes follow each other without a pause; so many frames like the first go before, some behind."""
+
+
+async def starts(world: World, load: Load) -> list[int]:
+    """When each frame starts while descriptors are fetched, ps from the first one's start; judged as by ``measure``."""
+    await measure(world, load)
+    frames = sent(world)[:-AHEAD]
+    return [frame.start_ps - frames[0].start_ps for frame in frames]
 
 
 async def measure(world: World, load: Load) -> list[Rate]:
@@ -103,23 +147,30 @@ async def measure(world: World, load: Load) -> list[Rate]:
     start(world, load.rate_bps)
     for lane in lanes:
         lane.go()
+    rounds = [[shape] for shape in load.shapes]
+    if load.warm:
+        before, behind = replace(load.shapes[0], frames=load.warm), replace(load.shapes[-1], frames=AHEAD)
+        rounds = [[before, *load.shapes, behind]]
     rates = []
     begin = 0
-    for shape in load.shapes:
+    for shapes in rounds:
         for lane in lanes:
-            for number in range(shape.frames):
-                post(lane, store, shape, number)
+            for shape in shapes:
+                for number in range(shape.frames):
+                    post(lane, store, shape, number)
         for lane in lanes:
             lane.doorbell()
         for lane in lanes:
             await lane.drain()
-        frames = sent(world)[begin:]
-        begin += len(frames)
-        if load.exact:
-            judge_backlogged(frames, load.rate_bps, period_ps(world))
-        rates.append(rate(frames, shape, load, world))
+        frames = sent(world)
+        for shape in shapes:
+            end = begin + shape.frames * load.queues
+            if load.exact:
+                judge_backlogged(frames[begin:end], load.rate_bps, period_ps(world))
+            rates.append(rate(frames[begin:end], shape, load, world))
+            begin = end
     await judge(world, lanes)
-    return rates
+    return rates[1:-1] if load.warm else rates
 
 
 def post(lane: Lane, store: ByteStore, shape: Shape, number: int) -> None:
@@ -131,40 +182,6 @@ def post(lane: Lane, store: ByteStore, shape: Shape, number: int) -> None:
         lane.send(spans, data, flags, csum=CSUM)
     else:
         lane.send(spans, data, flags)
-
-
-@dataclass(frozen=True)
-class Refill:
-    """Frames that are posted as completions make room for them, by software that takes no time."""
-
-    log2: int
-    """Of the ring's descriptors."""
-    frames: int = 6_000
-    every: int = 1
-    length: int = 60
-
-
-async def refilled(world: World, refill: Refill) -> tuple[int, float]:
-    """Cycles from a lone frame's doorbell to its interrupt, and cycles a frame while the ring is kept full."""
-    assert isinstance(world, SimulatedWorld)
-    store = ByteStore(world, STORE)
-    lane = Lane(world, log2=refill.log2)
-    start(world)
-    lane.go()
-    shape = Shape(refill.length, every=refill.every, frames=refill.frames)
-    await world.pause(1_000)
-    begin_ps = world.now_ps()
-    post(lane, store, Shape(refill.length, every=1), 0)
-    await lane.drain()
-    trip = (lane.interrupts[-1] * PS_PER_NS - begin_ps) // period_ps(world)
-    for number in range(refill.frames):
-        await lane.room(1)
-        post(lane, store, shape, number)
-    await lane.drain()
-    await judge(world, [lane])
-    starts = [frame.start_ps for frame in sent(world)]
-    starts = starts[len(starts) // 4 : -len(starts) // 4]
-    return trip, (starts[-1] - starts[0]) / period_ps(world) / (len(starts) - 1)
 
 
 def steady(count: int) -> tuple[int, int]:

@@ -27,10 +27,7 @@ class Load:
 
 
 async def cycles_per_packet(world: World, load: Load) -> float:
-    """Clock cycles from one first beat to the next, on average, of a ring posted before the doorbell.
-
-    Loads longer than the ring go on being posted as completions, 128 packets at a time, make room.
-    """
+    """Clock cycles from one first beat to the next, on average, of a ring posted before the doorbell."""
     assert isinstance(world, SimulatedWorld)
     store = ByteStore(world, 1 << 19)
     lane = Lane(world, log2=load.log2, mod_frames=4, mod_ns=5_000)
@@ -38,11 +35,8 @@ async def cycles_per_packet(world: World, load: Load) -> float:
     lane.go()
     stride = -(-load.length // 64) * 64
     for number in range(load.frames):
-        await lane.room(1)
         spans, data = store.cut([(number * stride % (1 << 18), load.length)])
         lane.send(spans, data, REPORT if number % 32 == 31 or number == load.frames - 1 else NONE)
-        if number >= lane.entries and number % 64 == 0:
-            lane.doorbell()
     await lane.drain()
     await judge(world, [lane])
     starts = [frame.start_ps for frame in world.capture.frames]

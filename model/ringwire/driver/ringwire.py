@@ -42,6 +42,8 @@ DEVICE_NS = 300
 
 With a bound that leaves them out, the wire would wait for a frame whose read could have begun.
 """
+SLOWEST_BUS_BPS = 10_000_000_000
+"""Of a device: 64 bits at 156.25 MHz. A line that is no slower may take as long for a frame as its read does."""
 CHANNEL_DRAIN_NS = 10_000_000
 """How long a queue that is no longer used may finish what it holds."""
 PRIV_FLAGS = {"head-writeback": "head_write_back", "complete-at-fetch": "complete_at_fetch"}
@@ -49,6 +51,19 @@ PRIV_FLAGS = {"head-writeback": "head_write_back", "complete-at-fetch": "complet
 _ERROR = 2
 """Of Q_STATUS: the queue stands until a reset."""
 _log = logging.getLogger(__name__)
+
+
+def commit_bound(rate_bps: int, read_latency_ns: int, frame: int) -> int:
+    """The fewest wire bytes that may be committed so that the wire never waits, ``frame`` being the longest frame's.
+
+    When a frame begins, the next to be read must still have ahead of it what the wire takes while it is read: memory's
+    latency, its way through the device, and its own beats, which is nothing on a slow wire and a frame's time on one
+    that is as fast as the bus. The frame on the wire counts whole, so one more. With two more where one is enough, a
+    frame of a higher priority would wait for three.
+    """
+    during_read = -(-rate_bps * (read_latency_ns + DEVICE_NS) // 8_000_000_000)
+    own_beats = -(-frame * min(rate_bps, SLOWEST_BUS_BPS) // SLOWEST_BUS_BPS)
+    return during_read + frame + own_beats
 
 
 class ProbeError(Exception):
@@ -148,12 +163,10 @@ class RingwireDriver:
         return range(self._dev.real_num_tx_queues)
 
     def commit_bound(self) -> int:
-        """Wire bytes that pass while a frame is read and goes through the device, and two frames; 0 without a rate."""
+        """COMMIT_BOUND for this rate and MTU; 0 without a rate."""
         config = self.config
-        if not config.line_rate_bps:
-            return 0
-        during_read = -(-config.line_rate_bps * (config.read_latency_ns + DEVICE_NS) // 8_000_000_000)
-        return during_read + 2 * wire_bytes(self._dev.mtu + self._dev.hard_header_len)
+        frame = wire_bytes(self._dev.mtu + self._dev.hard_header_len)
+        return commit_bound(config.line_rate_bps, config.read_latency_ns, frame) if config.line_rate_bps else 0
 
     def _exchange(self, queue: int) -> None:
         """Give a queue that has none, or is empty and reset, rings as configured, and let it run."""
