@@ -287,6 +287,13 @@ MUTANTS = {
     "a packet that can't be read is read to its end": Broken(
         "rw_segmenter", "failed  = fail_valid &&", "failed  = 1'b0 &&", Check(offloads.given_up, 1)
     ),
+    "what a packet that failed has left in the pool is not taken out": Broken(
+        "rw_sg_walk",
+        "!job_read && walked != job_number;\n"
+        "    wire        cut_done   = cut && (job_read ? cut_use && enough : walked == job_number);",
+        "1'b0;\n    wire        cut_done   = cut && (job_read ? cut_use && enough : 1'b1);",
+        Check(offloads.given_up, 1),
+    ),
     "a packet that is being cut survives a reset": Broken(
         "rw_segmenter", "|| (open_reg[k] && q_resetting[k])) close_reg", ") close_reg",
         Check(offloads.closing, (2, 1), queues=2),

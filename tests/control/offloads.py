@@ -322,6 +322,8 @@ async def given_up(world: World, queues: int) -> None:
     whole = world.memory.map(bytes(MAX_BUFFER), 0)
     hole = world.memory.map(bytes(header + mss), 0)
     world.memory.forbid(hole)
+    behind = payloads([header + mss * 2])[0]
+    next_one = world.memory.map(behind, 0)
     for queue in [Queue(world, number) for number in range(queues)]:
         queue.enable()
         before = (await counters(world)).get("READ_REQUESTS", 0)
@@ -330,11 +332,13 @@ async def given_up(world: World, queues: int) -> None:
         for left in reversed(range(pieces)):
             queue.post(whole, MAX_BUFFER // mss * mss, 0 if left else EOP | REPORT)
         queue.post_raw(udp(mss))
-        queue.post(whole, header + mss * 2, EOP | REPORT)
+        queue.post(next_one, len(behind), EOP | REPORT)
         queue.doorbell()
         await queue.wait(2, LONG_NS)
         ends = [(pieces + 2, Status.READ, 0), (pieces + 4, Status.OK, 2)]
         same(outcomes(queue.got), ends, f"completions of queue {queue.queue}")
+        left_whole = b"".join(frame.data[header:] for frame in sent(world, queue.queue))
+        assert left_whole == behind[header:], f"queue {queue.queue}: the packet behind has other bytes"
         reads = (await counters(world))["READ_REQUESTS"] - before
         between(reads, 3, segments // 2, f"reads of payload of queue {queue.queue}, of {segments} segments at least")
     take_faults(world)
