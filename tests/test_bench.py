@@ -1,0 +1,50 @@
+"""Measurements end with the verdict on their goals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as bench
+from bench import lengths
+from bench.row import Row
+from tests.datapath.rates import Rate
+
+REACHED = [
+    Row("fast", 1.4, "cycles", "lower", goal=1.5),
+    Row("told", 7, "cycles", "lower"),
+    Row("all", 3, "x", "higher", goal=3),
+]
+MISSED = [Row("slow", 1.6, "cycles", "lower", goal=1.5), Row("few", 99.8, "%", "higher", goal=99.9)]
+
+
+@pytest.mark.parametrize(("rows", "status"), [(REACHED, 0), (REACHED + MISSED, 1)])
+def test_a_bench_fails_where_a_goal_is_missed_and_says_which(
+    rows: list[Row], status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured() -> Iterator[Row]:
+        yield from rows
+
+    monkeypatch.setattr(bench, "MEASUREMENTS", (measured,))
+    assert bench.main([str(tmp_path / "bench.json")]) == status
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("missed")]
+    assert said == ["missed: slow: 1.6 cycles, goal 1.5", "missed: few: 99.8 %, goal 99.9"][: 2 * status]
+
+
+@pytest.mark.parametrize(
+    ("port", "share", "status"),
+    [
+        ("512 bits, 250 MHz", 0.9991, 0),
+        ("512 bits, 250 MHz", 0.9989, 1),
+        ("64 bits, 156.25 MHz", 0.9951, 0),
+        ("64 bits, 156.25 MHz", 0.994, 1),
+    ],
+)
+def test_a_length_that_gets_less_than_it_must_fails_the_sweep(
+    port: str, share: float, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {port: [Rate(10, 9, 10), Rate(10 / share, 9, 10)]}
+    assert lengths.judge([60, 77], found) == status
+    assert ("77 bytes" in capsys.readouterr().err) == bool(status)
