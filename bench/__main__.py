@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench import engine, lengths, limits, simulation, stack
 from bench.row import Row, figure, table, write_json
+from ringwire.cosim.warm import keep_simulators
 
 MEASUREMENTS = (engine.rows, limits.rows, lengths.rows, simulation.rows, stack.rows)
 TABLE_WIDTH = 130
@@ -23,10 +24,11 @@ def main(argv: list[str]) -> int:
     path = Path(argv[0]) if argv else DEFAULT_FILE
     note = Console(stderr=True)
     found: list[Row] = []
-    for measure in MEASUREMENTS:
-        for row in measure():
-            note.print(f"{row.id}: {figure(row.value)} {row.unit}", highlight=False)
-            found.append(row)
+    with keep_simulators():
+        for measure in MEASUREMENTS:
+            for row in measure():
+                note.print(f"{row.id}: {figure(row.value)} {row.unit}", highlight=False)
+                found.append(row)
     write_json(path, found)
     # whole names, also where the terminal is narrow or there is none
     Console(width=max(Console().width, TABLE_WIDTH)).print(table(found))

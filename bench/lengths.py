@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.row import Row
+from ringwire.cosim.warm import keep_simulators
 from ringwire.nic.pacer import wire_bytes
 from scripts.sim import ROOT, fail
 from tests.datapath import rates
@@ -28,8 +29,10 @@ TOGETHER = 64
 """Lengths in one run of the simulator."""
 GOALS = dict(zip(PORTS, (99.9, 99.9, 99.5), strict=True))
 """% of what line and bus allow."""
-COLOURS = ("tab:blue", "tab:orange", "tab:green")
+COLOURS = ("lightsteelblue", "tab:orange", "tab:green")
 ZOOM = 300
+WORST_OF = 32
+"""Longer frames are drawn as the worst of so many lengths."""
 CURVE, TABLE = ROOT / "docs" / "lengths.svg", ROOT / "build" / "lengths.csv"
 VERILATOR = place("verilator")
 
@@ -52,9 +55,19 @@ def rows() -> Iterator[Row]:
         yield Row(f"lengths/{where}/60-9000B", 100 * worst, "% of bound", "higher", bound=100, goal=GOALS[name])
 
 
-def line_cycles(length: int, port: Port) -> float:
-    """Clock cycles of a frame on the line."""
-    return wire_bytes(length) * 8e12 / port.rate_bps / port.period_ps
+def allowed(length: int, port: Port, bus_cycles: float) -> float:
+    """% of the line that bus and line allow."""
+    return min(100.0, 100 * wire_bytes(length) * 8e12 / port.rate_bps / port.period_ps / bus_cycles)
+
+
+def curve(lengths: Sequence[int], found: Sequence[Rate], port: Port) -> tuple[list[int], list[float]]:
+    """Lengths, and their % of the line; of long ones the worst of every few."""
+    shares = [rate.share() * allowed(n, port, rate.bus_cycles) for n, rate in zip(lengths, found, strict=True)]
+    groups: dict[int, list[int]] = {}
+    for at, length in enumerate(lengths):
+        groups.setdefault(length if length <= ZOOM else length // WORST_OF * WORST_OF, []).append(at)
+    worst = [min(group, key=shares.__getitem__) for group in groups.values()]
+    return [lengths[at] for at in worst], [shares[at] for at in worst]
 
 
 def draw(lengths: Sequence[int], found: dict[str, list[Rate]]) -> None:
@@ -64,24 +77,20 @@ def draw(lengths: Sequence[int], found: dict[str, list[Rate]]) -> None:
     whole, zoom = figure.subplots(2, 1)
     slowest = next(iter(PORTS))
     for axes in (whole, zoom):
-        # the last are the same where two have the whole line: it is drawn widest first
-        for size, colour, (name, port) in zip((6, 3.5, 1.5), COLOURS, reversed(PORTS.items()), strict=True):
-            shares = [
-                100 * line_cycles(length, port) / rate.cycles for length, rate in zip(lengths, found[name], strict=True)
-            ]
-            axes.plot(lengths, shares, ".", ms=size, color=colour, label=name)
-        bound = [
-            min(100, 100 * line_cycles(length, PORTS[slowest]) / rate.bus_cycles)
-            for length, rate in zip(lengths, found[slowest], strict=True)
-        ]
-        axes.plot(lengths, bound, lw=0.8, color="black", label=f"line and bus allow, {slowest}")
+        # most have the whole line: those drawn first are the widest, so that all are seen
+        for size, colour, (name, port) in zip((8, 5.5, 3), COLOURS, reversed(PORTS.items()), strict=True):
+            axes.plot(*curve(lengths, found[name], port), ".", ms=size, mew=0, color=colour, label=name)
+        bound = [allowed(n, PORTS[slowest], rate.bus_cycles) for n, rate in zip(lengths, found[slowest], strict=True)]
+        at = [n for n, length in enumerate(lengths) if length <= ZOOM] + [-1]
+        where, label = [lengths[n] for n in at], f"line and bus allow, {slowest}"
+        axes.plot(where, [bound[n] for n in at], lw=0.6, color="black", label=label)
         axes.set(ylabel="% of the line", ylim=(75, 102))
         axes.grid(alpha=0.3)
     whole.set(xscale="log", xlim=(SHORTEST, LONGEST), xticks=[], xlabel="")
     ticks = (64, 128, 256, 512, 1024, 1514, 4096, 9000)
     whole.set_xticks(ticks, labels=[str(tick) for tick in ticks])
     whole.minorticks_off()
-    whole.legend(loc="lower right")
+    whole.legend(loc="lower right", markerscale=1.2)
     zoom.set(xlim=(SHORTEST, ZOOM), xlabel="bytes of a frame, without FCS")
     figure.savefig(CURVE, metadata={"Date": None})
 
@@ -94,7 +103,8 @@ def main() -> int:
     if step < 1:
         fail(f"STEP is {sys.argv[1]}; allowed: a whole number from 1")
     lengths = sorted({*range(SHORTEST, LONGEST + 1, step), *range(SHORTEST, ZOOM, min(step, 4))})
-    found = {name: measured(lengths, name) for name in PORTS}
+    with keep_simulators():
+        found = {name: measured(lengths, name) for name in PORTS}
     TABLE.parent.mkdir(parents=True, exist_ok=True)
     with Path(TABLE).open("w", newline="") as file:
         table = csv.writer(file)

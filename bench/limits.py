@@ -76,7 +76,8 @@ def limits() -> Iterator[Limit]:
     yield Limit("512b/checksums-completions", [both], 99.9, LINE_BPS[512])
     narrow = {"data_w": 64, "period_ps": 5000, "latency_ns": FULL_LINE_NS}
     eight = list(product(range(8), repeat=2))
-    anywhere = [Shape(length, one, 14, other, frames=SOME) for length in (60, 65, 90) for one, other in eight]
+    anywhere = [Shape(60, one, 14, other, frames=SOME) for one, other in eight]
+    anywhere += [Shape(length, one, 14, other, frames=SOME) for length in (65, 90) for one, other in eight[::9]]
     anywhere += [Shape(length, one, 66, other, frames=FEW) for length in (300, 1514) for one, other in eight]
     yield Limit("64b/200MHz/two-fragments", [anywhere], 100, LINE_BPS[64], knobs=narrow)
     uneven = [Shape(length, frames=MANY) for length in (60, 64, 200, 1514)]
