@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ringwire.cosim.warm import keep_simulators
 from tests.conformance import vectors
@@ -21,8 +21,10 @@ from tests.conformance.tally import summary_lines, totals
 
 WORKER_KEY = "vectors_left_out"
 
-# One commit gives one verdict; --hypothesis-profile=default looks further, as the soak does.
-settings.register_profile("repeatable", derandomize=True)
+# One commit gives one verdict, however busy the machine is; --hypothesis-profile=default looks further, as the soak does.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
 settings.load_profile("repeatable")
 
 

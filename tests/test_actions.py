@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringwire.action import Action, ActionDevice, registry
+from ringwire.action import Action, ActionDevice
+from ringwire.action.registry import ACTIONS
 from ringwire.netdev import dev_queue_xmit
 from ringwire.qdisc import XMIT_SUCCESS
 from ringwire.qdisc.classify import OK, PIPE, REPEAT, SHOT, UNSPEC
@@ -296,8 +297,8 @@ def test_ages_are_shown_with_statistics() -> None:
 
 
 def test_an_action_of_ones_own_is_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.kinds()
-    monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+    ACTIONS.kinds()
+    monkeypatch.setattr(ACTIONS, "classes", dict(ACTIONS.classes))
 
     class Twice(Action[NoParams]):
         kind = "test_twice"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from ringwire.filter import Filter, registry
+from ringwire.filter import Filter
+from ringwire.filter.registry import FILTERS
 from ringwire.netdev import dev_queue_xmit
 from ringwire.qdisc import XMIT_BYPASS, XMIT_DROP, XMIT_STOLEN, XMIT_SUCCESS, QdiscError, option
 from ringwire.qdisc.classify import (
@@ -37,8 +38,8 @@ class Params:
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two kinds of filter that match everything."""
-    registry.kinds()
-    monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+    FILTERS.kinds()
+    monkeypatch.setattr(FILTERS, "classes", dict(FILTERS.classes))
 
     class Every(Filter[Params]):
         kind = "test_every"

@@ -20,11 +20,11 @@ from ringwire.qdisc import (
     Watchdog,
     kinds,
     qdisc_class,
-    registry,
 )
 from ringwire.qdisc.base import CAN_BYPASS
 from ringwire.qdisc.fifo import ByteLimit, PacketLimit
 from ringwire.qdisc.pfifo_fast import PRIO2BAND, PointerRing
+from ringwire.qdisc.registry import QDISCS
 from ringwire.skb import Skb
 from tests.stack_bench import StackBench
 
@@ -276,13 +276,10 @@ def test_installed_packages_add_disciplines_by_entry_point(monkeypatch: pytest.M
         def load() -> type[AnyQdisc]:
             return type("Added", (Halver,), {"kind": "test_added"})
 
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Entry] if group == "ringwire.qdiscs" else [])
-    registry._import_all.cache_clear()
-    try:
-        assert qdisc_class("test_added").__name__ == "Added"
-    finally:
-        registry._classes.pop("test_added", None)
-        registry._import_all.cache_clear()
+    monkeypatch.setattr("ringwire.registry.entry_points", lambda group: [Entry] if group == "ringwire.qdiscs" else [])
+    monkeypatch.setattr(QDISCS, "classes", dict(QDISCS.classes))
+    monkeypatch.setattr(QDISCS, "complete", False)
+    assert qdisc_class("test_added").__name__ == "Added"
 
 
 def test_what_a_child_drops_by_itself_is_taken_off_its_parents() -> None:

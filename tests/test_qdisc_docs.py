@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from ringwire.action import registry as actions
-from ringwire.filter import registry as filters
+from ringwire.action.registry import ACTIONS
+from ringwire.filter.registry import FILTERS
 from ringwire.netdev import dev_queue_xmit
-from ringwire.qdisc import registry as qdiscs
+from ringwire.qdisc.registry import QDISCS
 from ringwire.skb import Skb
 from ringwire.tools.tc import Tc
 from tests.stack_bench import StackBench
@@ -22,10 +22,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "qdisc.md"
 
 @pytest.fixture
 def examples(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    qdiscs.kinds(), filters.kinds(), actions.kinds()
-    monkeypatch.setattr(actions, "_classes", dict(actions._classes))
-    monkeypatch.setattr(qdiscs, "_classes", dict(qdiscs._classes))
-    monkeypatch.setattr(filters, "_classes", dict(filters._classes))
+    for registry in (QDISCS, FILTERS, ACTIONS):
+        registry.kinds()
+        monkeypatch.setattr(registry, "classes", dict(registry.classes))
     module = ModuleType("examples")
     monkeypatch.setitem(__import__("sys").modules, "examples", module)
     for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):

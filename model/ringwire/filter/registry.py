@@ -1,54 +1,23 @@
-"""Which filters there are, by kind.
-
-A filter becomes known when its class is defined. The modules of this package are imported the first time a kind is
-looked for, and so is what installed packages offer in the entry-point group ``ringwire.filters``.
-"""
+"""Which filters there are, by kind (:mod:`ringwire.registry`); entry-point group: ``ringwire.filters``."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
+
+from ringwire.registry import Registry
 
 if TYPE_CHECKING:
     from ringwire.filter.base import Filter
-
-ENTRY_POINTS = "ringwire.filters"
-_classes: dict[str, type[Filter[Any]]] = {}
 
 
 class UnknownFilter(LookupError):
     """No filter of this kind."""
 
 
+FILTERS: Registry[Filter[Any]] = Registry("filter", "ringwire.filter", "ringwire.filters", UnknownFilter)
+filter_class, kinds = FILTERS.find, FILTERS.kinds
+
+
 def register(cls: type[Filter[Any]]) -> None:
     """Make a class known under its ``kind``; two different classes can't share one."""
-    known = _classes.setdefault(cls.kind, cls)
-    if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-        raise ValueError(f"filter {cls.kind!r} is {known.__module__}.{known.__qualname__} already")
-    _classes[cls.kind] = cls
-
-
-def filter_class(kind: str) -> type[Filter[Any]]:
-    """The class of a kind; :class:`UnknownFilter` lists the kinds there are."""
-    _import_all()
-    if kind not in _classes:
-        raise UnknownFilter(f"no filter {kind!r} (there are {', '.join(kinds())})")
-    return _classes[kind]
-
-
-def kinds() -> list[str]:
-    """All kinds, sorted."""
-    _import_all()
-    return sorted(_classes)
-
-
-@cache
-def _import_all() -> None:
-    package = import_module(__package__)
-    for module in iter_modules(package.__path__):
-        import_module(f"{__package__}.{module.name}")
-    for entry in entry_points(group=ENTRY_POINTS):
-        entry.load()
+    FILTERS.register(cls.kind, cls)
