@@ -21,7 +21,7 @@ from tests.conformance.tally import summary_lines, totals
 
 WORKER_KEY = "vectors_left_out"
 
-# One commit gives one verdict, however busy the machine is; --hypothesis-profile=default looks further, as the soak does.
+# One commit gives one verdict, however busy the machine is; --hypothesis-profile=default looks further, as soaks do.
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
