@@ -23,7 +23,7 @@ AHEAD = 1_100
 """Frames, more than the device holds and has descriptors of."""
 MANY = 7_000
 """Frames for a rate where the bus is the limit: the device needs 3,000 until it is as far ahead as it gets."""
-SOME, FEW, FEWEST = 1_200, 60, 20
+SOME, FEW, FEWEST = 1_000, 60, 20
 """For a rate where the line is: of short frames, of others, and of those of many cycles."""
 SHORT, MANY_CYCLES = 200, 100
 PAGE = 4096
