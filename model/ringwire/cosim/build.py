@@ -37,6 +37,8 @@ VPI_SOURCES = ("hostmem_vpi.c", "harness_vpi.c")
 OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
 """For Verilator's makefile: what runs once need not be fast, and -O3 takes longer and gains nothing."""
 VPI_LIBRARY = "hostmem"
+PRELOADED = "quick_cast"
+"""What Icarus has loaded before anything else, see ``tb/quick_cast.c``."""
 HARNESS = "harness"
 HASHED_C = (".c", ".h")
 HASHED = (".sv", ".svh", ".vlt", ".cpp", *HASHED_C)
@@ -111,6 +113,14 @@ class Built:
     """The C side, when it is not part of the simulator's executable."""
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What the simulator's environment has beside the caller's."""
+        if self.library is None:
+            return {}
+        preloaded = [str(self.library.with_name(f"{PRELOADED}.so")), os.environ.get("LD_PRELOAD", "")]
+        return {"LD_PRELOAD": " ".join(filter(None, preloaded))}
+
+    @property
     def test_args(self) -> list[str]:
         """Arguments of the simulator before its plusargs."""
         return [] if self.library is None else [f"-M{self.library.parent}", f"-m{VPI_LIBRARY}"]
@@ -172,7 +182,8 @@ def build_harness(design: Design) -> list[str]:
     """
     if design.sim == "icarus":
         built = build(design)
-        return ["vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
+        environment = [f"{name}={value}" for name, value in built.environment.items()]
+        return ["env", *environment, "vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
     folder = cache_root() / f"harness-{design.folder_name}"
     recipe = _Recipe(design, folder)
     _make_once(folder, lambda: recipe.digest, recipe.make_harness)
@@ -286,13 +297,17 @@ class _Recipe:
     def make_library(self, library: Path) -> None:
         """Compile what Icarus loads."""
         flags = subprocess.run(["iverilog-vpi", "--cflags"], capture_output=True, text=True, check=True).stdout.split()
-        command = ["gcc", *flags, f"-I{REGISTER_HEADER}", "-O2", "-shared", "-fPIC", *map(str, self.c_sources)]
-        command += [*(str(self.tb / name) for name in VPI_SOURCES), "-o", str(library)]
+        shared = ["gcc", "-O2", "-shared", "-fPIC"]
+        preloaded = self.tb / f"{PRELOADED}.c"
+        sources = [*self.c_sources, *(self.tb / name for name in VPI_SOURCES)]
         log = library.with_name("build.log")
         with log.open("w") as output:
-            done = subprocess.run(command, stdout=output, stderr=output, check=False)
-        if done.returncode:
-            raise BuildError(f"{library.name} does not build: {_first_error(log)} ({log})")
+            for command in (
+                [*shared, *flags, f"-I{REGISTER_HEADER}", *map(str, sources), "-o", str(library)],
+                [*shared, "-Wall", str(preloaded), "-ldl", "-o", str(library.with_name(f"{PRELOADED}.so"))],
+            ):
+                if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:
+                    raise BuildError(f"{command[-1]} does not build: {_first_error(log)} ({log})")
 
 
 def _digest(made_with: tuple[object, ...], suffixes: tuple[str, ...], *folders: Path) -> str:

@@ -149,6 +149,7 @@ def _launch(run: Run, built: Built, folder: Path, **environment: str) -> subproc
         "extra_env": {
             DATA_W_VARIABLE: str(design.data_w),
             QUEUES_VARIABLE: str(design.queues),
+            **built.environment,
             **library_environment(built.library),
             **run.environment,
             **environment,
