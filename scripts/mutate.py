@@ -70,6 +70,8 @@ class Stage(NamedTuple):
     """Of the host's memory."""
     period_ps: int = 4000
     """Of the clock."""
+    max_reads: int = 512
+    """That memory takes at a time; the twin's takes any number."""
     sim: str = "verilator"
     seed: int = 1
     """Of the state that the device wakes up in."""
@@ -82,7 +84,7 @@ class Stage(NamedTuple):
         """What it returns on this RTL, or on the twin; it may raise SimulationFailed or AssertionError."""
         knobs: dict[str, Any] = {"queues": QUEUES, "data_w": DATA_W, "latency_ns": self.latency_ns}
         where = place(TWIN if rtl is None else self.sim)
-        knobs |= {"period_ps": self.period_ps, "seed": self.seed}
+        knobs |= {"period_ps": self.period_ps, "seed": self.seed, "max_reads": self.max_reads}
         return run(where, self.scenario, self.config, rtl=rtl, limit_s=limit_s, **knobs)
 
 
@@ -143,7 +145,8 @@ STAGES = (
     Stage("header slots, at once", offloads.slots, (QUEUES, 30, 0), latency_ns=1000),
     Stage("packets cut at once", offloads.open_at_once, (QUEUES, 3, DATA_W // 8), twin=False),
     Stage("frames as they are", mix.mix, mix.Mix(60), twin=False),
-    Stage("resets", offloads.closing, (QUEUES, 2), twin=False),
+    Stage("resets", offloads.closing, (QUEUES, 2, False), twin=False),
+    Stage("resets, completion at fetch", offloads.closing, (QUEUES, 2, True), twin=False),
     Stage("resets before a segment", offloads.closed_unbegun, 3, twin=False),
     Stage("resets of all in flight", reset.all_in_flight, QUEUES, twin=False),
     Stage("turns", offloads.interleaved, (QUEUES, 10), twin=False),
@@ -182,6 +185,10 @@ STAGES = (
     Stage("long packets", offloads.posts, LONG),
     *(Stage(f"rules, queue {queue}", offloads.verdicts_of, (queue, RULES)) for queue in range(1, QUEUES)),
     *(Stage(f"mix {seed}", offload_mix.record, offload_mix.Mix(seed, packets=15)) for seed in range(2, 10)),
+    *(
+        Stage(f"mix {seed}, a read at a time", offload_mix.record, offload_mix.Mix(seed, packets=15), max_reads=1)
+        for seed in (10, 11)
+    ),
     *(Stage(f"frames {seed}", mix.mix, mix.Mix(300, seed), twin=False, period_ps=3103) for seed in (2, 3)),
     *(Stage(f"full large ring {queue}", completion.full_ring, (3, queue, 11), twin=False) for queue in range(QUEUES)),
     *(Stage(f"full largest ring {queue}", completion.full_ring, (0, queue, 15), twin=False) for queue in range(QUEUES)),

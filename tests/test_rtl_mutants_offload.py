@@ -18,7 +18,7 @@ from ringwire.nic.descriptors import DescFlag, SegType, pack_offload
 from tests.conformance.test_gso_device import Post
 from tests.control import offloads
 from tests.control.bench import each, same
-from tests.control.offload_rules import data
+from tests.control.offload_rules import data, offload
 from tests.control.offloads import asking, recorded, udp
 from tests.datapath.worlds import Scenario, place, run
 from tests.mutants import broken_rtl
@@ -237,6 +237,10 @@ MUTANTS = {
     "an offload descriptor may be anything": Broken(
         "rw_desc_scan", "else if (is_off && !o_ok) ", "else if (1'b0) ", packet(udp(l3=16), data(200, END))
     ),
+    "a request may be of any kind": Broken(
+        "rw_desc_scan", "o_type != SEG_NONE && o_type <= SEG_UFO4 && mss_ok", "mss_ok",
+        packet(offload(6, 8, 34), data(200, END)),
+    ),
     "an IP header may end where it will": Broken(
         "rw_desc_scan", "o_l3 >= 8'd14 && ip_len[1:0] == 2'd0", "o_l3 >= 8'd14",
         packet(udp(l4=36, header=44), data(200, END)),
@@ -296,11 +300,14 @@ MUTANTS = {
     ),
     "a packet that is being cut survives a reset": Broken(
         "rw_segmenter", "|| (open_reg[k] && q_resetting[k])) close_reg", ") close_reg",
-        Check(offloads.closing, (2, 1), queues=2),
+        Check(offloads.closing, (2, 1, False), queues=2),
     ),
     "a packet that a reset closed stays open": Broken(
         "rw_segmenter", "open_reg[k]  <= 1'b0;\n                close_reg[k] <= 1'b0;", "open_reg[k]  <= 1'b0;",
-        Check(offloads.closing, (2, 1), queues=2),
+        Check(offloads.closing, (2, 1, False), queues=2),
+    ),
+    "a packet that a reset closed is told of at fetch": Broken(
+        "rw_frame_seq", " && status != STATUS_CLOSED;", ";", Check(offloads.closing, (2, 1, True), queues=2)
     ),
     "a header slot is free after each segment": Broken(
         "rw_egress", "s_meta_ready && s_patch[P_EN_ID] && s_meta[F_LAST];", "s_meta_ready && s_patch[P_EN_ID];",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.control import offload_mix
@@ -19,13 +21,20 @@ def test_any_mix_of_requests_has_the_same_outcome_on_rtl_and_twin(sim: Place, wi
     agree(sim, width, Mix(100 * seed() + number))
 
 
+@worlds("verilator")
+@pytest.mark.parametrize("width", [64, 512])
+def test_a_memory_that_takes_a_read_at_a_time_changes_nothing_but_the_pace(sim: Place, width: int) -> None:
+    agree(sim, width, Mix(100 * seed(), packets=30), max_reads=1)
+
+
 @worlds("icarus")
 @WIDTHS
 def test_a_short_mix_of_requests_has_the_same_outcome_on_rtl_and_twin(sim: Place, width: int) -> None:
     agree(sim, width, Mix(100 * seed(), packets=4))
 
 
-def agree(sim: Place, width: int, config: Mix) -> None:
+def agree(sim: Place, width: int, config: Mix, max_reads: int = 512) -> None:
     """Run a mix on both and compare all that is recorded."""
-    rtl, twins = (run(where, offload_mix.record, config, queues=4, data_w=width) for where in (sim, place(TWIN)))
+    knobs: dict[str, Any] = {"queues": 4, "data_w": width, "max_reads": max_reads}
+    rtl, twins = (run(where, offload_mix.record, config, **knobs) for where in (sim, place(TWIN)))
     same(rtl, twins, f"RTL against the twin, mix {config.seed}: ")

@@ -78,6 +78,13 @@ def test_a_packet_that_is_cut_is_read_once(sim: Place, width: int, mss: int) -> 
     run(sim, offloads.read_once, (mss, width // 8), data_w=width)
 
 
+@worlds("verilator")
+@pytest.mark.parametrize("width", [64, 512])
+@pytest.mark.parametrize("at_fetch", [False, True])
+def test_a_reset_forgets_the_packet_that_is_being_cut(sim: Place, width: int, at_fetch: bool) -> None:
+    run(sim, offloads.closing, (4, 1, at_fetch), queues=4, data_w=width)
+
+
 @worlds("verilator", "icarus")
 @WIDTHS
 def test_a_reset_closes_a_packet_that_has_not_begun(sim: Place, width: int) -> None:

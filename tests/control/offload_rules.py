@@ -76,8 +76,9 @@ ASKS_BADLY = [
     offload(SegType.UFO4, mss=8, header=42),
     offload(SegType.UFO4, mss=12, header=34),
     offload(SegType.UFO4, mss=0, header=34),
-    offload(6),
-    offload(7),
+    # nothing but the type is wrong
+    *(offload(type_, mss=8, l4=34, header=header) for type_ in (6, 7) for header in (34, 42, 54)),
+    *(offload(SegType.NONE, mss=8, l4=34, header=header) for header in (34, 42, 54)),
     offload(SegType.NONE, 1, 0, 0, 0),
     offload(SegType.NONE, 0, 1, 0, 0),
     offload(SegType.NONE, 0, 0, 1, 0),

@@ -344,13 +344,13 @@ async def given_up(world: World, queues: int) -> None:
     take_faults(world)
 
 
-async def closing(world: World, config: tuple[int, int]) -> None:
+async def closing(world: World, config: tuple[int, int, bool]) -> None:
     """Queues are reset while their packets are being cut, which are forgotten; the next queue goes on.
 
-    ``config``: (queues, times that each is reset).
+    ``config``: (queues, times that each is reset, completion at fetch).
     """
-    count, laps = config
-    start(world, GBIT, bound=3_000)
+    count, laps, at_fetch = config
+    start(world, GBIT, at_fetch, bound=3_000)
     queues = [Queue(world, number) for number in range(count)]
     mss, segments = 1_000, 12
     length, short = L4 + 8 + mss * segments, L4 + 8 + 16
