@@ -60,10 +60,8 @@ def sweep_command(file: Path, out: Path | None, jobs: int | None, cluster: str) 
         except ClusterError as error:
             raise click.UsageError(str(error)) from None
         except KeyboardInterrupt:
-            click.echo(
-                f"ringwire: interrupted; {progress.done} of {len(grid)} points are done, the same command does the rest",
-                err=True,
-            )
+            done = f"{progress.done} of {len(grid)} points are done"
+            click.echo(f"ringwire: interrupted; {done}, the same command does the rest", err=True)
             sys.exit(INTERRUPTED)
     click.echo(out / "sweep.html")
     for outcome in swept.failed:

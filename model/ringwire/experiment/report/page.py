@@ -121,13 +121,15 @@ def list_files(folder: Path) -> list[dict[str, str]]:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False, suffix=".tmp") as file:
-        file.write(text)
-    try:
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
-    except BaseException:
-        Path(file.name).unlink(missing_ok=True)
-        raise
+        beside = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            beside.chmod(0o644)  # as any other file, and not for its owner alone
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 @cache

@@ -74,7 +74,7 @@ class Swept:
         return [key for key, values in self.grid.values.items() if len(values) > 1] or list(self.grid.values)
 
     def samples(self, name: str) -> list[tuple[Mapping[str, object], np.ndarray[Any, Any]]]:
-        """Each combination of the grid's values, with what its seeds gave for a figure; without those that have none."""
+        """Each combination of the grid's values, with what its seeds gave for a figure, if they did."""
         groups: dict[tuple[str, ...], tuple[Mapping[str, object], list[float]]] = {}
         for outcome, found in zip(self.outcomes, self.figures, strict=True):
             settings = {key: outcome.point.settings[key] for key in self.grid.values}

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ringwire.experiment.sweep.grid import Grid
 from ringwire.experiment.sweep.point import Outcome, RunPoint, finished, one_line, run
@@ -76,8 +77,9 @@ def _cluster(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError:
         raise ClusterError("--cluster needs Dask: pip install 'ringwire[cluster]'") from None
+    connect: Any = Client  # it has no types
     try:
-        client = Client(address, timeout=CONNECT_S)
+        client = connect(address, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         raise ClusterError(f"--cluster {address}: {one_line(error)}") from None
     with client:

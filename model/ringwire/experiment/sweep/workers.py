@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 PATIENCE_S = 5.0
@@ -111,11 +111,19 @@ class _Worker:
                 process.join()
 
 
+class _Terminated(BaseException):
+    """SIGTERM. No SystemExit, which what is called may raise and catch for reasons of its own."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
 def _serve(pipe: Connection) -> None:
     """A worker's life. Ctrl-C reaches every process of a terminal; only the first one is to act on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with contextlib.suppress(EOFError, OSError):
+    signal.signal(signal.SIGTERM, _terminate)
+    with contextlib.suppress(EOFError, OSError, _Terminated):
         while True:
             function, args, kwargs = pipe.recv()
             try:
