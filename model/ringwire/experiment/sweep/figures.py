@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from scipy import stats
 
 from ringwire.experiment.sweep.grid import Grid, show
 from ringwire.experiment.sweep.point import Outcome
@@ -88,6 +87,9 @@ def interval(values: np.ndarray[Any, Any]) -> tuple[float, float] | None:
     """Ends of the confidence interval of the mean, by Student's t over independent seeds. None for a single one."""
     if len(values) < 2:
         return None
+    # it takes a second to load, and every worker process loads this package
+    from scipy import stats
+
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stats.sem(values))
     mean = float(np.mean(values))
     return mean - half, mean + half
