@@ -20,7 +20,7 @@ def make_results(seed: int = 1, flows: int = 2, queues: int = 1, samples: int = 
     """A run of ``flows`` flows, the even ones sparse, with ``samples`` rows per flow or queue in each series."""
     random = np.random.default_rng(seed)
     names = [f"probe{i // 2 + 1}" if i % 2 == 0 else f"bulk{i // 2 + 1}" for i in range(flows)]
-    time_ns = np.linspace(0, duration_ms * MS, samples + 1)[1:].astype(np.int64)
+    time_ns = np.linspace(0, duration_ms * MS, samples, endpoint=False).astype(np.int64)
     series: dict[str, Table] = {
         "latency": _stack([_latency(random, time_ns, name, i % queues) for i, name in enumerate(names)]),
         "throughput": _stack([_throughput(random, time_ns, name, flows) for name in names]),

@@ -13,6 +13,7 @@ import pytest
 
 from ringwire.experiment.report import ReportError, load, write_report
 from ringwire.experiment.report import page as page_module
+from ringwire.experiment.report.chart import Plot
 from ringwire.experiment.report.page import run_page, write_text
 from ringwire.experiment.report.plots import draw
 from ringwire.experiment.report.text import grid, number, si
@@ -81,11 +82,11 @@ def test_the_page_has_summary_tables_figures_and_links(tmp_path: Path) -> None:
     assert {"./wire%20%231.pcap", "./series/bql.csv", "./summary.json", "plots/bql.png", "plots/bql.svg"} <= links
 
 
-def still(results: Results) -> list[object]:
+def still(results: Results) -> list[Plot]:
     return [plot for plot in draw(results).plots if not plot.timeline]
 
 
-def moving(results: Results) -> list[object]:
+def moving(results: Results) -> list[Plot]:
     return [plot for plot in draw(results).plots if plot.timeline]
 
 
@@ -135,7 +136,7 @@ def test_a_page_without_any_series_is_a_page_still(tmp_path: Path) -> None:
 def test_a_long_run_of_many_flows_and_queues_stays_below_six_megabytes(tmp_path: Path) -> None:
     results = make_results(flows=20, queues=16, samples=4_000)
     size = len(run_page(tmp_path, results, draw(results)))
-    assert 1_000_000 < size < 5_000_000  # and Vega, 0.9 MB
+    assert 500_000 < size < 5_000_000  # and Vega, 0.9 MB
 
 
 def test_a_page_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -153,6 +154,7 @@ def test_a_page_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         ("frames", 1234567, "1,234,567"), ("wire utilisation", 0.97123, "97.12%"), ("x", float("nan"), "-"),
         ("x", None, "-"),
         ("packets_per_interrupt", 1.8, "1.8"), ("on", True, "yes"), ("kind", "tcp", "tcp"),
+        ("longest gap ns", 1_500, "1.5 µs"), ("frames per wall s", 15_000.0, "15,000"),
         ("latency_ns", float("inf"), "-"),
     ],
 )  # fmt: skip

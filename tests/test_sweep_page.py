@@ -35,7 +35,7 @@ def ran(grid: Grid, folder: Path) -> Swept:
 
 
 def a_grid(seeds: int = 4, figures: tuple[str, ...] = (), title: str = "Rings") -> Grid:
-    values = {"nic.ring": [64, 256, 1024], "nic.bql": [True, False], "device": ["twin"]}
+    values: dict[str, list[object]] = {"nic.ring": [64, 256, 1024], "nic.bql": [True, False], "device": ["twin"]}
     return Grid(title, {}, values, range(1, seeds + 1), figures, "0")
 
 

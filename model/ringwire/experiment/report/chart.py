@@ -16,15 +16,15 @@ import altair as alt
 import numpy as np
 
 from ringwire.experiment.report.palette import Key, Palette
-from ringwire.experiment.report.thin import Array, select
+from ringwire.experiment.report.thin import Array, Intervals, select
 from ringwire.experiment.results import SERIES, Results, Table
 
 BEGIN, END, PICKED = "t_begin", "t_end", "picked"
 """Signals that the page sets: the window of time, and the names that are brought out."""
 
 WIDTH, HEIGHT = 760, 240
-ROWS = 12_000
-"""Points of a plot, at most: some fifteen for each of its pixels, so that there is something to zoom into."""
+ROWS = 5_000
+"""Points of a plot, at most, which a browser moves fluently; some six a pixel, so that there is something to zoom into."""
 INTERVALS = 400
 """Intervals of what is counted over time."""
 FAINT = 0.1
@@ -75,8 +75,11 @@ class Run:
                 end_ns = max(end_ns, float(np.max(table["time_ns"])))
         return cls(results, Palette(named), Palette(queue_name(queue) for queue in sorted(queues)), (0, end_ns / 1e9))
 
-    def table(self, series: str) -> dict[str, Array]:
-        """A series, in order of time and without rows that are not numbers. LeftOut if nothing is left."""
+    def table(self, series: str, maybe: tuple[str, ...] = ()) -> dict[str, Array]:
+        """A series, in order of time and without rows that are not numbers, but in columns that ``maybe`` are none.
+
+        LeftOut if nothing is left.
+        """
         table = self.results.series.get(series)
         if table is None:
             raise LeftOut(f"the run has no series {series}")
@@ -85,7 +88,7 @@ class Run:
             raise LeftOut(f"series {series} has no column {', '.join(missing)}")
         good = np.ones(len(table[SERIES[series][0]]), bool)
         for column in SERIES[series]:
-            if np.issubdtype(np.asarray(table[column]).dtype, np.floating):
+            if column not in maybe and np.issubdtype(np.asarray(table[column]).dtype, np.floating):
                 good &= np.isfinite(table[column])
         index = np.flatnonzero(good)
         if not len(index):
@@ -93,6 +96,10 @@ class Run:
         if "time_ns" in table:
             index = index[np.argsort(np.asarray(table["time_ns"])[index], kind="stable")]
         return select({column: table[column] for column in SERIES[series]}, index)
+
+    def intervals(self, table: Mapping[str, Array], lines: int) -> Intervals:
+        """Of what is counted, in ns: as many as a plot with so many lines can have."""
+        return Intervals.of(table["time_ns"], self.span_s[1] * 1e9, max(min(INTERVALS, ROWS // lines), 100))
 
 
 Builder = Callable[[Run], Plot | list[Plot]]

@@ -7,7 +7,6 @@ import numpy as np
 
 from ringwire.experiment.report.chart import (
     BITRATE,
-    INTERVALS,
     ROWS,
     SECONDS,
     SHARE,
@@ -29,7 +28,7 @@ from ringwire.experiment.report.chart import (
 )
 from ringwire.experiment.report.palette import COLOURS, Key
 from ringwire.experiment.report.text import si
-from ringwire.experiment.report.thin import Array, edges, extremes, groups, means
+from ringwire.experiment.report.thin import Array, extremes, groups, steps
 
 STAGES = ("socket", "qdisc", "ring", "nic", "wire")
 AROUND = 0.01
@@ -134,19 +133,19 @@ def latency(run: Run) -> Plot:
 
 def throughput(run: Run) -> Plot:
     table = run.table("throughput")
-    ends = edges(table["time_ns"], INTERVALS)
-    rates: dict[str, Array] = {}
     labels = run.flows.labels(table["flow"])
+    intervals = run.intervals(table, len(set(labels)))
+    rates: dict[str, Array] = {}
     for _, index in groups(table["flow"].astype(str)):
         label = str(labels[index[0]])
-        rates[label] = rates.get(label, 0) + means(table["time_ns"][index], table["rate_bps"][index], ends)
+        rates[label] = rates.get(label, 0) + intervals.means(table["time_ns"][index], table["rate_bps"][index])
     keys = run.flows.of(rates)
     rows = Rows()
     for number, key in enumerate(keys):
-        rows.add(time_s=ends / 1e9, rate_bps=rates[key.name], flow=key.name, number=number)
+        rows.add(time_s=intervals.corners / 1e9, rate_bps=steps(rates[key.name]), flow=key.name, number=number)
     chart = (
         alt.Chart(alt.NamedData("throughput"))
-        .mark_area(interpolate="step-before", clip=True)
+        .mark_area(interpolate="step-after", clip=True)
         .encode(
             x=time_x(),
             y=value_y("rate_bps", "throughput", BITRATE, stack=True),

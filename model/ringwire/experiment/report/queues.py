@@ -28,20 +28,22 @@ from ringwire.experiment.report.chart import (
 )
 from ringwire.experiment.report.palette import COLOURS, Key
 from ringwire.experiment.report.text import si
-from ringwire.experiment.report.thin import edges, extremes, groups, spread, sums, widths
+from ringwire.experiment.report.thin import extremes, groups, spread, steps
 
 
 def bql(run: Run) -> Plot:
-    table = run.table("bql")
+    table = run.table("bql", maybe=("limit_bytes",))  # which is none with BQL off
     labels = queue_names(table["queue"])
     limits, inflights, starvations = Rows(), Rows(), Rows()
     parts = groups(labels)
     for label, index in parts:
         time = table["time_ns"][index] / 1e9
         for rows, column in ((limits, "limit_bytes"), (inflights, "inflight_bytes")):
-            value = table[column][index]
-            keep = extremes(time, value, ROWS // len(parts) // 2)
-            rows.add(time_s=time[keep], bytes=value[keep], queue=label)
+            known = np.flatnonzero(np.isfinite(table[column][index]))
+            value = table[column][index][known]
+            keep = extremes(time[known], value, ROWS // len(parts) // 2)
+            if len(keep):
+                rows.add(time_s=time[known][keep], bytes=value[keep], queue=label)
         starved = time[table["starved"][index] > 0]
         if len(starved):
             starvations.add(time_s=starved[spread(starved, INTERVALS)], queue=label)
@@ -51,11 +53,15 @@ def bql(run: Run) -> Plot:
         alt.Chart(alt.NamedData("bql_inflight"))
         .mark_area(interpolate="step-after", clip=True)
         .encode(x=x, y=y, color=colour, opacity=picked("queue", 0.35)),
-        alt.Chart(alt.NamedData("bql_limit"))
-        .mark_line(interpolate="step-after", strokeWidth=1.8, clip=True)
-        .encode(x=x, y=y, color=colour, opacity=picked("queue")),
     ]
-    data = {"bql_inflight": inflights.table, "bql_limit": limits.table}
+    data = {"bql_inflight": inflights.table}
+    if limits:
+        data["bql_limit"] = limits.table
+        layers.append(
+            alt.Chart(alt.NamedData("bql_limit"))
+            .mark_line(interpolate="step-after", strokeWidth=1.8, clip=True)
+            .encode(x=x, y=y, color=colour, opacity=picked("queue"))
+        )
     if starvations:
         data["bql_starved"] = starvations.table
         layers.append(
@@ -68,7 +74,9 @@ def bql(run: Run) -> Plot:
         "A red triangle marks a starvation: the queue ran empty while the stack was held back, so that the limit was "
         "too low."
     )
-    note = shown(len(limits) + len(inflights), 2 * len(labels), "samples")
+    if not limits:
+        caption = "Bytes between driver and completion. No limit held them: byte queue limits were off."
+    note = shown(len(inflights), len(labels), "samples")
     return Plot("bql", "Byte queue limit and inflight", caption, alt.layer(*layers), data, keys, True, note)
 
 
@@ -121,21 +129,22 @@ def backlog(run: Run) -> Plot:
 
 def drops(run: Run) -> Plot:
     table = run.table("qdisc")
-    ends = edges(table["time_ns"], INTERVALS)
+    intervals = run.intervals(table, 2)
     keys = [key for key in (Key("drops", COLOURS[5]), Key("marks", COLOURS[0])) if np.any(table[key.name] > 0)]
     if not keys:
         raise LeftOut("nothing was dropped or marked")
     rows = Rows()
     for key in keys:
-        rows.add(time_s=ends / 1e9, count=sums(table["time_ns"], table[key.name], ends), what=key.name)
+        count = intervals.sums(table["time_ns"], table[key.name])
+        rows.add(time_s=intervals.corners / 1e9, count=steps(count), what=key.name)
     chart = (
         alt.Chart(alt.NamedData("drops"))
-        .mark_line(interpolate="step-before", strokeWidth=1.4, clip=True)
+        .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
         .encode(x=time_x(), y=value_y("count", "packets an interval", COUNT), color=by_colour("what", keys, "what"))
     )
     caption = (
         "Packets that the queueing discipline dropped, or marked with ECN instead, in each interval of "
-        f"{si((ends[-1] - ends[0]) / 1e9 / max(len(ends) - 1, 1), 's', 3)}; all queues together."
+        f"{si(float(intervals.width[0]) / 1e9, 's', 3)}; all queues together."
     )
     return Plot("drops", "Drops and marks", caption, chart, {"drops": rows.table}, keys, True)
 
@@ -143,15 +152,15 @@ def drops(run: Run) -> Plot:
 def interrupts(run: Run) -> list[Plot]:
     table = run.table("interrupts")
     labels = queue_names(table["queue"])
-    ends = edges(table["time_ns"], INTERVALS)
+    intervals = run.intervals(table, len(set(labels)))
     rates, per_interrupt = Rows(), Rows()
     for label, index in groups(labels):
         time = table["time_ns"][index]
-        count, packets = (sums(time, table[column][index], ends) for column in ("interrupts", "packets"))
-        rates.add(time_s=ends / 1e9, value=count / (widths(ends) / 1e9), queue=label)
+        count, packets = (intervals.sums(time, table[column][index]) for column in ("interrupts", "packets"))
+        rates.add(time_s=intervals.corners / 1e9, value=steps(count / intervals.width * 1e9), queue=label)
         some = np.flatnonzero(count > 0)
         if len(some):
-            per_interrupt.add(time_s=ends[some] / 1e9, value=packets[some] / count[some], queue=label)
+            per_interrupt.add(time_s=intervals.begin[some] / 1e9, value=packets[some] / count[some], queue=label)
     keys = run.queues.of(labels)
     made = []
     for name, title, axis, unit, rows, caption in (
@@ -168,7 +177,7 @@ def interrupts(run: Run) -> list[Plot]:
         if rows:
             chart = (
                 alt.Chart(alt.NamedData(name))
-                .mark_line(interpolate="step-before", strokeWidth=1.4, clip=True)
+                .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
                 .encode(x=time_x(), y=value_y("value", axis, unit), **by_key("queue", keys, "queue"))
             )
             made.append(Plot(name, title, caption, chart, {name: rows.table}, keys, True))

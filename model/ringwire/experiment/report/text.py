@@ -14,7 +14,6 @@ _UNITS = {
     "_s": ("s", 1.0),
     "_bps": ("bit/s", 1.0),
 }
-_KEPT = {"_bytes": "B", "_hz": "Hz"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,9 @@ def si(value: float, unit: str, digits: int = 4) -> str:
 
 def heading(name: str) -> str:
     """A name without its unit."""
-    for suffix in (*_UNITS, *_KEPT):
-        if name.endswith(suffix):
-            name = name[: -len(suffix)] if suffix in _UNITS or suffix == "_hz" else name
+    name = name.replace(" ", "_")
+    for suffix in _UNITS:
+        name = name.removesuffix(suffix)
     return name.replace("_", " ")
 
 
@@ -66,7 +65,7 @@ def number(name: str, value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return "-"
     for suffix, (unit, scale) in _UNITS.items():
-        if name.endswith(suffix):
+        if name.replace(" ", "_").endswith(suffix) and not name.endswith(" s"):
             return si(value * scale, unit)
     if name.endswith("utilisation") or name.endswith("share"):
         return f"{value:.2%}"

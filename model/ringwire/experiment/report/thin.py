@@ -7,6 +7,8 @@ Aggregation", VLDB 2014. What counts or averages over intervals (interrupts, thr
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,26 +53,44 @@ def select(table: Table, index: Array) -> dict[str, Array]:
     return {name: np.asarray(column)[index] for name, column in table.items()}
 
 
-def edges(time: Array, slots: int) -> Array:
-    """Ends of at most ``slots`` intervals of whole samples, from the different times of a series, which begins at 0."""
-    ends = np.unique(time)
-    if len(ends) <= slots:
-        return ends
-    return ends[np.linspace(0, len(ends) - 1, slots + 1).astype(np.int64)[1:]]
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Intervals of equal width, the last of which may be cut short by the run's end."""
+
+    begin: Array
+    end: float
+
+    @classmethod
+    def of(cls, time: Array, end: float, most: int) -> Intervals:
+        """At most ``most``, of whole ones of a series that is stamped with its intervals' beginnings."""
+        begins = np.unique(time)
+        width = float(np.min(np.diff(begins))) if len(begins) > 1 else max(end - float(begins[0]), 1.0)
+        width *= math.ceil(((begins[-1] - begins[0]) / width + 1) / most)
+        begin = begins[0] + width * np.arange(int((begins[-1] - begins[0]) / width) + 1)
+        return cls(begin, float(begin[-1] + width if end <= begins[-1] else min(begin[-1] + width, end)))
+
+    @property
+    def width(self) -> Array:
+        return np.diff(self.begin, append=self.end)
+
+    def slot(self, time: Array) -> Array:
+        """Which of them each time is in."""
+        return np.searchsorted(self.begin, time, side="right") - 1
+
+    def sums(self, time: Array, values: Array) -> Array:
+        return np.bincount(self.slot(time), weights=values, minlength=len(self.begin))
+
+    def means(self, time: Array, values: Array) -> Array:
+        """0 where there is nothing."""
+        count = self.sums(time, np.ones(len(time)))
+        return np.divide(self.sums(time, values), count, out=np.zeros(len(self.begin)), where=count > 0)
+
+    @property
+    def corners(self) -> Array:
+        """Times of a line of steps: all beginnings, and the end."""
+        return np.append(self.begin, self.end)
 
 
-def sums(time: Array, values: Array, ends: Array) -> Array:
-    """Of each interval that ends at one of ``ends``, the sum of ``values``, which are stamped with their ends."""
-    slot = np.minimum(np.searchsorted(ends, time), len(ends) - 1)
-    return np.bincount(slot, weights=values, minlength=len(ends))
-
-
-def means(time: Array, values: Array, ends: Array) -> Array:
-    """The same for their mean; 0 where there is none."""
-    count = sums(time, np.ones(len(time)), ends)
-    return np.divide(sums(time, values, ends), count, out=np.zeros(len(ends)), where=count > 0)
-
-
-def widths(ends: Array) -> Array:
-    """Lengths of intervals that follow each other from 0."""
-    return np.diff(ends, prepend=0)
+def steps(values: Array) -> Array:
+    """Values at :attr:`Intervals.corners`: the last one holds to the end."""
+    return np.append(values, values[-1])

@@ -6,7 +6,6 @@ import altair as alt
 import numpy as np
 
 from ringwire.experiment.report.chart import (
-    INTERVALS,
     SECONDS,
     SHARE,
     Described,
@@ -17,22 +16,21 @@ from ringwire.experiment.report.chart import (
     value_y,
 )
 from ringwire.experiment.report.palette import COLOURS
-from ringwire.experiment.report.thin import edges, means
+from ringwire.experiment.report.thin import steps
 
 
 def wire(run: Run) -> list[Plot]:
     table = run.table("wire")
-    time = table["time_ns"]
-    ends = edges(time, 4 * INTERVALS)
-    gap = np.zeros(len(ends))
-    np.maximum.at(gap, np.searchsorted(ends, time), table["longest_gap_ns"] / 1e9)
-    busy = means(time, table["utilisation"], ends)
-    data = {"wire": {"time_s": ends / 1e9, "utilisation": busy, "gap_s": gap}}
+    intervals = run.intervals(table, 1)
+    gap = np.zeros(len(intervals.begin))
+    np.maximum.at(gap, intervals.slot(table["time_ns"]), table["longest_gap_ns"] / 1e9)
+    busy = intervals.means(table["time_ns"], table["utilisation"])
+    data = {"wire": {"time_s": intervals.corners / 1e9, "utilisation": steps(busy), "gap_s": steps(gap)}}
     base = alt.Chart(alt.NamedData("wire"))
     utilisation = base.mark_area(
-        interpolate="step-before", clip=True, color=COLOURS[0], opacity=0.35, line={"strokeWidth": 1.4}
+        interpolate="step-after", clip=True, color=COLOURS[0], opacity=0.35, line={"strokeWidth": 1.4}
     ).encode(x=time_x(), y=value_y("utilisation", "utilisation", SHARE, domain=[0, max(1.0, float(busy.max()))]))
-    gaps = base.mark_line(interpolate="step-before", strokeWidth=1.4, clip=True, color=COLOURS[5]).encode(
+    gaps = base.mark_line(interpolate="step-after", strokeWidth=1.4, clip=True, color=COLOURS[5]).encode(
         x=time_x(), y=value_y("gap_s", "longest gap", SECONDS)
     )
     return [
@@ -62,21 +60,21 @@ def tso(run: Run) -> Plot:
     begin, end = ((table[column][order] - zero) / 1e9 for column in ("begin_ns", "end_ns"))
     stages = [str(stage) for stage in table["stage"][order]]
     data = {"tso": {"stage": np.array(stages, object), "begin_s": begin, "end_s": end, "took_s": end - begin}}
+    names = list(dict.fromkeys(stages))
+    # each of the segments has a line
     base = (
-        alt.Chart(alt.NamedData("tso"), height=26 * len(set(stages)))
+        alt.Chart(alt.NamedData("tso"), height=max(12, min(26, 640 // len(names))) * len(names))
         .transform_calculate(tip=SECONDS.tip("took_s"), tip_begin=SECONDS.tip("begin_s"))
         .encode(
             x=value_x("begin_s", "time since it began", SECONDS, nice=False),
-            y=alt.Y(
-                "stage", type="nominal", sort=list(dict.fromkeys(stages)), title=None, axis=alt.Axis(labelLimit=320)
-            ),
+            y=alt.Y("stage", type="nominal", sort=names, title=None, axis=alt.Axis(labelLimit=320)),
             tooltip=["stage:N", alt.Tooltip("tip_begin:N", title="begins at"), alt.Tooltip("tip:N", title="takes")],
         )
     )
     # a stage that takes next to no time is a tick still
     chart = alt.layer(
-        base.mark_bar(color=COLOURS[0], cornerRadius=2, height=12).encode(x2="end_s"),
-        base.mark_tick(color=COLOURS[0], thickness=2, height=12),
+        base.mark_bar(color=COLOURS[0], cornerRadius=2, height=alt.RelativeBandSize(0.6)).encode(x2="end_s"),
+        base.mark_tick(color=COLOURS[0], thickness=2, height=alt.RelativeBandSize(0.6)),
     )
     caption = (
         "One super-packet from its doorbell to its interrupt. Stages overlap: the first segment is on the wire while "

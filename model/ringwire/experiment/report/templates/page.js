@@ -45,7 +45,13 @@
       stale.forEach((chart) => visible.has(chart.box) && update(chart));
     });
     clearTimeout(later);
-    later = setTimeout(() => stale.forEach(update), 150);
+    later = setTimeout(catchUp, 150);
+  }
+  function catchUp() { // one at a time, so that the page stays awake
+    const [next] = stale;
+    if (!next) return;
+    update(next);
+    later = setTimeout(catchUp, 0);
   }
   function show(begin, end) {
     const length = Math.min(Math.max(end - begin, shortest), all[1] - all[0]);
