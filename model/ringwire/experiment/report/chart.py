@@ -24,7 +24,7 @@ BEGIN, END, PICKED = "t_begin", "t_end", "picked"
 
 WIDTH, HEIGHT = 760, 240
 ROWS = 5_000
-"""Points of a plot, at most, which a browser moves fluently; some six a pixel, so that there is something to zoom into."""
+"""Points of a plot, at most: what a browser moves fluently. Some six a pixel, so that there is something to zoom into."""
 INTERVALS = 400
 """Intervals of what is counted over time."""
 FAINT = 0.1
