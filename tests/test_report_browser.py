@@ -12,7 +12,10 @@ from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from ringwire.experiment.report.page import run_page, write_text
 from ringwire.experiment.report.plots import Drawn, draw
+from ringwire.experiment.sweep.boxes import box_plots
+from ringwire.experiment.sweep.page import sweep_page
 from tests.synthetic_results import make_results
+from tests.test_sweep_page import a_grid, ran
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 120_000
@@ -133,6 +136,19 @@ def test_zooming_one_time_line_zooms_all_and_a_double_click_shows_everything_aga
     assert seen.messages == []
 
 
+def test_the_pointer_is_where_the_axis_says(seen: Seen) -> None:
+    chart = seen.page.locator("#plot-interrupts .chart")
+    chart.scroll_into_view_if_needed()
+    label = chart.locator("svg text", has_text="100 ms").bounding_box()
+    assert label is not None
+    seen.page.mouse.move(label["x"] + label["width"] / 2, label["y"] - 50)
+    said = seen.page.locator(".controls output").text_content()
+    assert said is not None and said.startswith("at ") and said.endswith(" ms")
+    assert float(said.split()[1]) == pytest.approx(100, abs=0.3)
+    lines = seen.page.locator(".cursor:not([hidden])")
+    assert lines.count() > 1
+
+
 def test_the_wheel_scrolls_the_page_and_zooms_with_ctrl(seen: Seen) -> None:
     chart = seen.page.locator("#plot-backlog .chart")
     chart.scroll_into_view_if_needed()
@@ -178,6 +194,21 @@ def test_a_name_in_a_legend_is_brought_out_in_every_plot(seen: Seen) -> None:
     seen.page.locator("#plot-latency_cdf [data-pick=bulk1]").click()
     seen.settled("[...ringwire.charts.values()].every((chart) => chart.view.signal('picked').length === 0)")
     assert seen.messages == []
+
+
+def test_a_sweeps_page_draws_its_boxes(browser: Browser, tmp_path: Path) -> None:
+    swept = ran(a_grid(seeds=2), tmp_path)
+    plots = box_plots(swept)
+    write_text(tmp_path / "sweep.html", sweep_page(tmp_path, swept, plots))
+    context = browser.new_context()
+    made = Seen(context.new_page())
+    made.page.goto((tmp_path / "sweep.html").as_uri())
+    made.page.wait_for_selector("body[data-drawn]")
+    assert made.page.locator("figure .chart canvas").count() == len(plots) == 4
+    made.page.locator("[data-pick=off]").first.click()
+    made.settled("[...ringwire.charts.values()].every((chart) => chart.view.signal('picked').join() === 'off')")
+    assert (made.messages, made.requests) == ([], [(tmp_path / "sweep.html").as_uri()])
+    context.close()
 
 
 def test_on_a_narrow_screen_nothing_sticks_out(browser: Browser, report: tuple[Path, Drawn]) -> None:

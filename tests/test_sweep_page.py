@@ -71,6 +71,7 @@ def test_boxes_are_the_quartiles_of_the_seeds_of_each_combination(tmp_path: Path
     assert len(plot.data["figure_0_seeds"]["value"]) == 24
     scale = document(plot, (0, 0))["layer"][0]["encoding"]["y"]["scale"]
     assert scale["type"] == "log"
+    assert set(means["slot"]).isdisjoint(boxes["slot"])  # they stand beside each other
     assert "95% confidence interval (Student's t over seeds)" in plot.caption
 
 

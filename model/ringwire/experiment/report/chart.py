@@ -24,7 +24,7 @@ BEGIN, END, PICKED = "t_begin", "t_end", "picked"
 
 WIDTH, HEIGHT = 760, 240
 ROWS = 5_000
-"""Points of a plot, at most: what a browser moves fluently. Some six a pixel, so that there is something to zoom into."""
+"""Points of a plot, at most: what a browser moves fluently. Some six a pixel, to have something to zoom into."""
 INTERVALS = 400
 """Intervals of what is counted over time."""
 FAINT = 0.1
@@ -169,7 +169,7 @@ def unit_of(name: str) -> tuple[str, Unit, float]:
         if name.endswith(suffix):
             text = name if unit is COUNT else name[: -len(suffix)]
             return text.replace("_", " "), unit, scale
-    return name.replace("_", " "), NUMBER, 1.0
+    return name.replace("_", " "), SHARE if name.endswith("utilisation") else NUMBER, 1.0
 
 
 def time_x(field_name: str = "time_s") -> alt.X:
@@ -212,7 +212,7 @@ def _log(unit: Unit, values: Array) -> tuple[alt.Axis, alt.Scale]:
     """A logarithmic axis for positive values, with ticks at 1, 2 and 5 of each decade, or at 1 if there are many."""
     low, high = float(np.min(values)) * 0.95, float(np.max(values)) * 1.05
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if len(decades) <= 4 else (1,)
+    steps = (1, 2, 5) if len(decades) <= 5 else (1,)
     # from the text, because 5 * 10**-6 is not quite 5e-06
     ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
     axis = alt.Axis(format=unit.format, labelExpr=unit.label, values=[tick for tick in ticks if low <= tick <= high])

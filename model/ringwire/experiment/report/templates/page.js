@@ -70,8 +70,8 @@
 
   function area(chart) { // of the plot, relative to its box
     const drawn = chart.box.querySelector("canvas, svg").getBoundingClientRect(), box = chart.box.getBoundingClientRect();
-    const [x, y] = chart.view.origin();
-    return { left: drawn.left - box.left + x, top: drawn.top - box.top + y, width: chart.view.width(), height: chart.view.height(), box };
+    const [x, y] = chart.view.origin(), padding = chart.view.padding();
+    return { left: drawn.left - box.left + padding.left + x, top: drawn.top - box.top + padding.top + y, width: chart.view.width(), height: chart.view.height(), box };
   }
   function timeAt(chart, event, span) {
     const { left, width, box } = area(chart);
