@@ -9,6 +9,8 @@ log=build/setup.log
 
 needed=(ca-certificates python3 python3-venv libpython3.11 make perl g++ ccache iverilog git tshark)
 waves=(liblz4-dev zlib1g-dev) # for FST waves of Verilator; everything else runs without
+browser=(chromium)            # for the test of report.html, which is skipped without
+optional=("${waves[@]}" "${browser[@]}")
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -36,7 +38,7 @@ install_packages() {
     command -v dpkg-query >/dev/null || { say "not a Debian system: taking for granted ${needed[*]}"; return; }
     local absent wanted
     mapfile -t absent < <(missing "${needed[@]}")
-    mapfile -t wanted < <(missing "${needed[@]}" "${waves[@]}")
+    mapfile -t wanted < <(missing "${needed[@]}" "${optional[@]}")
     ((${#wanted[@]})) || return 0
     if ((EUID == 0)); then
         export DEBIAN_FRONTEND=noninteractive
@@ -45,7 +47,7 @@ install_packages() {
     elif ((${#absent[@]})); then
         fail "Debian packages are missing; run: sudo apt-get install --no-install-recommends ${wanted[*]}"
     else
-        say "no FST waves from Verilator until: sudo apt-get install ${wanted[*]}"
+        say "no FST waves from Verilator, or no test of pages in a browser, until: sudo apt-get install ${wanted[*]}"
     fi
 }
 

@@ -26,6 +26,9 @@ def test_a_wheel_holds_the_package_the_hardware_and_the_data(tmp_path: Path) -> 
     package = ROOT / "model" / "ringwire"
     wanted |= {f"ringwire/{path.relative_to(package).as_posix()}" for path in package.rglob("*.py")}
     wanted |= {"ringwire/py.typed", "ringwire/nic/ringwire.h", "ringwire/data/real_mix.pcap"}
+    templates = {path.relative_to(package).as_posix() for path in package.glob("experiment/report/templates/*")}
+    assert len(templates) == 6
+    wanted |= {f"ringwire/{name}" for name in templates}
     assert sorted(wanted - held) == []
     assert [name for name in held if "__pycache__" in name] == []
 

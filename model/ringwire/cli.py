@@ -23,6 +23,7 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.conformance import conformance, conformance_on_rtl
 from ringwire.cosim.build import BuildError
+from ringwire.experiment.commands_report import report_command, sweep_command
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
@@ -315,6 +316,10 @@ def tc_command(devices: tuple[str, ...], line: tuple[str, ...]) -> None:
     sys.exit(
         run_tc(made, line, lambda text: click.echo(text, nl=False), lambda text: click.echo(text, nl=False, err=True))
     )
+
+
+cli.add_command(report_command)
+cli.add_command(sweep_command)
 
 
 def read_lines(file: IO[str] | None) -> str:
