@@ -71,7 +71,8 @@ def priorities(count: int) -> Iterator[dict[str, Any]]:
 
 
 def stamped(count: int) -> Iterator[dict[str, Any]]:
-    return ({"tstamp": number + 2 * 10**9} for number in range(count))
+    """Packets with launch times after the measurement's end, which is less than etf's ``delta`` ahead."""
+    return ({"tstamp": 15 * 10**8} for _ in range(count))
 
 
 def each_class(words: str, above: str = "") -> Callable[[int], Iterator[str]]:
@@ -125,7 +126,7 @@ SUBJECTS = [
     Subject(f"choke limit 1000 min 100 max 300 {AVERAGE}"),
     Subject("sfb limit 100000 max 90000 target 80000", many=True),
     Subject("cbs idleslope 9000000 sendslope -1000000 hicredit 1514 locredit -1514"),
-    Subject("etf clockid CLOCK_TAI delta 0 skip_sock_check", stamped),
+    Subject("etf clockid CLOCK_TAI delta 1000000000 skip_sock_check", stamped),
     Subject("prio", priorities),
     Subject("ets strict 4 quanta 3000 3000 3000 3000", priorities),
     Subject("dsmark indices 16", priorities),
@@ -185,6 +186,7 @@ def device(lines: Iterable[str], queues: int = 1) -> tuple[NetDevice, Clock]:
     clock = Clock()
     dev = NetDevice(clock, name="eth0", num_tx_queues=queues)
     dev.watchdog_armed = clock.armed
+    dev.speed_mbps = 10_000
     run = Tc([dev]).run
     for line in lines:
         run(line)
