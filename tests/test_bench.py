@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as bench
-from bench import lengths
+from bench import lengths, qdisc
 from bench.row import Row
+from ringwire.netdev import NetDevice
+from ringwire.qdisc.registry import kinds, qdisc_class
 from tests.datapath.rates import Rate
 
 REACHED = [
@@ -48,3 +50,42 @@ def test_a_length_that_gets_less_than_it_must_fails_the_sweep(
     found = {port: [Rate(10, 9, 10), Rate(10 / share, 9, 10)]}
     assert lengths.judge([60, 77], found) == status
     assert ("77 bytes" in capsys.readouterr().err) == bool(status)
+
+
+WITHOUT_QUEUE = {"clsact", "ingress", "mq", "mqprio", "noqueue"}
+"""Kinds that hold no packets of their own."""
+NOT_WORTH_IT = {"plug", "teql0"}
+"""They are for other ends than speed."""
+
+
+def test_every_kind_of_discipline_is_measured() -> None:
+    measured = {subject.line.split()[0] for subject in qdisc.SUBJECTS}
+    assert measured == {kind for kind in kinds() if qdisc_class(kind).__module__.startswith("ringwire.")} - (
+        WITHOUT_QUEUE | NOT_WORTH_IT
+    )
+
+
+@pytest.mark.parametrize("subject", qdisc.SUBJECTS, ids=lambda subject: subject.name or subject.line.split()[0])
+def test_what_is_measured_is_packets_that_come_and_go(subject: qdisc.Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qdisc, "PACKETS", 100)
+    made: list[NetDevice] = []
+    device = qdisc.device
+
+    def noted(lines: Iterable[str], queues: int = 1) -> tuple[NetDevice, qdisc.Clock]:
+        dev, clock = device(lines, queues)
+        made.append(dev)
+        return dev, clock
+
+    monkeypatch.setattr(qdisc, "device", noted)
+    assert qdisc.us_a_packet(subject, qdisc.FEW) > 0
+    stats = made[0].qdisc.stats()
+    come = 100 + (subject.inside or qdisc.DEEP * qdisc.FEW)
+    assert stats.packets + stats.drops + stats.qlen == come
+    assert stats.packets >= 90 // subject.arrive, "nearly each time one comes, one leaves"
+    assert (stats.drops > 0) == (subject.arrive > 1)
+
+
+@pytest.mark.parametrize("rest", qdisc.FILTERS.values(), ids=qdisc.FILTERS)
+def test_a_filter_that_is_measured_can_be_made(rest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qdisc, "PACKETS", 100)
+    assert qdisc.us_a_verdict(rest) > 0

@@ -172,6 +172,7 @@ def test_multiq_serves_its_bands_in_turns_but_not_those_whose_queue_is_stopped()
     out = [skb.id for skb in iter(root.dequeue, None)]
     assert out == [1, 3, 0, 5, 7, 4]
     assert (root.qlen, root.backlog) == (2, 200)
+    assert "\n backlog 0b 2p requeues 0\n" in run("tc -s qdisc show dev eth0"), "Linux counts no bytes here"
     assert root.peek() is None
     bench.dev.tx_queues[2].start()
     assert [skb.id for skb in iter(root.dequeue, None)] == [2, 6]
@@ -321,10 +322,11 @@ def test_a_slaves_own_packets_go_first() -> None:
 
 
 def test_teql_holds_tx_queue_len_packets_of_its_own() -> None:
-    _, devices, _, _, _ = equalized(1)
+    _, devices, _, _, run = equalized(1)
     devices[0].tx_queues[0].stop()
     devices[0].tx_queue_len = 2
     assert [put(devices[0].qdisc, 0) for _ in range(3)] == [XMIT_SUCCESS, XMIT_SUCCESS, XMIT_DROP]
+    assert "(dropped 1, overlimits 0 requeues 0) \n backlog 0b 2p" in run("tc -s qdisc show dev eth0")
 
 
 def test_slaves_come_and_go() -> None:

@@ -48,6 +48,14 @@ tc qdisc show dev t0
 tc qdisc del dev t0 parent 1:1
 tc qdisc del dev t0 parent 1:1
 tc qdisc show dev t0 invisible
+tc qdisc add dev t0 ingress bogus
+tc qdisc add dev t0 clsact bogus
+tc qdisc add ingress dev t0
+tc qdisc add dev t0 clsact handle ffff:
+tc qdisc add dev t0 ingress handle
+tc qdisc add dev t0 ingress handle ffff:
+tc qdisc del dev t0 ingress handle 7:
+tc qdisc add dev t0 root dsmark bogus
 tc qdisc add dev t0 ingress
 tc qdisc add dev t0 clsact
 tc qdisc show dev t0 ingress

@@ -26,6 +26,7 @@ from ringwire.cosim.build import BuildError
 from ringwire.experiment.commands_report import report_command, sweep_command
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
+from ringwire.registry import LoadError, load_file
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import SIMULATORS
 from ringwire.replay.plugin import PluginError, driver_factory
@@ -44,6 +45,7 @@ Examples:
   ringwire replay in.pcap --out out.pcap --sim twin --line-rate 1gbit --json
   ringwire replay in.pcap --out out.pcap --qdisc "bfifo limit 30000" --bql off --pace capture
   ringwire replay in.pcap --out out.pcap --queues 4 --tx-usecs 50 --tx-frames 16 --waves build/waves
+  ringwire replay in.pcap --out out.pcap --load shortest_first.py --qdisc "shortest limit 100"
   ringwire replay in.pcap --out out.pcap --config setup.sh --then "tc -s qdisc show" --then "ethtool -S eth0"
 """
 
@@ -82,6 +84,14 @@ def knob(
         callback=read,
         help=f"{text}  [{shown or default}]",
     )
+
+
+load_option = click.option(
+    "--load",
+    metavar="FILE.py",
+    multiple=True,
+    help="Disciplines, filters or actions of your own, which lines may then name. Repeatable.",
+)
 
 
 def list_faults(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -194,6 +204,7 @@ def cli(ctx: click.Context) -> None:
     type=click.File(encoding="utf-8"),
     help="Lines of tc, ethtool, ip, and echo into sysfs, for eth0; - is standard input.",
 )
+@load_option
 @click.option(
     "--then", "afterwards", metavar="LINE", multiple=True, help='A line for the end: "tc -s qdisc show". Repeatable.'
 )
@@ -288,7 +299,7 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
     "tc",
     epilog=_TC_EPILOG,
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-    options_metavar="[--dev NAME[:QUEUES[:MTU]]]...",
+    options_metavar="[--dev NAME[:QUEUES[:MTU]]]... [--load FILE.py]...",
 )
 @click.option(
     "--dev",
@@ -297,8 +308,9 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
     multiple=True,
     help=f"A device that the lines may name. Repeatable.  [{DEFAULT_DEVICE}]",
 )
+@load_option
 @click.argument("line", nargs=-1, type=click.UNPROCESSED, metavar="-batch FILE | LINE...")
-def tc_command(devices: tuple[str, ...], line: tuple[str, ...]) -> None:
+def tc_command(devices: tuple[str, ...], load: tuple[str, ...], line: tuple[str, ...]) -> None:
     """Carry out lines of tc: qdisc, class, filter and actions.
 
     LINE is the words of one line, or several arguments of a line each. With -batch, lines come from FILE, - for
@@ -309,6 +321,11 @@ def tc_command(devices: tuple[str, ...], line: tuple[str, ...]) -> None:
     on standard error says in which column the offending word stands. 2 is also what tc could do and there is no model
     of.
     """
+    try:
+        for path in load:
+            load_file(path)
+    except LoadError as error:
+        raise ReplayError(f"--load {error}") from error
     try:
         made = make_devices(devices)
     except ValueError as error:

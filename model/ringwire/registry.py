@@ -2,17 +2,25 @@
 
 A class becomes known when it is defined. The modules of its package are imported the first time a kind is looked for,
 and so is what installed packages offer in the package's entry-point group (entry: the class, or its module): to add a
-kind is to add a file.
+kind is to add a file. :func:`load_file` takes one that belongs to no package.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from pkgutil import iter_modules
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+_registries: list[Registry[Any]] = []
+
+
+class LoadError(Exception):
+    """A file of a user's that can't be carried out; the text is one line."""
 
 
 class Registry(Generic[T]):
@@ -28,6 +36,7 @@ class Registry(Generic[T]):
         """Those that are known so far, by kind."""
         self.complete = False
         """The package and the entry points have been looked through."""
+        _registries.append(self)
 
     def register(self, kind: str, cls: type[T]) -> None:
         """Make a class known; two different classes can't share a kind."""
@@ -57,3 +66,26 @@ class Registry(Generic[T]):
             import_module(f"{self._package}.{module.name}")
         for entry in entry_points(group=self._group):
             entry.load()
+
+
+def load_file(path: str | Path) -> None:
+    """Carry out a Python file of a user's, once however often asked: the kinds that it defines are known from then on.
+
+    :class:`LoadError`, which names the file, if there is none or it raises, as it does for a kind that is there.
+    """
+    where = Path(path).resolve()
+    name = f"ringwire_file:{where}"
+    if name in sys.modules:
+        return
+    for registry in _registries:
+        registry.kinds()
+    spec = spec_from_file_location(name, where)
+    if spec is None or spec.loader is None:
+        raise LoadError(f"{path}: not a Python file; allowed: FILE.py")
+    sys.modules[name] = module = module_from_spec(spec)  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise LoadError(f"{path}: {reason}") from error

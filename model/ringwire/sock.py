@@ -47,3 +47,9 @@ class Sock:
     """SOF_TXTIME_REPORT_ERRORS: told of a packet that is not sent, and why: EINVAL, or ECANCELED if it was too late."""
     cookie: int = field(default_factory=lambda: next(_cookies))
     """Tells sockets apart; later ones have larger ones."""
+
+    def __post_init__(self) -> None:
+        if self.max_pacing_rate is not None:
+            # as setsockopt does it, so that a datagram socket, whose transport has no rate, is paced too
+            rate = self.max_pacing_rate if self.pacing_rate is None else self.pacing_rate
+            self.pacing_rate = min(rate, self.max_pacing_rate)

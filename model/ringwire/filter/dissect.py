@@ -42,39 +42,12 @@ MAX_HEADERS = 15
 class Fields:
     """What was found. Addresses and MACs are numbers, the first byte highest."""
 
-    __slots__ = (
-        "code",
-        "ctl",
-        "cvlan_id",
-        "cvlan_prio",
-        "cvlan_tpid",
-        "dport",
-        "dst",
-        "dst_mac",
-        "iif",
-        "ip_proto",
-        "n_proto",
-        "sport",
-        "src",
-        "src_mac",
-        "tcp_flags",
-        "tos",
-        "ttl",
-        "type",
-        "version",
-        "vlan_id",
-        "vlan_next",
-        "vlan_prio",
-        "vlan_tpid",
-        "vlans",
-    )
-
-    def __init__(self) -> None:
-        self.iif = self.dst_mac = self.src_mac = self.n_proto = self.ip_proto = self.tos = self.ttl = 0
-        self.vlans = self.vlan_id = self.vlan_prio = self.vlan_tpid = self.vlan_next = 0
-        self.cvlan_id = self.cvlan_prio = self.cvlan_tpid = 0
-        self.version = self.src = self.dst = self.ctl = 0
-        self.sport = self.dport = self.tcp_flags = self.type = self.code = 0
+    # what most packets don't have costs nothing as an attribute of the class
+    iif = dst_mac = src_mac = n_proto = ip_proto = tos = ttl = 0
+    vlans = vlan_id = vlan_prio = vlan_tpid = vlan_next = 0
+    cvlan_id = cvlan_prio = cvlan_tpid = 0
+    version = src = dst = ctl = 0
+    sport = dport = tcp_flags = type = code = 0
 
 
 def dissect(skb: Skb, inside: bool = False) -> Fields:

@@ -135,8 +135,8 @@ class FqCodel(CodelDiscipline[FqCodelParams], Classful[FqCodelParams, FlowClass]
         self.flows: list[Flow] = []
         self._new: deque[Flow] = deque()
         self._old: deque[Flow] = deque()
-        self._fat: list[tuple[int, int]] | None = None
-        """(-bytes, index), at least one with no less than a flow has for each that has any; None: not kept now."""
+        self._fat: list[int] | None = None
+        """A heap of ``_fat_key``, at least one with no less than a flow has for each that has any; None: not kept."""
         self.memory_used = 0
         self.new_flow_count = 0
         self.drop_overlimit = 0
@@ -299,21 +299,22 @@ class FqCodel(CodelDiscipline[FqCodelParams], Classful[FqCodelParams, FlowClass]
         if len(self._fat) > 4 * (len(self._new) + len(self._old)):
             self._fat = None
         else:
-            heappush(self._fat, (-flow.backlog, flow.index))
+            heappush(self._fat, _fat_key(flow))
 
     def _fattest(self) -> Flow:
         """The flow with most bytes, of equal ones the first; entries of the heap may say more than is there."""
         heap = self._fat
         if heap is None:
-            heap = self._fat = [(-flow.backlog, flow.index) for flow in (*self._new, *self._old) if flow.backlog]
+            heap = self._fat = [_fat_key(flow) for flow in (*self._new, *self._old) if flow.backlog]
             heapify(heap)
         while True:
-            size, index = heap[0]
-            flow = self.flows[index]
-            if flow.backlog == -size:
+            key = heap[0]
+            flow = self.flows[key & MAX_FLOWS - 1]
+            now = _fat_key(flow)
+            if now == key:
                 return flow
             if flow.backlog:
-                heapreplace(heap, (-flow.backlog, index))
+                heapreplace(heap, now)
             else:
                 heappop(heap)
 
@@ -340,3 +341,11 @@ class FqCodel(CodelDiscipline[FqCodelParams], Classful[FqCodelParams, FlowClass]
                 old.append(flow)
             else:
                 flow.listed = False
+
+
+def _fat_key(flow: Flow) -> int:
+    """The less, the more bytes there are, of equal ones the first; its low bits are the index.
+
+    One number: where all flows are as short as can be, comparing pairs would be most of what a packet costs.
+    """
+    return flow.index - flow.backlog * MAX_FLOWS

@@ -246,8 +246,11 @@ class Htb(TreeClasses[HtbParams, HtbClass]):
             if when > now:
                 return when
             events.discard(cls)
-            wait = self._set_mode(cls, min(now - cls.checkpoint_ns, cls.max_idle_ns))
-            if cls.mode != CAN_SEND:
+            elapsed = min(now - cls.checkpoint_ns, cls.max_idle_ns)
+            mode, wait = cls.mode_after(elapsed, self.hysteresis)
+            if mode != cls.mode:
+                self._change_mode(cls, mode)
+            if mode != CAN_SEND:
                 self._wait(cls, wait)
         return 0
 
@@ -305,35 +308,28 @@ class Htb(TreeClasses[HtbParams, HtbClass]):
                 elapsed = cls.max_idle_ns
             cls.charge(size, elapsed, level)
             cls.checkpoint_ns = now
-            before = cls.mode
-            wait = self._set_mode(cls, 0)
-            if cls.mode != before:
-                if before != CAN_SEND:
-                    self._events[cls.level].discard(cls)
+            mode, wait = cls.mode_after(0, self.hysteresis)
+            if mode != cls.mode:
                 if cls.mode != CAN_SEND:
+                    self._events[cls.level].discard(cls)
+                self._change_mode(cls, mode)
+                if mode != CAN_SEND:
                     self._wait(cls, wait)
             if cls.level:
                 cls.bytes += size
                 cls.packets += skb.gso_segs or 1
             cls = cls.parent
 
-    def _set_mode(self, cls: HtbClass, elapsed: int) -> int:
-        """The mode after so many nanoseconds more; gives back for how long it will last."""
-        mode, wait = cls.mode_after(elapsed, self.hysteresis)
-        if mode == cls.mode:
-            return wait
+    def _change_mode(self, cls: HtbClass, mode: int) -> None:
+        """Where a class stands among those that send follows from its mode."""
         if mode == CANT_SEND:
             cls.overlimits += 1
             self.overlimits += 1
-        if cls.activity:
-            if cls.mode != CANT_SEND:
-                self._tree.leave(cls)
-            cls.mode = mode
-            if mode != CANT_SEND:
-                self._tree.enter(cls)
-        else:
-            cls.mode = mode
-        return wait
+        if cls.activity and cls.mode != CANT_SEND:
+            self._tree.leave(cls)
+        cls.mode = mode
+        if cls.activity and mode != CANT_SEND:
+            self._tree.enter(cls)
 
     def _wait(self, cls: HtbClass, wait: int) -> None:
         when = self._now + wait

@@ -1,15 +1,16 @@
 """multiq: one band for each transmit queue in use, served in turns; a band waits while its queue is stopped.
 
 Filters may choose the band with ``skbedit queue_mapping``; otherwise it is the queue that the packet was to go to.
-After net/sched/sch_multiq.c of Linux 6.12, which leaves the backlog in bytes out: here it is counted.
+After net/sched/sch_multiq.c of Linux 6.12, which counts no bytes that wait.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from ringwire.qdisc.bands import Band, Bands
-from ringwire.qdisc.base import XMIT_STOLEN, XMIT_SUCCESS, NoParams
+from ringwire.qdisc.base import XMIT_STOLEN, XMIT_SUCCESS, NoParams, QdiscStats
 from ringwire.qdisc.classful import verdict_rc
 from ringwire.qdisc.classify import GONE, SHOT
 from ringwire.qdisc.errors import QdiscError
@@ -52,6 +53,10 @@ class Multiq(Bands[NoParams, Band]):
         elif not rc & XMIT_STOLEN:
             self.drops += 1
         return rc
+
+    def stats(self) -> QdiscStats:
+        """As Linux shows them: of the bytes that wait only those of packets that came back from the driver."""
+        return replace(super().stats(), backlog=sum(skb.pkt_len for skb in self.requeued))
 
     def dequeue(self) -> Skb | None:
         stopped = self.dev.tx_stopped

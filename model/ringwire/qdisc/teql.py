@@ -1,15 +1,17 @@
 """teql: the "trivial" link equalizer. Packets of one device, the master, leave by whichever of several can take one.
 
 A slave is a device whose root is this; its own packets go first. The master is in :mod:`ringwire.netdev.teql`.
-After net/sched/sch_teql.c of Linux 6.12, whose slaves' length also counts what waits at the master: here it doesn't.
+After net/sched/sch_teql.c of Linux 6.12, which counts no bytes that wait. There a slave's length also counts what
+waits at the master: here it doesn't.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
-from ringwire.qdisc.base import ROOT_ID, XMIT_SUCCESS, NoParams, Qdisc
+from ringwire.qdisc.base import ROOT_ID, XMIT_SUCCESS, NoParams, Qdisc, QdiscStats
 from ringwire.qdisc.errors import QdiscError
 from ringwire.skb import Skb
 
@@ -49,6 +51,10 @@ class Teql(Qdisc[NoParams]):
         self.qlen += 1
         self.backlog += skb.pkt_len
         return XMIT_SUCCESS
+
+    def stats(self) -> QdiscStats:
+        """As Linux shows them: of the bytes that wait only those of packets that came back from the driver."""
+        return replace(super().stats(), backlog=sum(skb.pkt_len for skb in self.requeued))
 
     def dequeue(self) -> Skb | None:
         if not self._queue:

@@ -15,6 +15,7 @@ from ringwire.netdev import GSO_FEATURES, Feature, NetDevice
 from ringwire.nic.registers import DATA_WIDTHS, MAX_CPL_THRESHOLD, MAX_FRAME, MAX_RING_LOG2, MIN_RING_LOG2, QUEUE_COUNTS
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
+from ringwire.registry import LoadError, load_file
 from ringwire.replay.plugin import DriverFactory, PluginError, ReplayDriver, driver_factory, queue_function
 from ringwire.replay.values import MAX_RATE_BPS, MIN_RATE_BPS, show_rate
 from ringwire.socket import WMEM_DEFAULT
@@ -115,11 +116,14 @@ class ReplayConfig:
     """Share of the doorbells that get lost on the bus, 0 to 1."""
     doorbell_delay: float = 0.0
     """Share of the doorbells that are up to 10 us late."""
+    load: tuple[str, ...] = ()
+    """Python files of one's own, with disciplines, filters or actions that lines may name."""
     fault: str = ""
     """A bug to put in, by its name in ``ringwire.faults.FAULTS``; empty: none."""
     driver_config: DriverConfig = field(init=False)
 
     def __post_init__(self) -> None:
+        self._load_files()
         if not self.line_rate_bps:
             object.__setattr__(self, "line_rate_bps", DEFAULT_RATES.get(self.width, 0))
         if not self.clock_mhz:
@@ -262,6 +266,15 @@ class ReplayConfig:
             tx_timeout_ms=self.watchdog_ms,
         )
         return config if fault is None else replace(config, **fault.config)
+
+    def _load_files(self) -> None:
+        try:
+            for path in self.load:
+                load_file(path)
+        except LoadError as error:
+            raise ReplayError(f"--load {error}") from error
+        # a simulator runs in a folder of its own
+        object.__setattr__(self, "load", tuple(str(Path(path).resolve()) for path in self.load))
 
     def _check_fault(self) -> None:
         try:

@@ -19,6 +19,7 @@ from ringwire.netdev import NETDEV_TX_OK, TxQueue
 from ringwire.nic.descriptors import Status
 from ringwire.nic.frame import Frame
 from ringwire.nic.registers import Stat, queue_register
+from ringwire.registry import load_file
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
 from ringwire.replay.plugin import driver_factory
@@ -91,6 +92,8 @@ async def in_simulator(world: FastWorld, job: Job) -> Measured:
 async def run(world: World, job: Job, device: Device) -> Measured:
     """Replay a capture in ``world``, from setting the device up to the last completion."""
     config = job.config
+    for path in config.load:  # here this process may be another one
+        load_file(path)
     with closing(Wire(config.line_rate_bps, job.out)) as wire:
         if config.doorbell_loss or config.doorbell_delay:
             world.bus = unreliable(world, config)

@@ -84,7 +84,8 @@ def _complain(error: CommandError, where: str, err: Callable[[str], None]) -> in
     if not isinstance(error, TcError) or error.unknown:
         err(f"ringwire: {where}{error}\n")
         return NOT_MODELLED
-    err(f"{error.printed}\n")
+    if error.printed:
+        err(f"{error.printed}\n")
     _point(error, where, err)
     return error.status
 

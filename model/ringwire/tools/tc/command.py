@@ -182,6 +182,7 @@ def _read_qdisc(words: Words, action: Word, flags: Flags | None) -> QdiscCommand
             kind = words.here
             _parent(words, place, name, INGRESS_ID)
             handle = INGRESS_HANDLE
+            break
         elif name == "parent":
             read_id(words, place, "parent", parse_classid, "invalid parent ID")
         elif name == "stab":
