@@ -27,8 +27,8 @@ from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import SIMULATORS
-from ringwire.replay.plugin import PluginError, driver_factory
-from ringwire.replay.values import parse_clock, parse_line_rate, parse_numbers
+from ringwire.rig.plugin import PluginError, driver_factory
+from ringwire.rig.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
 

@@ -132,7 +132,7 @@ class SimulatedWorld(World):
         self.hostmem = c = Hostmem(settings.memory_bytes, settings.capture_bytes)
         place = (c.arena, c.lines, settings.dma_base, settings.seed)
         memory = WeakMemory(*place, settings.dma_order_ns) if settings.dma_order_ns else HostMemory(*place)
-        super().__init__(memory, settings.cpus, settings.costs)
+        super().__init__(memory, settings.cpus, settings.costs, settings.seed)
         self.capture = WireCapture(c.frames)
         self.on_frame: Callable[[int, int, bytes], None] | None = None
         """Called with (start_ps, queue, bytes) of each frame once the host is awake, instead of keeping them."""

@@ -27,11 +27,12 @@ class Stuck(Exception):
 class World(ABC):
     """Owns the timeline, the CPUs and host memory, and runs them against a device."""
 
-    def __init__(self, memory: HostMemory, cpus: int = 1, costs: HostCosts | None = None) -> None:
+    def __init__(self, memory: HostMemory, cpus: int = 1, costs: HostCosts | None = None, seed: int = 1) -> None:
+        """``seed`` is that of what chance adds to the host's costs."""
         self.memory = memory
         self.timeline = Timeline()
         memory.attach(self.timeline)
-        self.cpus = Cpus(self.timeline, cpus, costs)
+        self.cpus = Cpus(self.timeline, cpus, costs, seed)
         self.bus: Bus = self
         """What ports made from now on stand on: this world, or layers on top of it."""
         self.held_back = False

@@ -33,8 +33,9 @@ class TwinWorld(World):
         on_frame: Callable[[int, int, bytes], None] | None = None,
         wake_on_frame: bool = False,
         device: type[Twin] = Twin,
+        seed: int = 1,
     ) -> None:
-        super().__init__(HostMemory.create() if memory is None else memory, cpus, costs)
+        super().__init__(HostMemory.create() if memory is None else memory, cpus, costs, seed)
         self.wire: list[WireFrame] = []
         self.device = device(
             TwinConfig() if config is None else config,
