@@ -23,6 +23,8 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.conformance import conformance, conformance_on_rtl
 from ringwire.cosim.build import BuildError
+from ringwire.experiment.commands import list_command, new_command, run_command
+from ringwire.experiment.tomlfile import ExperimentError
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
@@ -317,6 +319,10 @@ def tc_command(devices: tuple[str, ...], line: tuple[str, ...]) -> None:
     )
 
 
+for command in (run_command, list_command, new_command):
+    cli.add_command(command)
+
+
 def read_lines(file: IO[str] | None) -> str:
     """A file of command lines."""
     try:
@@ -348,6 +354,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         if DEBUG_VARIABLE in os.environ:
             traceback.print_exc()
         sys.exit(FAILED if isinstance(error, ReplayFailed) else BAD_INPUT)
+    except ExperimentError as error:
+        _say(str(error))
+        if DEBUG_VARIABLE in os.environ:
+            traceback.print_exc()
+        sys.exit(FAILED if error.began else BAD_INPUT)
     except (Interrupted, KeyboardInterrupt):
         _say("interrupted; nothing was written")
         sys.exit(INTERRUPTED)

@@ -88,6 +88,21 @@ def resolved(name: str) -> str:
     return f"{Path(where).resolve()}{colon}{attribute}" if where.endswith(".py") else name
 
 
+def load_file(name: str) -> None:
+    """Carry out a Python file of a user's, once however often asked; what it defines may register itself."""
+    path = Path(name).resolve()
+    module = f"ringwire_loaded_{path.stem}"
+    if module in sys.modules:
+        return
+    try:
+        spec: Any = importlib.util.spec_from_file_location(module, path)
+        sys.modules[module] = made = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(made)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(module, None)
+        raise PluginError(f"{name}: {type(error).__name__}: {error}") from error
+
+
 def _load(name: str, form: str, kind: str) -> Callable[..., Any]:
     where, colon, attribute = name.rpartition(":")
     if not colon or not where or not attribute:
