@@ -44,6 +44,20 @@ class Bins:
         before = values[index]
         values[index] = value if before is None else self._merge(before, value)
 
+    def spread(self, begin_ns: int, end_ns: int, amount: float) -> None:
+        """Add an amount that belongs to a stretch of time evenly: to each bin its share."""
+        width_ns = self.width_ns
+        if end_ns <= (begin_ns // width_ns + 1) * width_ns:
+            self.add(begin_ns, amount)
+            return
+        self.add(end_ns - 1, 0.0)  # now bins are as wide as they are going to be
+        width_ns = self.width_ns
+        rate = amount / (end_ns - begin_ns)
+        while begin_ns < end_ns:
+            until_ns = min(end_ns, (begin_ns // width_ns + 1) * width_ns)
+            self.add(begin_ns, rate * (until_ns - begin_ns))
+            begin_ns = until_ns
+
     def coarsen(self) -> None:
         """Make each two bins one."""
         values, merge = self.values, self._merge

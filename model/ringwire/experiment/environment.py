@@ -84,7 +84,7 @@ def choose_queues(dev: NetDevice, entries: Sequence[Entry]) -> None:
     wanted = {entry.flow.sk.cookie: entry.queue for entry in entries if entry.queue is not None}
     if not wanted:
         return
-    otherwise = dev.pick_queue
+    otherwise = dev.pick_queue if dev.select_queue is None else dev.select_queue
 
     def pick(skb: Skb) -> int:
         queue = None if skb.sk is None else wanted.get(skb.sk.cookie)

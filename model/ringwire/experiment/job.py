@@ -119,13 +119,11 @@ class _Traffic:
         self._begin()
         end_ns = made.begin_ns + experiment.duration_ns
         await self._pass(end_ns, lambda: False)
-        for entry in self._active.copy():
-            self._stop(entry)
+        self._stop_all()
         if not made.partial:
             await self._pass(end_ns + experiment.drain_ns, lambda: not made.packets.open)
             await self._pass(ceil_ns(made.packets.last_end_ps), lambda: False)
         made.end_ns = self._timeline.now_ns
-        made.probes.end()
         made.wall_s = time.perf_counter() - begin_s
         made.edges = edges() - begin_edges if edges else None
         await self._check()
@@ -140,6 +138,8 @@ class _Traffic:
         packets.measure_from_ns = now_ns + experiment.warmup_ns
         packets.measure_to_ns = now_ns + experiment.duration_ns
         made.supers.begin()
+        # before what flows have for the same moment: the end is not part of the duration
+        self._timeline.call_at(packets.measure_to_ns, self._stop_all)
         choose_queues(host.dev, experiment.entries)
         rows, interval_ns = experiment.probes.rows, experiment.interval_ns
         for entry in experiment.entries:
@@ -171,6 +171,10 @@ class _Traffic:
         if entry in self._active:
             self._active.remove(entry)
             entry.flow.stop()
+
+    def _stop_all(self) -> None:
+        for entry in self._active.copy():
+            self._stop(entry)
 
     async def _pass(self, until_ns: int, over: Callable[[], bool]) -> None:
         """Let time pass up to a moment, or until it is ``over``, or the run is to stop early."""
@@ -216,8 +220,12 @@ class _Traffic:
             limit_ns = REPORT_NS + 2 * max(queue.moderated_ns for queue in watch.queues)
             with suppress(Stuck):  # which the books will show
                 await self._world.run(lambda: not any(queue.held for queue in watch.queues), limit_ns, "completions")
+        made.probes.end()
         stats = await read_statistics(self._world)
         self._look()
         if not made.partial and not in_driver:
             watch.finish(stats, self._device.faults())
         made.problems = watch.findings.lines()
+        dev = made.host.dev
+        if not dev.is_up:
+            made.problems.append(f"{dev.name} is down, nothing can leave; needed: ip link set {dev.name} up")

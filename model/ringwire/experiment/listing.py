@@ -7,7 +7,7 @@ import tomllib
 from typing import Any
 
 from ringwire.experiment.commands import SCENARIOS
-from ringwire.experiment.reader import short, shown_keys
+from ringwire.experiment.reader import shown_keys
 from ringwire.experiment.scenario import COMMON_KEYS
 from ringwire.qdisc.registry import QDISCS
 from ringwire.traffic.flow import FLOWS
@@ -23,15 +23,10 @@ def listing() -> dict[str, dict[str, str]]:
     kinds = {kind: FLOWS.find(kind) for kind in FLOWS.kinds()}
     return {
         "scenarios": scenarios,
-        "flows": {kind: f"{_first_line(cls)} Keys: {', '.join(_keys(cls))}." for kind, cls in kinds.items()},
+        "flows": {kind: f"{_first_line(cls)} Keys: {', '.join(shown_keys(cls))}." for kind, cls in kinds.items()},
         "keys of every flow": {", ".join(COMMON_KEYS): ""},
         "qdiscs": {", ".join(QDISCS.kinds()): ""},
     }
-
-
-def _keys(cls: type[Any]) -> list[str]:
-    """The keys of a kind, each in its short form."""
-    return list(dict.fromkeys(short(key) for key in shown_keys(cls)))
 
 
 def _first_line(cls: type[Any]) -> str:

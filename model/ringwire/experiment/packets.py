@@ -76,7 +76,7 @@ class FlowFigures:
         """Sums of the same packets."""
         self.rows: Sample[Row] = Sample(rows)
         self.throughput = Bins(interval_ns, total)
-        """Bits, by the frame's end."""
+        """Bits of frames, spread over the time that they take."""
         self.measured_bytes = 0
         """Of frames that ended between the warm-up and the end of the traffic."""
 
@@ -231,7 +231,8 @@ class Packets:
         figures.frames += 1
         figures.bytes += size
         end_ns = end_ps // PS_PER_NS
-        figures.throughput.add(end_ns - self.begin_ns, 8 * size)
+        begin_ns = self.begin_ns
+        figures.throughput.spread(frame.start_ps // PS_PER_NS - begin_ns, end_ns - begin_ns, 8 * size)
         if self.measure_from_ns <= end_ns < self.measure_to_ns:
             figures.measured_bytes += size
         if is_ce(data):

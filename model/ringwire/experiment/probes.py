@@ -58,22 +58,39 @@ class QueueProbe:
         """How long those gaps were."""
         bins = {name: Bins(interval_ns, merge) for name, merge in _QUEUE_BINS.items()}
         self.bins = bins
+        self._forget_limits()
         self._interrupts = 0
         self._drops = 0
         self._marks = 0
 
-    def note_limits(self, time_ns: int) -> None:
-        """Look at the byte queue limit."""
-        dql, bins = self.txq.dql, self.bins
-        limit = dql.limit
-        if limit < MAX_LIMIT:
-            bins["limit_least"].add(time_ns, limit)
-            bins["limit_most"].add(time_ns, limit)
-            if limit > self.limit_most:
-                self.limit_most = limit
-        inflight = dql.inflight
-        bins["inflight_least"].add(time_ns, inflight)
-        bins["inflight_most"].add(time_ns, inflight)
+    def note_limits(self) -> None:
+        """Look at the byte queue limit, which may be otherwise before the next look at everything."""
+        dql = self.txq.dql
+        limit, inflight = dql.limit, dql.inflight
+        if limit < self._limit_low:
+            self._limit_low = limit
+        if limit > self._limit_high:
+            self._limit_high = limit
+        if inflight < self._inflight_low:
+            self._inflight_low = inflight
+        if inflight > self._inflight_high:
+            self._inflight_high = inflight
+
+    def keep_limits(self, time_ns: int) -> None:
+        """Enter what the looks since the last time have found."""
+        self.note_limits()
+        bins = self.bins
+        if self._limit_high < MAX_LIMIT:
+            bins["limit_least"].add(time_ns, self._limit_low)
+            bins["limit_most"].add(time_ns, self._limit_high)
+            self.limit_most = max(self.limit_most, self._limit_high)
+        bins["inflight_least"].add(time_ns, self._inflight_low)
+        bins["inflight_most"].add(time_ns, self._inflight_high)
+        self._forget_limits()
+
+    def _forget_limits(self) -> None:
+        self._limit_low = self._inflight_low = 1 << 62
+        self._limit_high = self._inflight_high = -1
 
     def note_counts(self, time_ns: int, interrupts: int, qdisc: AnyQdisc | None) -> None:
         """What counters have counted since the last time, and the qdisc's backlog, if it has one of its own."""
@@ -149,7 +166,7 @@ class Probes:
     # -- what happens with every packet
 
     def _given(self, packet: Packet, skb: Skb, txq: TxQueue, now_ns: int) -> None:
-        self.queues[txq.index].note_limits(now_ns - self._packets.begin_ns)
+        self.queues[txq.index].note_limits()
 
     def _left(self, frame: Frame, skb: Skb | None) -> None:
         """A frame is on the wire."""
@@ -160,7 +177,7 @@ class Probes:
         self.frames += 1
         self.bytes += size
         self.busy_total_ps += busy_ps
-        self.busy_ps.add(time_ns, busy_ps)
+        self.busy_ps.spread(time_ns, time_ns + int(busy_ps) // PS_PER_NS, busy_ps)
         probe = self.queues[frame.queue]
         probe.frames += 1
         probe.bytes += size
@@ -200,7 +217,7 @@ class Probes:
         rings = self._driver.rings if isinstance(self._driver, RingwireDriver) else None
         for probe in self.queues:
             index = probe.txq.index
-            probe.note_limits(time_ns)
+            probe.keep_limits(time_ns)
             qdisc = probe.txq.qdisc
             own = not any(qdisc is other for other in seen)
             seen.append(qdisc)

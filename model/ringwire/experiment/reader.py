@@ -78,13 +78,13 @@ class Reader:
         for key in needed:
             if key not in values:
                 raise self.error(place, f"{show((*place, key))} is missing")
-        return {key: self.value((*place, key), known[key]) for key in values}
+        return {key: self.value((*place, key), known.get(key) or known[short(key)]) for key in values}
 
     def refuse_unknown(self, place: Place, values: Mapping[str, Any], known: Iterable[str]) -> None:
-        """ExperimentError for the first key that is not among those known."""
-        allowed = list(known)
+        """ExperimentError for the first key that is not among those known, with or without its unit."""
+        allowed = list(dict.fromkeys(known))
         for key in values:
-            if key not in allowed:
+            if key not in allowed and short(key) not in allowed:
                 raise self.error((*place, key), f"no key {show((*place, key))}; allowed: {', '.join(allowed)}")
 
     def value(self, place: Place, parse: keys.Parser) -> Any:
@@ -114,7 +114,7 @@ class Reader:
         """
         table = self.at(place)
         readers = field_readers(cls)
-        skip = set(skip)
+        skip = list(skip)
         values = {key: value for key, value in table.items() if key not in skip}
         self.refuse_unknown(place, values, [*skip, *shown_keys(cls)])
         mine = {field.name for field in fields(cls) if field.init}
@@ -176,8 +176,8 @@ def short(name: str) -> str:
 
 
 def shown_keys(cls: type[Any]) -> list[str]:
-    """All keys that a table of a class may have; both forms of those with a unit are taken, the short one shown."""
-    return [name for field in _keyed(cls) for name in dict.fromkeys((short(field.name), field.name))]
+    """All keys that a table of a class may have, in their short form."""
+    return [short(field.name) for field in _keyed(cls)]
 
 
 def field_readers(cls: type[Any]) -> dict[str, keys.Parser | type[Any]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ringwire.bql import MAX_LIMIT
 from ringwire.experiment import keys
 from ringwire.experiment.reader import Overrides, Reader, field_readers, literal, short
 from ringwire.experiment.results import SERIES
@@ -15,9 +16,11 @@ from ringwire.rig.config import Rig, SettingError
 from ringwire.rig.plugin import PluginError, load_file, resolved
 from ringwire.sock import Sock
 from ringwire.tools.commands import ScriptError
+from ringwire.traffic.datagrams import check
 from ringwire.traffic.flow import FLOWS, Flow, UnknownFlow
 
 MIN_DURATION_NS, MAX_DURATION_NS = 1_000, 86_400 * 1_000_000_000
+MAX_HOLD_NS = 3_600 * 1_000_000_000
 MAX_INTERVAL_NS = 3_600 * 1_000_000_000
 DEFAULT_DRAIN_NS = 10_000_000_000
 DEFAULT_ROWS = 20_000
@@ -72,6 +75,12 @@ class BqlKnobs:
     limit_min_bytes: int | None = None
     limit_max_bytes: int | None = None
     hold_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, most in (("limit_min_bytes", MAX_LIMIT), ("limit_max_bytes", MAX_LIMIT), ("hold_ns", MAX_HOLD_NS)):
+            value = getattr(self, name)
+            if value is not None:
+                check(name, value, 0, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +244,7 @@ def _costs(reader: Reader) -> HostCosts:
     bases = {"server": HostCosts(), "free": HostCosts.free()}
     if isinstance(value, dict):
         names = [field.name for field in fields(HostCosts) if field.name != "jitter_ns"]
-        known = {key: keys.time_ns for name in names for key in (short(name), name)}
-        read = reader.table(place, {"base": keys.text, **known})
+        read = reader.table(place, {"base": keys.text} | {short(name): keys.time_ns for name in names})
         base = read.pop("base", "server")
         place = (*place, "base")
         single = {key if key.endswith("_ns") else f"{key}_ns": value for key, value in read.items()}

@@ -40,7 +40,7 @@ def show_summary(results: Results, console: Console, where: str) -> None:
 
 
 def _flows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title="latency from write to the end of the FCS", title_justify="right")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title="latency: write to end of FCS")
     table.add_column("flow")
     for name in ("packets", "drops", "marks", "Mbit/s", "p50", "p95", "p99", "max"):
         table.add_column(name, justify="right")
@@ -52,7 +52,7 @@ def _flows(rows: list[dict[str, Any]]) -> Table:
 
 
 def _queues(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("queue", "frames", "interrupts", "per irq", "BQL limit", "starved", "drops", "requeues"):
         table.add_column(name, justify="right")
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,7 +190,7 @@ def _flow_states(run: Run) -> Table:
 
 
 def _bql(run: Run) -> Table:
-    """A row for what was the least in an interval, and one for the most if that differs."""
+    """A row for what was the least in an interval, and one for the most if that differs. No limit is nan."""
     rows: list[tuple[float, ...]] = []
     for probe in run.probes.queues:
         least_limits, most_limits = probe.bins["limit_least"], probe.bins["limit_most"]
@@ -199,12 +200,12 @@ def _bql(run: Run) -> Table:
         for index, inflight in enumerate(least_inflight.values):
             if inflight is None:
                 continue
-            low = _at(least_limits.values, index)
-            high = _at(most_limits.values, index)
+            low = _at(least_limits.values, index) if least_limits.values else nan
+            high = _at(most_limits.values, index) if most_limits.values else nan
             most_of = most_inflight.values[index]
             time_ns, width_ns = index * least_inflight.width_ns, least_inflight.width_ns
             rows.append((time_ns, probe.txq.index, low, inflight, _at(starved, index)))
-            if (low, inflight) != (high, most_of) and most_of is not None:
+            if most_of is not None and (low < high or inflight != most_of):
                 rows.append((time_ns + width_ns // 2, probe.txq.index, high, most_of, 0))
     return _table("bql", rows)
 
@@ -273,7 +274,7 @@ def _at(values: Sequence[float | None], index: int) -> float:
 
 
 _TEXT = frozenset({"flow", "name", "stage"})
-_REAL = frozenset({"rate_bps", "value", "utilisation", "longest_gap_ns"})
+_REAL = frozenset({"limit_bytes", "rate_bps", "value", "utilisation", "longest_gap_ns"})
 
 
 def _table(series: str, rows: Sequence[Sequence[Any]]) -> Mapping[str, Any]:

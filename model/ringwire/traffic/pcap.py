@@ -49,7 +49,7 @@ class Pcap(Flow):
         try:
             first = next(iter(self._capture), None)
         except (CaptureError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+            reason = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
             raise ValueError(f"file {self.file}: {reason}") from None
         if first is None:
             raise ValueError(f"file {self.file}: holds no packet")

@@ -107,11 +107,10 @@ class Udp(Datagrams, Flow):
             return
         self._written_ns = round(self._due_ns)
         if self._socket is not None:
-            self._socket.send((skb,), self._schedule)
-            return
-        self._env.charge(self._env.syscall_ns)
-        self._env.send(self, skb, self._written_ns)
-        self._schedule()
+            self._socket.send((skb,))
+        else:
+            self._env.charge(self._env.syscall_ns)
+            self._transmit(skb)
 
     def _schedule(self) -> None:
         """The datagram before has been written: when is the next?"""
@@ -138,4 +137,9 @@ class Udp(Datagrams, Flow):
         return self.datagram(self.size_bytes)
 
     def _transmit(self, skb: Skb) -> int:
-        return self._env.send(self, skb, None if self._unlimited else self._written_ns)
+        """A datagram is written, there is room for it."""
+        if self._unlimited:
+            return self._env.send(self, skb)
+        rc = self._env.send(self, skb, self._written_ns)
+        self._schedule()
+        return rc
