@@ -154,7 +154,7 @@ def test_what_is_wrong_is_named_with_its_line_its_key_and_what_is_allowed(text: 
 )
 def test_what_is_wrong_with_a_set_option_is_named_as_it_was_given(settings: dict[str, str], says: str) -> None:
     with pytest.raises(ExperimentError) as refused:
-        experiment(HEAD + FLOW, **settings)
+        experiment(HEAD + FLOW, PATH, **settings)
     assert str(refused.value).startswith(says)
 
 

@@ -26,6 +26,8 @@ from ringwire.rig.run import Device
 LOOK_S = 0.05
 """How often a run looks on the wall's clock whether it is to stop."""
 TELL_S = 0.2
+SETTLE_NS = 10_000
+"""From the device's set-up to the beginning of the traffic, so that no write of the former is on its way any more."""
 REPORT_NS = 10_000_000
 """What may pass from the last frame's end until the driver has heard of it, beside the moderation."""
 
@@ -113,7 +115,7 @@ class _Traffic:
     async def run(self) -> Results:
         made, experiment = self._made, self._made.experiment
         await made.host.open()
-        self._device.take_frames()
+        await self._world.pause(SETTLE_NS)
         begin_s, edges = time.perf_counter(), self._device.edges
         begin_edges = edges() if edges else 0
         self._begin()

@@ -25,6 +25,9 @@ from ringwire.rig.plugin import ReplayDriver
 from ringwire.skb import Skb
 from ringwire.traffic.flow import Flow
 
+NONE_LEAST, NONE_MOST = 1 << 62, -1
+"""Extremes of nothing."""
+
 
 class InterruptTap(BusLayer):
     """Counts the interrupts that reach the host. Make it before the driver's ports."""
@@ -58,7 +61,8 @@ class QueueProbe:
         """How long those gaps were."""
         bins = {name: Bins(interval_ns, merge) for name, merge in _QUEUE_BINS.items()}
         self.bins = bins
-        self._forget_limits()
+        self._limit_low = self._inflight_low = NONE_LEAST
+        self._limit_high = self._inflight_high = NONE_MOST
         self._interrupts = 0
         self._drops = 0
         self._marks = 0
@@ -86,11 +90,8 @@ class QueueProbe:
             self.limit_most = max(self.limit_most, self._limit_high)
         bins["inflight_least"].add(time_ns, self._inflight_low)
         bins["inflight_most"].add(time_ns, self._inflight_high)
-        self._forget_limits()
-
-    def _forget_limits(self) -> None:
-        self._limit_low = self._inflight_low = 1 << 62
-        self._limit_high = self._inflight_high = -1
+        self._limit_low = self._inflight_low = NONE_LEAST
+        self._limit_high = self._inflight_high = NONE_MOST
 
     def note_counts(self, time_ns: int, interrupts: int, qdisc: AnyQdisc | None) -> None:
         """What counters have counted since the last time, and the qdisc's backlog, if it has one of its own."""
