@@ -73,7 +73,9 @@ def _on_twin(
 ) -> Any:
     frames: list[WireFrame] = []
 
-    def take() -> list[WireFrame]:
+    def take() -> Sequence[WireFrame]:
+        if not frames:
+            return ()
         taken = frames.copy()
         frames.clear()
         return taken
