@@ -90,7 +90,7 @@ class Packet:
         "first_ps",
         "flow",
         "frames_left",
-        "held",
+        "held_until_ns",
         "queue",
         "read_ps",
         "sent_ns",
@@ -111,8 +111,8 @@ class Packet:
         self.xmit_ns = NOT_YET
         self.read_ps = NOT_YET
         self.first_ps = NOT_YET
-        self.held = False
-        """Byte queue limits had stopped its queue before it was given to the driver."""
+        self.held_until_ns = NOT_YET
+        """Until when byte queue limits had stopped its queue, if they had before it was given to the driver."""
 
 
 class Packets:
@@ -197,7 +197,8 @@ class Packets:
                 if packet.xmit_ns < 0:
                     packet.xmit_ns = now_ns
                     packet.queue = queue
-                    packet.held = self._held[queue]
+                    if self._held[queue]:
+                        packet.held_until_ns = txq.limit_released_ns
                     if journal:
                         self._unread[journal[0][0] >> _LINE_BITS] = packet
                 if self.on_given is not None:

@@ -58,7 +58,7 @@ class QueueProbe:
         self.starved = 0
         """Times that the wire ran dry while byte queue limits held packets back."""
         self.starved_ns = 0
-        """How long those gaps were."""
+        """How long they did so."""
         bins = {name: Bins(interval_ns, merge) for name, merge in _QUEUE_BINS.items()}
         self.bins = bins
         self._limit_low = self._inflight_low = NONE_LEAST
@@ -189,11 +189,12 @@ class Probes:
             if gap_ps > self.longest_gap_ps:
                 self.longest_gap_ps = gap_ps
             packet = None if skb is None else packets.open.get(skb.id)
-            # it was in the qdisc when the wire ran dry, and would have been with the device but for the limit
-            if packet is not None and packet.held and packet.sent_ns <= free_ps / PS_PER_NS < packet.xmit_ns:
+            free_ns = int(free_ps) // PS_PER_NS
+            # it was in the qdisc when the wire ran dry, and byte queue limits kept it there
+            if packet is not None and packet.sent_ns <= free_ns < packet.held_until_ns:
                 probe.starved += 1
-                probe.starved_ns += int(gap_ps) // PS_PER_NS
-                probe.bins["starved"].add(max(0, int(free_ps) // PS_PER_NS - packets.begin_ns), 1)
+                probe.starved_ns += min(start_ps // PS_PER_NS, packet.held_until_ns) - free_ns
+                probe.bins["starved"].add(max(0, free_ns - packets.begin_ns), 1)
         self._free_ps = start_ps + busy_ps
         if skb is not None:
             packet = packets.open.get(skb.id)
