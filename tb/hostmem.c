@@ -46,6 +46,7 @@ static hm_interrupt_record *interrupts;
 static hm_answer *answers;
 static hm_fault *faults;
 static uint8_t *frames;
+static hm_access *accesses;
 static uint64_t frame_ring_bytes;
 
 static struct {
@@ -83,14 +84,15 @@ typedef struct {
     void *base;
     uint64_t bytes;
 } region;
-static region regions[8];
+static region regions[9];
 static uint64_t mapped_bytes;
 
 static uint64_t round_up(uint64_t bytes) { return (bytes + HM_PAGE - 1) & ~(uint64_t)(HM_PAGE - 1); }
 
 int hm_open(uint64_t arena_bytes, uint64_t frame_bytes) {
     static uint8_t *base;
-    const char *names[] = {"arena", "lines", "control", "posts", "interrupts", "answers", "faults", "frames"};
+    const char *names[] = {"arena", "lines", "control", "posts", "interrupts", "answers", "faults", "frames",
+                           "accesses"};
     const uint64_t sizes[] = {arena_bytes,
                               arena_bytes / HM_LINE,
                               sizeof(hm_control),
@@ -98,7 +100,8 @@ int hm_open(uint64_t arena_bytes, uint64_t frame_bytes) {
                               HM_INTERRUPTS * sizeof(hm_interrupt_record),
                               HM_ANSWERS * sizeof(hm_answer),
                               HM_FAULTS * sizeof(hm_fault),
-                              frame_bytes};
+                              frame_bytes,
+                              HM_ACCESSES * sizeof(hm_access)};
     uint64_t total = 0;
     for (size_t i = 0; i < COUNT(sizes); i++) total += round_up(sizes[i]);
     if (total > mapped_bytes) {  // an outgrown mapping stays: the host may still hold views of it
@@ -123,6 +126,7 @@ int hm_open(uint64_t arena_bytes, uint64_t frame_bytes) {
     answers = (hm_answer *)regions[5].base;
     faults = (hm_fault *)regions[6].base;
     frames = (uint8_t *)regions[7].base;
+    accesses = (hm_access *)regions[8].base;
     frame_ring_bytes = frame_bytes;
     memset(&state, 0, sizeof state);
     for (uint32_t i = 0; i < HM_MAX_READS; i++) state.free_reads[i] = (uint16_t)(HM_MAX_READS - 1 - i);
@@ -205,6 +209,18 @@ static void report_fault(uint64_t time_ps, uint64_t addr, hm_kind kind) {
     control->fault_head++;
 }
 
+// Add to the log of accesses, and have the host look before it is full.
+static void log_access(uint64_t time_ps, uint64_t addr, hm_access_kind kind) {
+    uint64_t waiting = control->access_head - control->access_tail;
+    if (waiting >= HM_ACCESSES / 2) state.wake = 1;
+    if (waiting >= HM_ACCESSES) {
+        lose(&control->lost_accesses);
+        return;
+    }
+    accesses[control->access_head % HM_ACCESSES] = (hm_access){time_ps, addr, (uint64_t)kind};
+    control->access_head++;
+}
+
 static uint64_t beat_addr(uint64_t addr, uint32_t beat) {
     return beat ? (addr & ~(uint64_t)(state.beat_bytes - 1)) + (uint64_t)beat * state.beat_bytes : addr;
 }
@@ -252,6 +268,7 @@ void hm_read_request(uint64_t now_ps, unsigned id, uint64_t addr, unsigned beats
     push(&state.arriving, index);
     push(&state.waiting[id], index);
     control->reads++;
+    if (control->log_accesses) log_access(now_ps, addr, id ? HM_DESCRIPTOR_READ : HM_PAYLOAD_READ);
 }
 
 static void take_bytes(read_burst *r) {
@@ -340,6 +357,7 @@ unsigned hm_write_beat(uint64_t now_ps, uint64_t strobes, const uint32_t *data) 
     if (w->got == w->beats) {
         uint64_t due = now_ps + control->latency_ps + jitter_ps(STREAM_WRITE, state.data_head);
         w->due_ps = state.last_response_ps = later(due, state.last_response_ps);
+        if (control->log_accesses) log_access(w->due_ps, w->addr, HM_COMPLETION_WRITE);
         state.data_head++;
     }
     return 0;

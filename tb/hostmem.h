@@ -28,6 +28,7 @@ extern "C" {
     X(seed)                                                                                                            \
     X(dma_base)      /* device address of the arena's first byte */                                                    \
     X(wake_on_frame) /* 1: a captured frame wakes the host */                                                          \
+    X(log_accesses)  /* 1: the device's bursts are logged; may change while it runs */                                 \
     /* written by the host while it runs */                                                                            \
     X(flow) /* what the link partner stops: bit 0 the wire, bits 8:1 priorities */                                    \
     X(host_next_ps) /* when the host wants to be woken; HM_NEVER: not by time */                                       \
@@ -36,6 +37,7 @@ extern "C" {
     X(answer_tail)                                                                                                     \
     X(fault_tail)                                                                                                      \
     X(frame_tail) /* bytes */                                                                                          \
+    X(access_tail)                                                                                                     \
     /* written by the world */                                                                                         \
     X(now_ps) /* of the last clock edge */                                                                             \
     X(wakes)  /* times that the host was woken */                                                                      \
@@ -44,6 +46,7 @@ extern "C" {
     X(answer_head)                                                                                                     \
     X(fault_head)                                                                                                      \
     X(frame_head) /* bytes */                                                                                          \
+    X(access_head)                                                                                                     \
     /* what happened */                                                                                                \
     X(skipped_edges)                                                                                                   \
     X(reads)                                                                                                           \
@@ -60,6 +63,7 @@ extern "C" {
     X(lost_answers)                                                                                                    \
     X(lost_faults)                                                                                                     \
     X(lost_frames)                                                                                                     \
+    X(lost_accesses)                                                                                                   \
     X(first_lost_frame_ps)
 
 typedef struct {
@@ -69,14 +73,17 @@ typedef struct {
 } hm_control;
 
 // Entries of the rings; each ring has a power of two of them and free-running head and tail counts.
-enum { HM_POSTS = 4096, HM_INTERRUPTS = 4096, HM_ANSWERS = 256, HM_FAULTS = 1024 };
+enum { HM_POSTS = 4096, HM_INTERRUPTS = 4096, HM_ANSWERS = 256, HM_FAULTS = 1024, HM_ACCESSES = 16384 };
 typedef struct { uint64_t due_ps, op; } hm_post;            // op: read 63, address 47:32, data 31:0
 typedef struct { uint64_t time_ps, vector; } hm_interrupt_record;
 typedef struct { uint64_t time_ps, value; } hm_answer;      // value: response 33:32, data 31:0
 typedef struct { uint64_t time_ps, addr, kind; } hm_fault;  // kind: hm_kind
+typedef struct { uint64_t time_ps, addr, kind; } hm_access;  // kind: hm_access_kind
 typedef struct { uint64_t start_ps, end_ps; uint32_t length, user; } hm_frame;  // then the bytes, padded to 8
 
 typedef enum { HM_READ, HM_WRITE, HM_REGISTER_WRITE, HM_REGISTER_READ } hm_kind;
+// What the log of accesses holds: read requests when they come, by their id, and writes when they are answered.
+typedef enum { HM_PAYLOAD_READ, HM_DESCRIPTOR_READ, HM_COMPLETION_WRITE } hm_access_kind;
 
 enum {
     HM_LINE = 64,          // bytes: what one byte of the map of lines stands for
@@ -95,7 +102,7 @@ enum {
 // Make memory of `arena_bytes` (a multiple of 64) and a capture ring of `frame_bytes` (a power of two, at least
 // 64 KiB), all zero, nothing mapped, no setting made. Returns 0, or -1 without memory. A second call starts anew.
 int hm_open(uint64_t arena_bytes, uint64_t frame_bytes);
-// Address of arena, lines, control, posts, interrupts, answers, faults or frames, 0 if there is no such region.
+// Address of arena, lines, control, posts, interrupts, answers, faults, frames or accesses, 0 if there is no such region.
 void *hm_region(const char *name, uint64_t *bytes);
 // Index of a word in the control block, -1 if there is none of that name.
 int hm_word(const char *name);

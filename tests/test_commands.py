@@ -49,7 +49,7 @@ def test_an_error_names_line_and_column_and_what_came_before_is_done() -> None:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("frobnicate eth0", "column 1: 'frobnicate': no such tool; there are tc, ethtool, ip, cat, echo"),
+        ("frobnicate eth0", "column 1: 'frobnicate': no such tool; there are tc, ethtool, ip, sysctl, cat, echo"),
         ("  tc qdisc replace dev eth0 root pfifo limit 4x", "column 46: '4x': pfifo: Illegal value for \"limit\""),
         ("/sbin/tc qdisc replace dev eth0 root pfifo limit 4x", "column 50: '4x': pfifo: Illegal value for \"limit\""),
         ("sudo tc qdisc replace dev eth0 root pfifo limit 4x", "column 49: '4x': pfifo: Illegal value for \"limit\""),

@@ -19,10 +19,11 @@ from ringwire.host.world import drive
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.replay import ReplayConfig, ReplayError, ReplayReport, replay
-from ringwire.replay.job import Device, Job, run
+from ringwire.replay.job import Job, run
 from ringwire.replay.packets import BATCH, read_packets, write_packets
 from ringwire.replay.report import Measured
 from ringwire.replay.survey import survey
+from ringwire.rig.run import Device
 from ringwire.skb import CsumFlag, Skb
 from tests.captures import REAL_MIX, REAL_MIX_WIRE, flows, pcap, pcapng, stamped, wire_frames
 from tests.frames import UDP, Frame
@@ -348,7 +349,7 @@ class TamperedWire:
         device = Device(take, None, list, lambda text: None)
         with tempfile.TemporaryDirectory() as folder:
             packets = Path(folder) / "packets"
-            return drive(run(world, Job(config, survey(config, packets), packets, None), device))
+            return drive(run(world, device, Job(config, survey(config, packets), packets, None)))
 
 
 @pytest.fixture

@@ -23,14 +23,16 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.conformance import conformance, conformance_on_rtl
 from ringwire.cosim.build import BuildError
+from ringwire.experiment.commands import list_command, new_command, run_command
 from ringwire.experiment.commands_report import report_command, sweep_command
+from ringwire.experiment.tomlfile import ExperimentError
 from ringwire.faults import FAULTS, FaultError, fault_named
 from ringwire.progress import ProgressBar
 from ringwire.registry import LoadError, load_file
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import SIMULATORS
-from ringwire.replay.plugin import PluginError, driver_factory
-from ringwire.replay.values import parse_clock, parse_line_rate, parse_numbers
+from ringwire.rig.plugin import PluginError, driver_factory
+from ringwire.rig.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
 
@@ -335,8 +337,8 @@ def tc_command(devices: tuple[str, ...], load: tuple[str, ...], line: tuple[str,
     )
 
 
-cli.add_command(report_command)
-cli.add_command(sweep_command)
+for command in (run_command, list_command, new_command, report_command, sweep_command):
+    cli.add_command(command)
 
 
 def read_lines(file: IO[str] | None) -> str:
@@ -370,6 +372,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         if DEBUG_VARIABLE in os.environ:
             traceback.print_exc()
         sys.exit(FAILED if isinstance(error, ReplayFailed) else BAD_INPUT)
+    except ExperimentError as error:
+        _say(str(error))
+        if DEBUG_VARIABLE in os.environ:
+            traceback.print_exc()
+        sys.exit(FAILED if error.began else BAD_INPUT)
     except (Interrupted, KeyboardInterrupt):
         _say("interrupted; nothing was written")
         sys.exit(INTERRUPTED)

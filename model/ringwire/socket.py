@@ -31,7 +31,8 @@ class Socket:
     given, overrides theirs (SO_PRIORITY). ``clock`` is that of the CPU which the sender runs on, the device's by
     default; each write is charged ``syscall_ns`` there. After ``batch`` writes in a row other work may go first.
     The packets' ``destructor`` is the socket's; ``on_free`` is told of each packet that ends. ``timestamping`` is
-    what :meth:`set_timestamping` takes; the stamps wait in ``error_queue``.
+    what :meth:`set_timestamping` takes; the stamps wait in ``error_queue``. ``transmit`` hands a packet to the stack,
+    in place of dev_queue_xmit.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class Socket:
         batch: int = 64,
         on_free: Callable[[Skb], None] | None = None,
         timestamping: int = Timestamping.NONE,
+        transmit: Callable[[Skb], int] | None = None,
     ) -> None:
         if batch < 1:
             raise ValueError(f"a batch is at least one write, not {batch}")
         self.dev = dev
+        self._transmit = partial(dev_queue_xmit, dev=dev) if transmit is None else transmit
         self.sndbuf = max(sndbuf, SNDBUF_MIN)
         self.priority = priority
         self.syscall_ns = syscall_ns
@@ -134,7 +137,7 @@ class Socket:
             self.bytes += skb.len
             if self.timestamping:
                 self._ask_for_stamps(skb)
-            if dev_queue_xmit(skb, dev) not in (XMIT_SUCCESS, XMIT_CN):
+            if self._transmit(skb) not in (XMIT_SUCCESS, XMIT_CN):
                 self.dropped += 1
         self._resume()
 

@@ -9,7 +9,7 @@ has work has not moved for :data:`PATIENCE_NS`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ringwire.checks.finding import BugFound, Findings
 from ringwire.checks.frames import Pieces, difference, frames_of
@@ -127,6 +127,8 @@ class Watch:
         self.world = world
         self.wire_frames = 0
         """Frames seen on the wire."""
+        self.on_frame: Callable[[Frame, Skb | None], None] | None = None
+        """Told of each frame on the wire and the packet it is of, if it is the one expected: what the driver had."""
         self.freed_again = self._freed_again
         """Destructor of packets that the driver has freed: one object, to be told from others."""
         self._ticking = False
@@ -234,7 +236,7 @@ class Watch:
 
     def frames(self, frames: Iterable[Frame]) -> None:
         """The next frames that have left, of all queues, in order."""
-        queues = self.queues
+        queues, on_frame = self.queues, self.on_frame
         for frame in frames:
             queue, data = queues[frame.queue], frame.data
             self.wire_frames += 1
@@ -246,15 +248,22 @@ class Watch:
                     queue.in_step = True
                     if 0 <= given.freed_ns * PS_PER_NS < frame.start_ps and not queue.complete_at_fetch:
                         self._early(queue, given, frame.start_ps)
+                    if on_frame is not None:
+                        on_frame(frame, given.skb)
                     continue
-            self._compare(queue, data)
+            found = self._compare(queue, data)
+            if on_frame is not None:
+                on_frame(frame, None if found is None else found.skb)
 
     def _early(self, queue: Watched, given: Given, start_ps: int) -> None:
         ahead = start_ps // PS_PER_NS - given.freed_ns
         self.findings.add("completion-early", queue.index, f"freed a packet {ahead} ns before its frame began to leave")
 
-    def _compare(self, queue: Watched, data: bytes) -> None:
-        """A frame that is not the next one: what lies between may be lost, or it is not as it must be."""
+    def _compare(self, queue: Watched, data: bytes) -> Given | None:
+        """A frame that is not the next one: what lies between may be lost, or it is not as it must be.
+
+        The packet that it is of, in the first case.
+        """
         expected = queue.expected
         reach = 0 if queue.in_step else RESYNC
         for ahead, (want, _, given) in enumerate(expected):
@@ -262,7 +271,7 @@ class Watch:
                 for _ in range(ahead + 1):
                     expected.popleft()
                 queue.in_step = True
-                return
+                return given
             if ahead >= reach and not given.may_be_lost:
                 break
         while expected and expected[0][2].may_be_lost:
@@ -278,6 +287,7 @@ class Watch:
         queue.in_step = False
         if expected:
             expected.popleft()
+        return None
 
     # -- queues that do not move
 

@@ -13,7 +13,7 @@ from ringwire.host.cpu import HostCosts
 from ringwire.host.world import HostPort, World
 from ringwire.netdev import NETDEV_TX_BUSY, NetDevice, dev_queue_xmit
 from ringwire.nic.frame import Frame
-from ringwire.replay.plugin import ReplayDriver
+from ringwire.rig.plugin import ReplayDriver
 from ringwire.skb import Skb
 
 DriverFactory = Callable[[HostPort, NetDevice, DriverConfig], ReplayDriver]

@@ -14,7 +14,7 @@ from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.warm import keep_simulators, shelf
 from ringwire.cosim.world import FastWorld, WorldSettings
 from ringwire.faults import Fault
-from ringwire.replay.plugin import driver_factory, resolved
+from ringwire.rig.plugin import driver_factory, resolved
 
 
 @dataclass(frozen=True, slots=True)

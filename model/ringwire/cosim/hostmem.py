@@ -47,6 +47,7 @@ class Hostmem:
         self.answers = self._region("answers").cast("Q")
         self.faults = self._region("faults").cast("Q")
         self.frames = self._region("frames")
+        self.accesses = self._region("accesses").cast("Q")
 
     def _region(self, name: str) -> memoryview:
         size = ctypes.c_uint64()

@@ -85,8 +85,11 @@ def run_job(
     limit_s: float = DEFAULT_LIMIT_S,
     progress: Callable[[str], None] | None = None,
     waves: Path | None = None,
+    modules: tuple[str, ...] = (),
 ) -> Any:
     """Run ``function`` (a dotted name) with ``config`` in the fast world and return what it returns.
+
+    A kept simulator imports ``modules`` beforehand, beside the function's own.
 
     SimulationFailed names the first cause if it raised, if a checker did, or after
     ``limit_s`` seconds.
@@ -101,7 +104,7 @@ def run_job(
                 design,
                 JOB_MODULE,
                 seed=seed,
-                modules=(function.rpartition(".")[0],),
+                modules=(function.rpartition(".")[0], *modules),
                 limit_s=limit_s,
                 environment={JOB_VARIABLE: name, "COCOTB_REWRITE_ASSERTION_FILES": "", "COCOTB_LOG_LEVEL": "WARNING"},
                 waves=waves,

@@ -19,7 +19,7 @@ from ringwire.cosim.hostmem import NEVER, POSTS, READ, REGISTER_READ, REGISTER_W
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import DEFAULT_BASE, DEFAULT_SIZE, LINE, HostMemory
 from ringwire.host.weak_memory import WeakMemory
-from ringwire.host.world import PS_PER_NS, World
+from ringwire.host.world import PS_PER_NS, AccessListener, World
 
 MAX_READS = 1024
 """Read bursts that host memory can have in flight."""
@@ -132,7 +132,7 @@ class SimulatedWorld(World):
         self.hostmem = c = Hostmem(settings.memory_bytes, settings.capture_bytes)
         place = (c.arena, c.lines, settings.dma_base, settings.seed)
         memory = WeakMemory(*place, settings.dma_order_ns) if settings.dma_order_ns else HostMemory(*place)
-        super().__init__(memory, settings.cpus, settings.costs)
+        super().__init__(memory, settings.cpus, settings.costs, settings.seed)
         self.capture = WireCapture(c.frames)
         self.on_frame: Callable[[int, int, bytes], None] | None = None
         """Called with (start_ps, queue, bytes) of each frame once the host is awake, instead of keeping them."""
@@ -147,6 +147,7 @@ class SimulatedWorld(World):
         self._interrupt_ring = (c.word("interrupt_head"), c.word("interrupt_tail"), len(c.interrupts) // 2)
         self._fault_ring = (c.word("fault_head"), c.word("fault_tail"), len(c.faults) // 3)
         self._frame_ring = (c.word("frame_head"), c.word("frame_tail"))
+        self._access_ring = (c.word("access_head"), c.word("access_tail"), len(c.accesses) // 3)
         self._woken = dut.host_wake.value_change
         for name, value in control_words(settings).items():
             c.control[c.word(name)] = value
@@ -171,6 +172,11 @@ class SimulatedWorld(World):
         super().flow_control(paused, priorities)
         self._control[self._flow] = paused | priorities << 1
 
+    def watch_accesses(self, listener: AccessListener) -> None:
+        """As ``World.watch_accesses``."""
+        super().watch_accesses(listener)
+        self._control[self.hostmem.word("log_accesses")] = 1
+
     def _collect(self) -> None:
         """The host is awake: let its events up to now run, then hand it what the device has reported."""
         control = self._control
@@ -179,6 +185,7 @@ class SimulatedWorld(World):
         timeline = self.timeline
         now_ns = control[self._now] // PS_PER_NS
         self.memory.refresh()
+        self._collect_accesses()  # before the host can use a place in memory for something else
         timeline.run_until(now_ns)
         head, tail, size = self._interrupt_ring
         if control[head] != control[tail]:
@@ -203,6 +210,17 @@ class SimulatedWorld(World):
                 self.faults.append(Fault(faults[at], faults[at + 1], KINDS[faults[at + 2]]))
             control[tail] = control[head]
         timeline.run_until(now_ns)
+
+    def _collect_accesses(self) -> None:
+        head, tail, size = self._access_ring
+        control, listener = self._control, self.on_access
+        if control[head] == control[tail] or listener is None:
+            return
+        ring = self.hostmem.accesses
+        for entry in range(control[tail], control[head]):
+            at = entry % size * 3
+            listener(ring[at + 2], ring[at], ring[at + 1])
+        control[tail] = control[head]
 
     @abstractmethod
     def _collect_answers(self) -> None:
@@ -244,7 +262,7 @@ class SimulatedWorld(World):
             raise WorldError(f"{len(self.faults)} accesses were answered with an error: {first}")
 
     def _loss_text(self) -> str:
-        names = ("interrupts", "answers", "faults", "frames")
+        names = ("interrupts", "answers", "faults", "frames", "accesses")
         counts = ", ".join(f"{n} {name}" for name in names if (n := self.count(f"lost_{name}")))
         when = f"; the first frame at {self.count('first_lost_frame_ps')} ps" if self.count("lost_frames") else ""
         return f"a ring between world and host overflowed: lost {counts}{when}"

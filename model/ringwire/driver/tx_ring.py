@@ -430,6 +430,11 @@ class TxRing:
         return self._clean - self._next - 1 & self._mask
 
     @property
+    def used(self) -> int:
+        """Descriptors of packets in flight."""
+        return self._next - self._clean & self._mask
+
+    @property
     def in_flight(self) -> int:
         """Packets that the device has not reported as done."""
         return len(self._packets) - self._packets.count(None)

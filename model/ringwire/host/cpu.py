@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from random import Random
 from typing import Self
 
 from ringwire.host.timeline import Event, Timeline
@@ -19,7 +20,7 @@ from ringwire.host.timeline import Event, Timeline
 
 @dataclass(frozen=True, slots=True)
 class HostCosts:
-    """What the host's operations cost, in nanoseconds of CPU time; the last three are delays on the bus.
+    """What the host's operations cost, in nanoseconds of CPU time; the three before the last are delays on the bus.
 
     The defaults are of the order of a 3 GHz server of the 2020s. An experiment that wants another host says so.
     """
@@ -46,6 +47,8 @@ class HostCosts:
     """Round trip of a register read."""
     interrupt_delay_ns: int = 200
     """From the device's interrupt to the CPU's."""
+    jitter_ns: int = 0
+    """The most that caches, other cores and firmware make a job begin later, drawn evenly for each."""
 
     @classmethod
     def free(cls) -> Self:
@@ -100,6 +103,8 @@ class Cpu:
         self._clock_ns = self._timeline.now_ns
         cpus = self._cpus
         cpus.running = self
+        if cpus.jitter_ns:
+            cpus.charge(cpus.draw(0, cpus.jitter_ns))
         try:
             fn()
         finally:
@@ -139,13 +144,16 @@ class CpuEvent(Event):
 class Cpus:
     """The host's processors and which of them is running a job right now."""
 
-    __slots__ = ("_cpus", "costs", "running", "timeline")
+    __slots__ = ("_cpus", "costs", "draw", "jitter_ns", "running", "timeline")
 
-    def __init__(self, timeline: Timeline, count: int = 1, costs: HostCosts | None = None) -> None:
+    def __init__(self, timeline: Timeline, count: int = 1, costs: HostCosts | None = None, seed: int = 1) -> None:
+        """``seed`` is that of the jitter."""
         if count < 1:
             raise ValueError(f"a host has at least one CPU, not {count}")
         self.timeline = timeline
         self.costs = HostCosts() if costs is None else costs
+        self.jitter_ns = self.costs.jitter_ns
+        self.draw = Random(seed).randint
         self.running: Cpu | None = None
         self._cpus = [Cpu(self, index) for index in range(count)]
 

@@ -94,6 +94,8 @@ class HostMemory:
         self.peak_live = 0
         self.faults = 0
         self.first_fault: DmaFault | None = None
+        self.journal: list[tuple[int, int]] | None = None
+        """(address, bytes) of each mapping that is made, if there is one: whoever reads it empties it."""
         self._arena = arena
         self._mapped = mapped
         self._live: dict[int, tuple[int, int]] = {}
@@ -134,6 +136,8 @@ class HostMemory:
         addr = self.base + offset
         live = self._live
         live[addr] = (length, size_class)
+        if self.journal is not None:
+            self.journal.append((addr, length))
         self.maps += 1
         self.bytes_mapped += length
         if len(live) > self.peak_live:

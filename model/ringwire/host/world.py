@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from enum import IntEnum
 from typing import Any, TypeVar
 
 from ringwire.host.bus import Bus
@@ -20,6 +21,22 @@ PS_PER_NS = 1000
 T = TypeVar("T")
 
 
+class Access(IntEnum):
+    """What a device does on its bus, for who measures it; as in hostmem.h."""
+
+    PAYLOAD = 0
+    """Asks for bytes of a packet."""
+    DESCRIPTOR = 1
+    """Asks for descriptors."""
+    COMPLETION = 2
+    """A write of completions is visible."""
+    INTERRUPT = 3
+
+
+AccessListener = Callable[[int, int, int], None]
+"""Told (:class:`Access`, time in ps, address; of an interrupt its vector)."""
+
+
 class Stuck(Exception):
     """What a run waited for has not come within its limit."""
 
@@ -27,11 +44,12 @@ class Stuck(Exception):
 class World(ABC):
     """Owns the timeline, the CPUs and host memory, and runs them against a device."""
 
-    def __init__(self, memory: HostMemory, cpus: int = 1, costs: HostCosts | None = None) -> None:
+    def __init__(self, memory: HostMemory, cpus: int = 1, costs: HostCosts | None = None, seed: int = 1) -> None:
+        """``seed`` is that of what chance adds to the host's costs."""
         self.memory = memory
         self.timeline = Timeline()
         memory.attach(self.timeline)
-        self.cpus = Cpus(self.timeline, cpus, costs)
+        self.cpus = Cpus(self.timeline, cpus, costs, seed)
         self.bus: Bus = self
         """What ports made from now on stand on: this world, or layers on top of it."""
         self.held_back = False
@@ -39,6 +57,8 @@ class World(ABC):
         self.interrupts = 0
         self.on_stuck: list[Callable[[], str]] = []
         """Each adds its part's state, one or more lines, to what ``Stuck`` says."""
+        self.on_access: AccessListener | None = None
+        """See :meth:`watch_accesses`."""
         self._handlers: dict[int, tuple[Cpu, Callable[[], None]]] = {}
         self._last_due_ps: dict[int, int] = {}
 
@@ -67,11 +87,17 @@ class World(ABC):
         Afterwards the timeline has been run up to the time reached, and what the device reported is on it.
         """
 
+    def watch_accesses(self, listener: AccessListener) -> None:
+        """Have the device's accesses told from now on, in order of their kind, at the latest when the host is woken."""
+        self.on_access = listener
+
     # -- what the device's side calls
 
     def interrupt(self, time_ps: int, vector: int) -> None:
         """The device raised ``vector``: its handler runs on its CPU after the way there. None listens: it is lost."""
         self.interrupts += 1
+        if self.on_access is not None:
+            self.on_access(Access.INTERRUPT, time_ps, vector)
         listener = self._handlers.get(vector)
         if listener is not None:
             cpu, handler = listener

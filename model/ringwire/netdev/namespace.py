@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ringwire.action.table import ActionTable
+from ringwire.netdev.sysctl import SYSCTLS
 
 if TYPE_CHECKING:
     from ringwire.netdev.device import NetDevice
@@ -19,6 +20,8 @@ class Namespace:
         self.actions = ActionTable()
         self.mirred_depth = 0
         """Redirections that are under way, one within the other."""
+        self.sysctls: dict[str, int | str] = {name: sysctl.default for name, sysctl in SYSCTLS.items()}
+        """What ``sysctl`` has set, by its names."""
         self._last_ifindex = 0
 
     def join(self, dev: NetDevice) -> None:

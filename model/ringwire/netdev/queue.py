@@ -29,7 +29,17 @@ ANY_XOFF = DRV_XOFF | STACK_XOFF
 class TxQueue:
     """One transmit queue of a device; a driver stops, wakes and accounts through it."""
 
-    __slots__ = ("dev", "dql", "index", "maxrate_mbps", "qdisc", "state", "trans_start_ns", "trans_timeout")
+    __slots__ = (
+        "dev",
+        "dql",
+        "index",
+        "limit_released_ns",
+        "maxrate_mbps",
+        "qdisc",
+        "state",
+        "trans_start_ns",
+        "trans_timeout",
+    )
 
     qdisc: AnyQdisc
     """The discipline that feeds it."""
@@ -41,6 +51,8 @@ class TxQueue:
         self.dql = Dql(dev.jiffies, dev.hz)
         self.trans_start_ns = 0
         """When it was last stopped. Linux stamps every packet, but reads the stamp of stopped queues only."""
+        self.limit_released_ns = 0
+        """When byte queue limits last let it go on."""
         self.trans_timeout = 0
         """Time-outs that the transmit watchdog saw (sysfs tx_timeout)."""
         self.maxrate_mbps = 0
@@ -113,8 +125,10 @@ class TxQueue:
         smp_mb()  # pairs with the one in sent()
         if not self.state & STACK_XOFF or dql.avail() < 0:
             return
-        if self._test_and_clear(STACK_XOFF) and not self.state & DRV_XOFF:
-            self.dev.schedule(self.qdisc)
+        if self._test_and_clear(STACK_XOFF):
+            self.limit_released_ns = self.dev.now_ns()
+            if not self.state & DRV_XOFF:
+                self.dev.schedule(self.qdisc)
 
     def reset(self) -> None:
         """netdev_tx_reset_queue: the ring was emptied without completing; its bytes are forgotten."""

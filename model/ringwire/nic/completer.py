@@ -27,6 +27,8 @@ class Surroundings(Protocol):
     memory: HostMemory
     stats: list[int]
     write_latency_ps: int
+    now_ps: int
+    on_access: Callable[[int, int, int], None] | None
 
     def after(self, delay_ps: int, fn: Callable[..., None], *args: object) -> None:
         """Call ``fn(*args)`` that much later."""
@@ -151,6 +153,8 @@ class Completer:
             device.stats[Stat.WRITE_ERRORS] += 1
             self._on_write_error()
             error = True
+        if device.on_access is not None:
+            device.on_access(2, device.now_ps, self.base)
         self.visible = count
         self._writing -= len(batch)
         self._moderate(error)

@@ -90,6 +90,8 @@ class Twin:
         self._attention = False
         self.wake_on_frame = False
         """Every frame wakes the host, for software that waits for what was sent."""
+        self.on_access: Callable[[int, int, int], None] | None = None
+        """Told of accesses to memory: (kind, time in ps, address), see ``ringwire.host.world.Access``."""
         self._width = config.data_bits // 8
         self.prefetch = max(128, config.data_bits)
         self._grid = ClockGrid(config.clock_ps, config.clock_phase_ps)
@@ -296,6 +298,8 @@ class Twin:
         for addr, length in segment.buffers:
             beats += (addr + length - 1) // width - addr // width + 1
             bursts += (addr + length - 1) // span - addr // span + 1
+            if self.on_access is not None:
+                self.on_access(0, self.now_ps, addr)
         self.stats[Stat.READ_REQUESTS] += bursts
         self._issue_free_ps = self.now_ps + bursts * period
         self._data_free_ps = max(self.now_ps + self.read_latency_ps, self._data_free_ps) + beats * period

@@ -159,6 +159,9 @@ class TwinQueue:
             self._fetched = (first + count) & self.mask
             self._fetching += count
             device = self._device
+            if device.on_access is not None:
+                base = self._values["Q_RING_LO"] | self._values["Q_RING_HI"] << 32
+                device.on_access(1, device.now_ps, base + first * DESCRIPTOR_BYTES)
             device.after(device.read_latency_ps, self._arrived, self._epoch, first, count)
 
     def _arrived(self, epoch: int, first: int, count: int) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import HostMemory
-from ringwire.host.world import PS_PER_NS, World
+from ringwire.host.world import PS_PER_NS, AccessListener, World
 from ringwire.nic.twin import Twin, TwinConfig
 
 
@@ -33,8 +33,9 @@ class TwinWorld(World):
         on_frame: Callable[[int, int, bytes], None] | None = None,
         wake_on_frame: bool = False,
         device: type[Twin] = Twin,
+        seed: int = 1,
     ) -> None:
-        super().__init__(HostMemory.create() if memory is None else memory, cpus, costs)
+        super().__init__(HostMemory.create() if memory is None else memory, cpus, costs, seed)
         self.wire: list[WireFrame] = []
         self.device = device(
             TwinConfig() if config is None else config,
@@ -56,6 +57,11 @@ class TwinWorld(World):
     def flow_control(self, paused: bool, priorities: int = 0) -> None:
         super().flow_control(paused, priorities)
         self.device.flow_control(paused, priorities)
+
+    def watch_accesses(self, listener: AccessListener) -> None:
+        """As ``World.watch_accesses``."""
+        super().watch_accesses(listener)
+        self.device.on_access = listener
 
     async def advance(self, to_ns: int) -> None:
         reached_ps = self.device.run_until(to_ns * PS_PER_NS)

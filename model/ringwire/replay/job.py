@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from ringwire.bql import MAX_LIMIT, Dql
-from ringwire.checks import BugFound, Watch, read_statistics
-from ringwire.cosim.world import FastWorld
+from ringwire.checks import Watch, read_statistics
 from ringwire.faults import fault_named, watch_under
 from ringwire.host.posted import UnreliableWrites
 from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, TxQueue
 from ringwire.nic.descriptors import Status
-from ringwire.nic.frame import Frame
 from ringwire.nic.registers import Stat, queue_register
 from ringwire.registry import load_file
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
-from ringwire.replay.plugin import driver_factory
 from ringwire.replay.report import Measured
-from ringwire.replay.source import PacedSource, Packets, Source, TaskClock
+from ringwire.replay.source import PacedSource, Packets, Source
 from ringwire.replay.survey import Survey, segments
 from ringwire.replay.wire import Wire
+from ringwire.rig.host import Host, blaming
+from ringwire.rig.plugin import driver_factory
+from ringwire.rig.run import Device
 from ringwire.skb import Skb
 from ringwire.socket import Socket
-from ringwire.tools.commands import Commands
 
-SETUP_LIMIT_NS = 1_000_000
 SETTLE_NS = 100_000
 """What a line at the end may take to have its effect in the device."""
 SLACK_NS = 20_000_000_000
@@ -60,37 +57,11 @@ class Job:
     """Where to write the wire's pcap: in a folder that the caller removes, whatever happens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """What differs between the worlds."""
+async def run(world: World, device: Device, job: Job) -> Measured:
+    """Replay a capture in ``world``, from setting the device up to the last completion.
 
-    take_frames: Callable[[], Sequence[Frame]]
-    """The frames since the last call."""
-    edges: Callable[[], int] | None
-    """Clock edges simulated so far."""
-    faults: Callable[[], Iterable[tuple[str, int]]]
-    """(kind, address) of accesses that were answered with an error, as far as host memory does not know of them."""
-    progress: Callable[[str], None]
-    """Told ``<frames so far> <simulated ns>`` now and then."""
-
-
-async def in_simulator(world: FastWorld, job: Job) -> Measured:
-    """The replay as a job of the simulator's process."""
-
-    def take_faults() -> list[tuple[str, int]]:
-        found = [(fault.kind, fault.addr) for fault in world.faults]
-        world.faults.clear()
-        return found
-
-    fault = fault_named(job.config.fault)
-    if fault is not None:
-        fault.switch_on(world)
-    device = Device(world.capture.take, lambda: world.edges, take_faults, world.progress)
-    return await run(world, job, device)
-
-
-async def run(world: World, job: Job, device: Device) -> Measured:
-    """Replay a capture in ``world``, from setting the device up to the last completion."""
+    The device's progress is ``<frames so far> <simulated ns>`` now and then.
+    """
     config = job.config
     for path in config.load:  # here this process may be another one
         load_file(path)
@@ -98,25 +69,19 @@ async def run(world: World, job: Job, device: Device) -> Measured:
         if config.doorbell_loss or config.doorbell_delay:
             world.bus = unreliable(world, config)
         watch = watch_under(world, fault_named(config.fault))
-        host = Host(world, config, watch)
-        try:
-            if host.dev.is_up:
-                host.driver.open()
-                await world.run(lambda: host.driver.up, SETUP_LIMIT_NS, "the device to be set up")
-            with ExitStack() as opened:
-                packets = [opened.enter_context(closing(read_packets(job.packets, cpu))) for cpu in range(config.cpus)]
-                return await _replay(world, job, device, host, wire, packets)
-        except Exception as error:
-            watch.findings.blame(error)
-            with suppress(Exception):  # after a first error there may be no device to ask any more
-                watch.compare_counters(await read_statistics(world))
-            if not watch.findings:
-                raise
-            raise BugFound("; ".join([*watch.findings.lines(), f"{type(error).__name__}: {error}"])) from error
+        host = ReplayHost(world, config, watch)
+        return await blaming(world, watch, _with_packets(world, job, device, host, wire))
+
+
+async def _with_packets(world: World, job: Job, device: Device, host: ReplayHost, wire: Wire) -> Measured:
+    await host.open()
+    with ExitStack() as opened:
+        packets = [opened.enter_context(closing(read_packets(job.packets, cpu))) for cpu in range(job.config.cpus)]
+        return await _replay(world, job, device, host, wire, packets)
 
 
 async def _replay(
-    world: World, job: Job, device: Device, host: Host, wire: Wire, packets: Sequence[Packets]
+    world: World, job: Job, device: Device, host: ReplayHost, wire: Wire, packets: Sequence[Packets]
 ) -> Measured:
     config, found = job.config, Measured()
     begin_ns, begin_s = world.timeline.now_ns, time.perf_counter()
@@ -164,36 +129,27 @@ async def _replay(
     return found
 
 
-def _take_frames(device: Device, host: Host, wire: Wire) -> None:
+def _take_frames(device: Device, host: ReplayHost, wire: Wire) -> None:
     frames = device.take_frames()
     wire.take(frames)
     host.watch.frames(frames)
 
 
-class Host:
+class ReplayHost(Host):
     """The stack and the driver of a replay, and what became of each packet."""
 
     def __init__(self, world: World, config: ReplayConfig, watch: Watch) -> None:
-        self._clocks = [TaskClock(world.cpus[cpu]) for cpu in range(config.cpus)]
         self._costs = world.cpus.costs
         fault = fault_named(config.fault)
         factory = driver_factory(config.driver) if fault is None or fault.driver is None else fault.driver
-        self.dev, self.driver = config.make_device(world, factory)
+        super().__init__(world, config, watch, factory)
         if fault is not None and fault.stack is not None:
             fault.stack(self.dev)
-        if not config.bql:
-            for txq in self.dev.tx_queues:
-                lift_limit(txq.dql)
-        self.commands = Commands([self.dev])
-        self.printed = config.run_setup(self.dev)
-        """What the lines of the configuration have printed so far."""
         self.dev.on_drop = self._note_drop
         self._xmit = self.dev.start_xmit
         self.dev.start_xmit = self._note_xmit
         self._drop_late = config.drop_late
-        self.watch = watch
         watch.attach(self.dev)
-        world.on_stuck.append(self.driver.describe)
 
         self._given_frames = self._turn_ends = 0
         self.bql_limit = 0
@@ -213,13 +169,13 @@ class Host:
             ahead_ns = LAUNCH_AHEAD_NS if config.pace == "launch" else 0
             paced = [
                 PacedSource(self.dev, clock, its, syscall_ns, self._note_end, first_ns, ahead_ns)
-                for clock, its in zip(self._clocks, packets, strict=True)
+                for clock, its in zip(self.clocks, packets, strict=True)
             ]
             self._sources += paced
             return paced[0]
         # between two writes the CPU may take an interrupt; where writes take no time, there is no between
         batch = 1 if syscall_ns else WRITES_AT_ONCE
-        for clock, its in zip(self._clocks, packets, strict=True):
+        for clock, its in zip(self.clocks, packets, strict=True):
             socket = Socket(
                 self.dev, config.sndbuf, clock=clock, syscall_ns=syscall_ns, batch=batch, on_free=self._note_end
             )
@@ -301,11 +257,6 @@ def unreliable(world: World, config: ReplayConfig) -> UnreliableWrites:
     doorbells = {queue_register("TAIL", queue) for queue in range(config.queues)}
     lose, delay = config.doorbell_loss, config.doorbell_delay
     return UnreliableWrites(world.bus, doorbells, lose=lose, delay=delay, seed=config.seed)
-
-
-def lift_limit(dql: Dql) -> None:
-    """Byte queue limits off: a limit that nothing reaches, as writing ``max`` to ``limit_min`` gives it in the end."""
-    dql.min_limit = dql.limit = dql.adj_limit = MAX_LIMIT
 
 
 def _counted_wrongly(stats: Sequence[int], wire: Wire) -> list[str]:

@@ -12,7 +12,7 @@ from ringwire.checks.names import MEANINGS
 from ringwire.faults import CLASSES
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.survey import UNTOUCHED, Survey
-from ringwire.replay.values import show_rate
+from ringwire.rig.values import show_rate
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from ringwire.host.cpu import Cpu, CpuEvent, Level
 from ringwire.netdev import NetDevice, dev_queue_xmit
+from ringwire.rig.host import TaskClock
 from ringwire.skb import Skb
 
 Packets = Iterable[tuple[int, Skb]]
@@ -23,20 +23,6 @@ class Source(Protocol):
     def idle(self) -> bool:
         """Whether all of them have been handed over."""
         ...
-
-
-class TaskClock:
-    """A CPU's clock for code that interrupts and softirqs go before."""
-
-    __slots__ = ("_cpu", "now_ns")
-
-    def __init__(self, cpu: Cpu) -> None:
-        self._cpu = cpu
-        self.now_ns = cpu.now_ns
-
-    def call_at(self, when_ns: int, fn: Callable[[], None]) -> CpuEvent:
-        """Run ``fn`` at ``when_ns`` or, if the CPU is busy then, after all that goes before."""
-        return self._cpu.call_at(when_ns, fn, Level.TASK)
 
 
 class PacedSource:

@@ -1,4 +1,4 @@
-"""One line of any of the tools: looks at its first word and hands it to ``tc``, ``ethtool``, ``ip`` or sysfs.
+"""One line of any of the tools: by its first word it goes to ``tc``, ``ethtool``, ``ip``, ``sysctl`` or sysfs.
 
 What a user's script or configuration file holds: one command a line, ``#`` begins a comment, ``sudo`` is ignored.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ringwire.netdev.device import NetDevice
 from ringwire.tools.ethtool import Ethtool
 from ringwire.tools.ip import Ip
+from ringwire.tools.sysctl import SysctlCommand
 from ringwire.tools.sysfs import Sysfs
 from ringwire.tools.tc import Tc
 from ringwire.tools.words import CommandError, Words
@@ -56,6 +57,7 @@ class Commands:
             "tc": Tc(known).run,
             "ethtool": Ethtool(known).run,
             "ip": Ip(known).run,
+            "sysctl": SysctlCommand(known).run,
             "cat": sysfs,
             "echo": sysfs,
         }

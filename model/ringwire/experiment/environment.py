@@ -1,0 +1,93 @@
+"""What an experiment gives to its flows: a device to send to, a CPU's clock, and word of their frames."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from random import Random
+
+from ringwire.experiment.packets import FlowFigures, Packet, Packets
+from ringwire.experiment.scenario import Entry
+from ringwire.host.world import PS_PER_NS
+from ringwire.netdev import NetDevice
+from ringwire.netdev.device import Clock
+from ringwire.nic.frame import Frame
+from ringwire.skb import Skb
+from ringwire.traffic.flow import NEVER_NS, Flow
+
+
+class FlowEnvironment:
+    """Implements :class:`ringwire.traffic.flow.Environment` for one flow."""
+
+    def __init__(
+        self, dev: NetDevice, clock: Clock, packets: Packets, figures: FlowFigures, seed: str, syscall_ns: int
+    ) -> None:
+        self.dev = dev
+        self.clock = clock
+        self.random = Random(seed)
+        self.now_ns = dev.now_ns
+        self.charge = dev.charge
+        self.syscall_ns = syscall_ns
+        """What one send call costs."""
+        self.figures = figures
+        self._packets = packets
+
+    def send(self, flow: Flow, skb: Skb, written_ns: int | None = None) -> int:
+        """Hand a packet to the stack; what dev_queue_xmit returns."""
+        return self._packets.send(flow, self.figures, skb, written_ns)
+
+
+class Arrivals:
+    """Tells flows of their frames: when they have ended, in order, and not later than promised."""
+
+    def __init__(self, packets: Packets, edge_ns: int) -> None:
+        """``edge_ns`` is how much later than asked for the world may stop: a clock's period."""
+        self._packets = packets
+        self._waiting: deque[tuple[int, Flow, Skb, bytes]] = deque()
+        """(end in ns, ...) of frames that flows want to know of; their ends are in order."""
+        self._edge_ns = edge_ns
+        self._looked_ns = 0
+        self._lookahead_ns = NEVER_NS
+        packets.on_end = self._ended
+
+    def add(self, flow: Flow) -> None:
+        """One more flow that is active."""
+        self._lookahead_ns = min(self._lookahead_ns, flow.lookahead_ns)
+
+    def _ended(self, packet: Packet, skb: Skb, frame: Frame, end_ps: int) -> None:
+        if packet.flow.lookahead_ns < NEVER_NS:
+            self._waiting.append((-(-end_ps // PS_PER_NS), packet.flow, skb, frame.data))
+
+    def deliver(self, now_ns: int) -> None:
+        """All frames that have ended by now, which is the last look at the wire."""
+        self._looked_ns = now_ns
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= now_ns:
+            end_ns, flow, skb, data = waiting.popleft()
+            flow.arrived(skb, data, end_ns)
+
+    def next_look_ns(self) -> int:
+        """When the wire has to be looked at again at the latest."""
+        lookahead_ns = self._lookahead_ns
+        if lookahead_ns == NEVER_NS:
+            return NEVER_NS
+        slack_ns = max(0, lookahead_ns - self._edge_ns)
+        due_ns = self._waiting[0][0] + slack_ns if self._waiting else NEVER_NS
+        # with a lookahead of nothing, each frame wakes the host
+        if self._packets.open and lookahead_ns:
+            due_ns = min(due_ns, self._looked_ns + max(slack_ns, 1))
+        return due_ns
+
+
+def choose_queues(dev: NetDevice, entries: Sequence[Entry]) -> None:
+    """Have the packets of flows that name a transmit queue go to it; those of others go as they would."""
+    wanted = {entry.flow.sk.cookie: entry.queue for entry in entries if entry.queue is not None}
+    if not wanted:
+        return
+    otherwise = dev.pick_queue if dev.select_queue is None else dev.select_queue
+
+    def pick(skb: Skb) -> int:
+        queue = None if skb.sk is None else wanted.get(skb.sk.cookie)
+        return otherwise(skb) if queue is None else queue
+
+    dev.select_queue = pick
