@@ -1,17 +1,23 @@
-"""TCP flows on a device whose driver is an ideal link, or on the twin with the real driver; every frame can be tampered with."""
+"""TCP flows on an ideal link, whose frames can be tampered with, or on the twin with the real driver."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from ringwire import gso
+from ringwire.driver.config import DriverConfig
+from ringwire.driver.ringwire import RingwireDriver
 from ringwire.host.cpu import Cpus, HostCosts
 from ringwire.host.timeline import Timeline
+from ringwire.host.world import drive
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue, dev_queue_xmit
 from ringwire.netdev.device import Clock
+from ringwire.nic.twin_world import TwinWorld
+from ringwire.replay.source import TaskClock
 from ringwire.skb import Skb
 from ringwire.traffic.flow import Flow
 
@@ -142,4 +148,44 @@ class TcpBench:
             when_ns = self.timeline.next_ns()
             assert when_ns is not None and when_ns <= end_ns, f"stuck at {self.timeline.now_ns} ns"
             self.timeline.run_until(when_ns)
+        return self
+
+
+class TwinBench:
+    """One flow's host with the real driver and the behavioural twin."""
+
+    def __init__(self, *flows: Flow, rate_bps: int = GBIT, costs: HostCosts | None = None, **dev: Any) -> None:
+        self.world = TwinWorld(costs=costs, on_frame=self._on_frame, wake_on_frame=True)
+        cpus = self.world.cpus
+        self.dev = NetDevice(cpus, costs=cpus.costs, charge=cpus.charge, **dev)
+        self.driver = RingwireDriver(self.world.port(), self.dev, DriverConfig(line_rate_bps=rate_bps))
+        self.world.on_stuck.append(self.driver.describe)
+        self.env = BenchEnvironment(self.dev, TaskClock(cpus[0]), syscall_ns=cpus.costs.syscall_ns)
+        self.rate_bps = rate_bps
+        self.flows = flows
+        self.frames: list[bytes] = []
+        self._given: deque[Skb] = deque()
+        """A packet for each frame to come."""
+        self._xmit = self.dev.start_xmit
+        self.dev.start_xmit = self._note
+
+    def _note(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        rc = self._xmit(skb, txq, xmit_more)
+        if rc == NETDEV_TX_OK:
+            self._given.extend([skb] * (skb.gso_segs or 1))
+        return rc
+
+    def _on_frame(self, start_ps: int, queue: int, frame: bytes) -> None:
+        end_ns = -(-start_ps // 1000) + -(-(max(len(frame), 60) + 4) * 8 * SECOND // self.rate_bps)
+        skb = self._given.popleft()
+        assert skb.sk is not None
+        self.frames.append(frame)
+        self.env.owners[skb.sk.cookie].arrived(skb, frame, end_ns)
+
+    def run_until(self, done: Callable[[], bool], limit_ns: int = SECOND) -> TwinBench:
+        self.driver.open()
+        drive(self.world.run(lambda: self.driver.up, MS, "the driver"))
+        for flow in self.flows:
+            flow.start(self.env)
+        drive(self.world.run(done, limit_ns, "the flows"))
         return self

@@ -155,8 +155,7 @@ class TcpFlow(Flow):
         self.sk = Sock(tcp=True)
         self.malformed = 0
         """Frames that could not be read."""
-        self.failed = ""
-        """Why the connection is over, if it is."""
+        self._failure = ""
         self.connect_ns = 0
         """From the first SYN to the SYN-ACK, once that is here."""
         self.finished_ns = 0
@@ -170,6 +169,13 @@ class TcpFlow(Flow):
         self._next_write_ns = 0
         self._left_of_call = 0
         self._written = 0
+
+    @property
+    def failed(self) -> str:
+        """Why the connection is over, if it is."""
+        if not self._failure and self.sender is not None and self.sender.failed:
+            return "no acknowledgement"
+        return self._failure
 
     @property
     def lookahead_ns(self) -> int:  # type: ignore[override]
@@ -212,7 +218,7 @@ class TcpFlow(Flow):
         self._attempt = Connect(self._host, self._maker, self._isn, mss, ecn=self.ecn, failed=self._unanswered)
 
     def _unanswered(self) -> None:
-        self.failed = "no answer to SYN"
+        self._failure = "no answer to SYN"
 
     def _syn_acked(self) -> None:
         """A SYN-ACK is here: the third packet goes, and data behind it."""
@@ -277,7 +283,7 @@ class TcpFlow(Flow):
 
     def _reset(self) -> None:
         """The receiver has sent a reset."""
-        self.failed = "connection reset"
+        self._failure = "connection reset"
         if self.sender is not None:
             self.sender.give_up()
         else:

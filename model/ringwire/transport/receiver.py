@@ -127,10 +127,7 @@ class Receiver:
             self._echo = stamp
         if start == expected and not self.held:
             self.next = end
-            if self._fixed:
-                self._window = self._clamp
-            else:
-                self._adapt(now_ns, payload, echo)
+            self._adapt(now_ns, payload, echo)
             if end - self._acked > self._mss or self._quick > 0 or not self._delayed_ack_ns or ecn == CE or flags & CWR:
                 self._send(now_ns)
             elif self._ack_due_ns is None:
@@ -155,6 +152,7 @@ class Receiver:
             if end > self._edge:
                 self._send(now_ns)  # beyond the window: not taken
                 return
+            self._grow()
             if start == self.next:
                 self.next = held.advance(end)
             else:
@@ -162,10 +160,16 @@ class Receiver:
                 held.add(start, end)
         self._send(now_ns, twice)
 
+    def _grow(self) -> None:
+        """tcp_grow_window."""
+        if self._window < self._clamp:
+            self._window = self._clamp if self._fixed else min(self._clamp, self._window + 2 * self._mss)
+
     def _adapt(self, now_ns: int, payload: int, echo: int) -> None:
         """Let the window follow what the application reads in a round trip: twice that, and more while it rises."""
-        if self._window < self._clamp:
-            self._window = min(self._clamp, self._window + 2 * self._mss)
+        self._grow()
+        if self._fixed:
+            return
         if echo and echo != self._rtt_echo and payload >= self._mss:
             self._rtt_echo = echo
             sample_us = max((now_ns // _NS_PER_MS - echo) & _MASK, 1) * 1000
