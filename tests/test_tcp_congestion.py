@@ -91,7 +91,7 @@ def test_cubic_follows_the_closed_form_of_the_rfc(loss_at: int) -> None:
 
 
 def test_cubic_is_as_fast_as_reno_on_a_short_path() -> None:
-    """The Reno-friendly window grows by ALPHA, 9/17, segments a round trip until it is where the loss was, then by 1."""
+    """Reno's window grows by ALPHA, 9/17, segments a round trip until it is where the loss was, then by 1."""
     rtt_us = 1_000
     window = Window(cwnd=100, ssthresh=100, cwnd_limited=True, srtt_shl3=rtt_us << 3)
     cubic = Cubic(window)

@@ -1,7 +1,7 @@
 """The client's half of the handshake: SYNs until an answer comes.
 
 After tcp_connect and tcp_retransmit_timer of Linux 6.12: the first SYN is sent again after a second, four times at that
-pace (tcp_syn_linear_timeouts), then ever slower, six times in all (tcp_syn_retries).
+pace (tcp_syn_linear_timeouts), then six times ever slower (tcp_syn_retries).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Connect:
         self._timer.set(now_ns + self._timeout_ns)
 
     def _expire(self) -> None:
-        if self.syns > RETRIES:
+        if self.syns > RETRIES + LINEAR_TIMEOUTS:
             self._failed()
             return
         if self.syns > LINEAR_TIMEOUTS:
