@@ -120,7 +120,8 @@ class Receiver:
         end = start + payload
         if flags & CWR:
             self._ece = False
-        if ecn == CE and self._ecn:
+        marked = ecn == CE and self._ecn
+        if marked:
             self.ce_marks += 1
             self._ece = True
         if start <= self._acked:
@@ -128,7 +129,7 @@ class Receiver:
         if start == expected and not self.held:
             self.next = end
             self._adapt(now_ns, payload, echo)
-            if end - self._acked > self._mss or self._quick > 0 or not self._delayed_ack_ns or ecn == CE or flags & CWR:
+            if end - self._acked > self._mss or self._quick > 0 or not self._delayed_ack_ns or marked or flags & CWR:
                 self._send(now_ns)
             elif self._ack_due_ns is None:
                 self._ack_due_ns = now_ns + self._delayed_ack_ns
