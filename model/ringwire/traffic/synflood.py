@@ -1,7 +1,7 @@
 """A SYN flood: SYNs from many addresses, none of which will ever answer.
 
-They leave through the stack as any packet, reach a listener over a path, and fill its SYN queue, or have it send cookies
-(RFC 4987). With a ``tcp`` flow at the same listener it shows what connection set-up goes through.
+They leave through the stack as any packet, reach a listener over a path, and fill its SYN queue, or have it send
+cookies (RFC 4987). With a ``tcp`` flow at the same listener it shows what connection set-up goes through.
 """
 
 from __future__ import annotations

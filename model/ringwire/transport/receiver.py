@@ -101,10 +101,11 @@ class Receiver:
         """Up to where it has said it would: that is never taken back."""
         self._quick = min(self._window // (2 * mss), quick_acks)
         self._rtt_shl3_us = 0
-        self._rtt_echo = 0
         self._space = min(self._window, 10 * mss)
+        """Bytes that the application has read in a round trip, the most so far."""
         self._space_start = 1
-        self._space_ns = 0
+        self._adapt_ns = 1 << 62 if self._fixed else 0
+        """When this round trip is over."""
 
     @property
     def window(self) -> int:
@@ -126,9 +127,12 @@ class Receiver:
             self._ece = True
         if start <= self._acked:
             self._echo = stamp
-        if start == expected and not self.held:
+        if start == expected and not self.held.starts:
             self.next = end
-            self._adapt(now_ns, payload, echo)
+            if now_ns >= self._adapt_ns:
+                self._adapt(now_ns, echo)
+            if self._window < self._clamp:
+                self._grow()
             if end - self._acked > self._mss or self._quick > 0 or not self._delayed_ack_ns or marked or flags & CWR:
                 self._send(now_ns)
             elif self._ack_due_ns is None:
@@ -153,7 +157,8 @@ class Receiver:
             if end > self._edge:
                 self._send(now_ns)  # beyond the window: not taken
                 return
-            self._grow()
+            if self._window < self._clamp:
+                self._grow()
             if start == self.next:
                 self.next = held.advance(end)
             else:
@@ -162,30 +167,24 @@ class Receiver:
         self._send(now_ns, twice)
 
     def _grow(self) -> None:
-        """tcp_grow_window."""
-        if self._window < self._clamp:
-            self._window = self._clamp if self._fixed else min(self._clamp, self._window + 2 * self._mss)
+        """tcp_grow_window: towards the clamp."""
+        self._window = self._clamp if self._fixed else min(self._clamp, self._window + 2 * self._mss)
 
-    def _adapt(self, now_ns: int, payload: int, echo: int) -> None:
-        """Let the window follow what the application reads in a round trip: twice that, and more while it rises."""
-        self._grow()
-        if self._fixed:
+    def _adapt(self, now_ns: int, echo: int) -> None:
+        """Let the clamp follow what the application reads in a round trip: twice that, and more while it rises."""
+        if not echo:
             return
-        if echo and echo != self._rtt_echo and payload >= self._mss:
-            self._rtt_echo = echo
-            sample_us = max((now_ns // _NS_PER_MS - echo) & _MASK, 1) * 1000
-            self._rtt_shl3_us = (
-                self._rtt_shl3_us - (self._rtt_shl3_us >> 3) + sample_us if self._rtt_shl3_us else (sample_us << 3)
-            )
-        if not self._rtt_shl3_us or now_ns - self._space_ns < self._rtt_shl3_us * 125:
-            return
+        sample_us = max((now_ns // _NS_PER_MS - echo) & _MASK, 1) * 1000
+        rtt = self._rtt_shl3_us
+        self._rtt_shl3_us = rtt = rtt - (rtt >> 3) + sample_us if rtt else sample_us << 3
         copied = self.next - self._space_start
         if copied > self._space:
             wanted = 2 * copied + 16 * self._mss
             wanted += 2 * (wanted * (copied - self._space) // self._space)
             self._clamp = max(self._clamp, min(wanted, self._clamp_max))
             self._space = copied
-        self._space_start, self._space_ns = self.next, now_ns
+        self._space_start = self.next
+        self._adapt_ns = now_ns + rtt * 125
 
     def _wake(self, now_ns: int) -> None:
         """The delayed acknowledgement is due, or was put off meanwhile."""
@@ -212,6 +211,6 @@ class Receiver:
         blocks: tuple[tuple[int, int], ...] = ()
         if twice is not None:
             blocks = (twice, *self.held.blocks(MAX_BLOCKS - 1))
-        elif self.held:
+        elif self.held.starts:
             blocks = self.held.blocks()
         self._reply(now_ns, Ack(ack, self._edge - ack, now_ns // _NS_PER_MS & _MASK, self._echo, blocks, self._ece))

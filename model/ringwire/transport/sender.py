@@ -108,6 +108,8 @@ class Sender:
         """When the last packet departs, or the next may (tcp_wstamp_ns)."""
         self._last_sent_ns = 0
         self._limit_seq = 0
+        self._expanded_for = 0
+        """The largest window that the send buffer was made large enough for."""
         self._pace = Timer(host, self.tasklet)
         self.timer = RetransmitTimer(self)
         limit = settings.max_pacing_rate
@@ -147,7 +149,9 @@ class Sender:
                 self.waiting = True
                 break
             taken += part
-            self.transmit()
+            if self.buffer.head_is_last and taken < size:
+                self.transmit()
+        self.transmit()
         return taken
 
     # -- sending
@@ -185,18 +189,16 @@ class Sender:
         """
         host, buffer, board, window, mss = self.host, self.buffer, self.board, self.window, self.mss
         now_ns = host.now_ns()
-        max_segments = self.tso_segments()
-        sent, limited = 0, False
+        sent, max_segments, limited = 0, 0, False
         while buffer.unsent:
-            if self.paced(now_ns):
-                break
             room = window.cwnd - board.in_flight
-            if probe:
-                quota = 1
-            elif room > 0:
-                quota = min(window.cwnd >> 1 or 1, room, max_segments)
-            else:
+            if room <= 0 and not probe:
                 break
+            if self._departure_ns > now_ns and self.paced(now_ns):
+                break
+            if not max_segments:
+                max_segments = self.tso_segments()
+            quota = 1 if probe else min(window.cwnd >> 1 or 1, room, max_segments)
             head = buffer.head
             allowed = self._edge - self.snd_nxt
             if allowed < (head if head < mss else mss):
@@ -281,7 +283,8 @@ class Sender:
         self._last_sent_ns = now_ns
         segment.sent_ns = self._departure_ns = departure_ns
         rate = self.sock.pacing_rate
-        if rate and self.data_segments >= UNPACED_SEGMENTS and self.pacing_status:
+        status = self.window.pacing_status = self.pacing_status
+        if status and rate and self.data_segments >= UNPACED_SEGMENTS:
             gap_ns = payload * NS_PER_S // rate
             self._departure_ns += gap_ns - min(gap_ns // 2, departure_ns - before_ns)
         return True
@@ -517,12 +520,13 @@ class Sender:
             self.mss, window.cwnd, window.ssthresh, self.board.packets_out, self.rtt.srtt_shl3, self._max_rate
         )
         self.sock.pacing_rate = window.pacing_rate = rate
-        window.pacing_status = self.pacing_status
 
     def _check_space(self) -> None:
         """tcp_new_space: a larger buffer if it is what limits, and the writer goes on if a third is free."""
-        if self.board.in_flight < self.window.cwnd:
-            self.buffer.expand(self.mss, self.window.cwnd, self.board.reordering)
+        window = self.window
+        if window.cwnd > self._expanded_for and self.board.in_flight < window.cwnd:
+            self._expanded_for = window.cwnd
+            self.buffer.expand(self.mss, window.cwnd, self.board.reordering)
         if self.buffer.writeable:
             self.waiting = False
             self._on_space()

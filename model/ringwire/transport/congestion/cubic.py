@@ -22,6 +22,10 @@ AFTER_RECOVERY_US = 1_000_000
 """Round trips measured so soon after a loss say little of the path (cubictcp_acked)."""
 
 
+PACES_A_ROUND = 8
+"""So often in a round trip the pace is worked out anew, beside after each step of the window."""
+
+
 def k_seconds(w_max: float, cwnd: float) -> float:
     """How long the window takes back to ``w_max`` (RFC 9438, figure 2)."""
     return float((max(w_max - cwnd, 0.0) / C) ** (1 / 3))
@@ -50,6 +54,9 @@ class Cubic(CongestionControl):
         """Reno's window."""
         self._cwnd_prior = 0.0
         self._min_rtt_us = 0
+        self._every = 1.0
+        """What :meth:`_pace` said last: for this window, and what was acknowledged since."""
+        self._paced_cwnd = self._fresh = 0
 
     def after_loss(self) -> int:
         cwnd = self.window.cwnd
@@ -66,10 +73,15 @@ class Cubic(CongestionControl):
         if window.in_slow_start:
             packets = self._slow_start(packets)
         if packets:
-            self._additive(self._pace(packets, now_us), packets)
+            self._fresh += packets
+            cwnd = window.cwnd
+            if cwnd != self._paced_cwnd or PACES_A_ROUND * self._fresh >= cwnd or self._epoch_us is None:
+                self._every = self._pace(self._fresh, now_us)
+                self._paced_cwnd, self._fresh = cwnd, 0
+            self._additive(self._every, packets)
 
     def _pace(self, packets: int, now_us: int) -> float:
-        """Segments to be acknowledged for each one that the window grows by."""
+        """Segments to be acknowledged for each one that the window grows by, ``packets`` having been since."""
         cwnd = self.window.cwnd
         if self._epoch_us is None:
             self._epoch_us = now_us
