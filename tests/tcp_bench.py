@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -85,7 +86,7 @@ class Link:
             size = max(piece.len, 60) + OVERHEAD
             end_ns += -(-size * 8 * SECOND // self.rate_bps)
             frame = piece.linear().ljust(60, b"\0")
-            timeline.call_at(end_ns, lambda frame=frame: bench.on_wire(skb, frame))
+            timeline.call_at(end_ns, partial(bench.on_wire, skb, frame))
         self.free_ns = end_ns
         timeline.call_at(end_ns, lambda: self._done(skb, txq))
         return NETDEV_TX_OK

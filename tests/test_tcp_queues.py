@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from ringwire.host.cpu import HostCosts
+from ringwire.netdev import TxQueue
 from ringwire.qdisc import qdisc_class
 from ringwire.qdisc.fifo import PacketLimit
 from ringwire.skb import Skb
@@ -241,7 +242,12 @@ def test_under_fq_packets_carry_their_departure_times_and_leave_at_them() -> Non
     bench.dev.set_qdisc(qdisc_class("fq")(bench.dev))
     given: list[tuple[int, Skb]] = []
     xmit = bench.dev.start_xmit
-    bench.dev.start_xmit = lambda skb, txq, more: (given.append((bench.timeline.now_ns, skb)), xmit(skb, txq, more))[1]
+
+    def noted(skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        given.append((bench.timeline.now_ns, skb))
+        return xmit(skb, txq, xmit_more)
+
+    bench.dev.start_xmit = noted
     bench.start().run(300 * MS)
     bench.env.keep = True
     given.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 from typing import ClassVar
 
 from ringwire.skb import Skb
@@ -65,14 +65,11 @@ class SynFlood(Flow):
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} {value}; allowed: {low} to {high}")
         try:
-            network = ip_network(self.sources)
+            self._network = IPv4Network(self.sources)
         except ValueError:
-            network = None  # type: ignore[assignment]
-        if not isinstance(network, IPv4Network):
-            raise ValueError(f"sources {self.sources!r}; allowed: an IPv4 network, as 172.16.0.0/12")
-        self._network = network
+            raise ValueError(f"sources {self.sources!r}; allowed: an IPv4 network, as 172.16.0.0/12") from None
         Endpoints(
-            str(network[0]), self.destination, 1, self.destination_port, self.source_mac, self.destination_mac
+            str(self._network[0]), self.destination, 1, self.destination_port, self.source_mac, self.destination_mac
         )  # refuses what can't be
         self.sk = Sock(connected=False)
         self.sent = self.refused = 0
