@@ -13,11 +13,12 @@ from typing import ClassVar
 
 from ringwire.skb import Skb
 from ringwire.sock import Sock
-from ringwire.traffic.flow import NEVER_NS, Environment, Flow
+from ringwire.traffic.flow import Environment, Flow
 from ringwire.transport.connect import WINDOW, WINDOW_SCALE
 from ringwire.transport.listen import Listener
 from ringwire.transport.packet import SEQ, SYN, Endpoints, PacketMaker, read_segment
 from ringwire.transport.path import Path
+from ringwire.transport.shared import shared
 
 _NS_PER_S = 1_000_000_000
 _PORTS = 1 << 16
@@ -78,19 +79,16 @@ class SynFlood(Flow):
         """When the next one is due, in units of 1 / rate_pps ns."""
         self._stopped = False
 
-    lookahead_ns: int = NEVER_NS
+    @property
+    def lookahead_ns(self) -> int:  # type: ignore[override]
+        """The path's round trip: others that share the listener are to find it in order."""
+        self.path = shared(self.path, Path, "path")
+        return self.path.lookahead_ns
 
     def start(self, env: Environment) -> None:
-        if self.path == "":
-            self.path = Path()
-        if self.listener == "":
-            self.listener = Listener()
-        if isinstance(self.path, str):
-            raise ValueError(f"path {self.path!r}; allowed: the name of a [[path]] table, looked up before the start")
-        if isinstance(self.listener, str):
-            raise ValueError(f"listener {self.listener!r}; allowed: the name of a [[listener]] table, looked up before")
-        self.lookahead_ns = self.path.lookahead_ns
-        self._env, self._path, self._listener, self._far = env, self.path, self.listener, self.path.far(env.clock)
+        self.path = path = shared(self.path, Path, "path")
+        self.listener = listener = shared(self.listener, Listener, "listener")
+        self._env, self._path, self._listener, self._far = env, path, listener, path.far(env.clock)
         self._due = (env.now_ns() + self.start_ns) * self.rate_pps
         self._schedule()
 

@@ -23,12 +23,15 @@ from ringwire.transport.receiver import DELAYED_ACK_NS, MAX_QUICK_ACKS, RMEM_MAX
 from ringwire.transport.rtt import UNKNOWN_US
 from ringwire.transport.sender import WINDOW_FIELD, Sender
 from ringwire.transport.settings import LIMIT_OUTPUT_BYTES, TcpSettings
+from ringwire.transport.shared import shared
 from ringwire.transport.timers import FarClock
 
 ACK_SYSCALLS = 2
 """What an acknowledgement costs the sender's CPU (interrupt, NAPI, tcp_ack), in times that a system call costs."""
 PACKET_SYSCALLS = 1
 """... and to make a packet (tcp_transmit_skb, IP)."""
+EPHEMERAL_PORTS = (32_768, 61_000)
+"""sysctl net.ipv4.ip_local_port_range, the end excluded."""
 _NS_PER_MS = 1_000_000
 
 
@@ -85,7 +88,8 @@ class TcpFlow(Flow):
 
     source: str = "10.0.0.1"
     destination: str = "10.0.0.2"
-    source_port: int = 40_000
+    source_port: int | None = None
+    """None: an ephemeral one, drawn at the start."""
     destination_port: int = 5_001
     source_mac: str = "02:00:00:00:00:01"
     destination_mac: str = "02:00:00:00:00:02"
@@ -126,14 +130,7 @@ class TcpFlow(Flow):
             ALGORITHMS.find(self.congestion)
         except LookupError as error:
             raise ValueError(f"congestion {self.congestion!r}: {error}") from None
-        self._endpoints = Endpoints(
-            self.source,
-            self.destination,
-            self.source_port,
-            self.destination_port,
-            self.source_mac,
-            self.destination_mac,
-        )
+        self._endpoints(EPHEMERAL_PORTS[0])  # refuses what can't be
         rate = self.max_pacing_rate_bps
         self._settings = TcpSettings(
             congestion=self.congestion,
@@ -170,6 +167,17 @@ class TcpFlow(Flow):
         self._left_of_call = 0
         self._written = 0
 
+    def _endpoints(self, source_port: int) -> Endpoints:
+        """With a port of its own, unless one was given."""
+        return Endpoints(
+            self.source,
+            self.destination,
+            source_port if self.source_port is None else self.source_port,
+            self.destination_port,
+            self.source_mac,
+            self.destination_mac,
+        )
+
     @property
     def failed(self) -> str:
         """Why the connection is over, if it is."""
@@ -180,22 +188,14 @@ class TcpFlow(Flow):
     @property
     def lookahead_ns(self) -> int:  # type: ignore[override]
         """The round trip without the bottleneck."""
-        return self._own_path().lookahead_ns
-
-    def _own_path(self) -> Path:
-        if self.path == "":
-            self.path = Path()
-        if isinstance(self.path, str):
-            raise ValueError(f"path {self.path!r}; allowed: the name of a [[path]] table, looked up before the start")
-        return self.path
+        self.path = shared(self.path, Path, "path")
+        return self.path.lookahead_ns
 
     def start(self, env: Environment) -> None:
-        path = self._own_path()
-        if self.listener == "":
-            self.listener = Listener()
-        if isinstance(self.listener, str):
-            raise ValueError(f"listener {self.listener!r}; allowed: the name of a [[listener]] table, looked up before")
-        ip = 20 if self._endpoints.version == 4 else 40
+        self.path = path = shared(self.path, Path, "path")
+        self.listener = listener = shared(self.listener, Listener, "listener")
+        endpoints = self._endpoints(env.random.randrange(*EPHEMERAL_PORTS))
+        ip = 20 if endpoints.version == 4 else 40
         mss = env.dev.mtu - ip - 32
         if self.mss_bytes is not None:
             mss = min(mss, self.mss_bytes)
@@ -203,9 +203,9 @@ class TcpFlow(Flow):
             raise ValueError(f"mtu {env.dev.mtu} of {env.dev.name}; allowed for TCP: {ip + 40} and up")
         self._host = _Host(env, self)
         self._maker = PacketMaker(
-            self._endpoints, dscp=self.dscp, priority=self.priority, mark=self.mark, vlan_tci=self.vlan, mss=mss
+            endpoints, dscp=self.dscp, priority=self.priority, mark=self.mark, vlan_tci=self.vlan, mss=mss
         )
-        self._env, self._path, self._listener, self._far = env, path, self.listener, path.far(env.clock)
+        self._env, self._path, self._listener, self._far = env, path, listener, path.far(env.clock)
         self._random = env.random
         self._back_ns = path.back_ns
         self._isn = env.random.getrandbits(32)
