@@ -14,7 +14,7 @@ from ringwire.traffic.tcp import TcpFlow
 from ringwire.transport.packet import read_segment
 from ringwire.transport.path import Path
 from ringwire.transport.ranges import Ranges
-from ringwire.transport.receiver import Receiver
+from ringwire.transport.receiver import Ack, Receiver
 from ringwire.transport.recovery import State
 from ringwire.transport.sender import Sender
 from tests.tcp_bench import MS, SECOND, TcpBench
@@ -178,6 +178,17 @@ def test_a_lost_tail_is_probed_for_after_two_round_trips() -> None:
     check_balance(flow)
 
 
+@pytest.mark.parametrize(("segments", "wait_ms"), [(1, 220), (2, 42)])
+def test_a_probe_waits_longer_where_the_receiver_may(segments: int, wait_ms: int) -> None:
+    """Two round trips and two jiffies; one segment may be held back for a second one, so the timeout comes first."""
+    wire = Wire({0, 1})
+    flow, _ = run(wire, segments=segments)
+    packets = sends(wire)
+    assert packets[1][0] - packets[0][0] == wait_ms * MS
+    assert packets[1][1:] == (segments - 1, 1), "the last one"
+    assert ends(flow)[0].timer.probes == 1
+
+
 def test_a_probe_of_what_was_not_lost_costs_no_window() -> None:
     """The tail is only late: the probe comes twice, which the receiver says (DSACK)."""
 
@@ -313,3 +324,15 @@ def test_ranges_hold_what_was_added_and_report_the_newest_first(parts: Iterable[
         expected += 1
     assert reached == expected
     assert {seq for low, high in ranges.ranges for seq in range(low, high)} == {seq for seq in held if seq > reached}
+
+
+def test_what_was_sent_twice_says_nothing_of_the_round_trip() -> None:
+    """Karn: an acknowledgement without a time stamp that covers a retransmission is no measurement."""
+    flow = TcpFlow(total_bytes=10 * MSS, path=Path(delay_ns=10 * MS))
+    bench = TcpBench(flow, tamper=lambda number, frame: 0 if number < 2 else None).start()
+    bench.run_until(lambda: flow.sender is not None and flow.sender.recovery.timeouts == 1)
+    sender, _ = ends(flow)
+    before = (sender.rtt.srtt_us, sender.rtt.backoff)
+    assert before == (20_000, 1) and bench.timeline.now_ns > 200 * MS
+    sender.acknowledged(Ack(1 + 10 * MSS, 1 << 20, 0, 0))
+    assert sender.board.packets_out == 0 and (sender.rtt.srtt_us, sender.rtt.backoff) == before

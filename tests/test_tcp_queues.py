@@ -176,6 +176,28 @@ def test_a_host_that_takes_nothing_is_tried_again_after_half_a_second() -> None:
     assert [later - tries[0] for later in tries] == [0, 500 * MS, 1_000 * MS, 1_500 * MS]
 
 
+def test_what_is_still_in_the_host_is_not_sent_again() -> None:
+    """A queue that stands still for a second: probe and timeouts come, but the packet has not left yet."""
+    flow = TcpFlow(path=Path(delay_ns=MS), total_bytes=MSS)
+    bench = TcpBench(flow)
+    held: list[Skb] = []
+
+    def hold(skb: Skb) -> int | None:
+        if skb.len <= 74:
+            return None
+        held.append(skb)
+        return 0
+
+    bench.env.on_send = hold
+    bench.start().run(SECOND)
+    sender = sender_of(flow)
+    assert len(held) == 1 and sender.busy_retransmits >= 2 and sender.retransmits == 0
+    assert sender.recovery.timeouts == 2 and sender.wmem == held[0].truesize
+    held[0].free()
+    bench.run(MS)
+    assert len(held) == 2 and sender.retransmits == 1, "it has left: now it is"
+
+
 # -- super-packets
 
 
@@ -283,3 +305,19 @@ def test_a_bulk_flow_fills_the_twins_wire_within_its_small_queue() -> None:
     assert totals["goodput_bps"] > 0.85 * GBIT and totals["retransmits"] == 0
     assert peak < (1 << 18)
     assert sender_of(flow).wmem == 0 and bench.dev.tx_queues[0].dql.inflight == 0
+
+
+# -- small writes
+
+
+@pytest.mark.parametrize(("nodelay", "expected"), [(True, [100] * 20), (False, [100, 600, 700, 600])])
+def test_small_writes_wait_for_the_one_before_unless_told_not_to(nodelay: bool, expected: list[int]) -> None:
+    """A hundred bytes each 3 ms over a round trip of 20 ms: what gathers meanwhile goes in one packet."""
+    path = Path(delay_ns=10 * MS)
+    flow = TcpFlow(
+        total_bytes=2_000, write_bytes=100, write_interval_ns=3 * MS, nodelay=nodelay, quick_acks=100, path=path
+    )
+    bench = TcpBench(flow)
+    bench.env.keep = True
+    bench.start().run_until(lambda: bool(flow.finished_ns))
+    assert [skb.len - 66 for _, _, skb in bench.env.sent[2:]] == expected
