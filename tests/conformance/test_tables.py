@@ -10,6 +10,7 @@ import pytest
 from ringwire.netdev import reciprocal_scale
 from ringwire.packet import tos_to_priority
 from ringwire.qdisc import codel_law, psched
+from ringwire.transport import pacing
 from tests.conformance import vectors
 from tests.conformance.tally import Tally
 
@@ -18,6 +19,9 @@ SUBJECTS: dict[str, tuple[Callable[..., Any], int]] = {
     "psched_l2t_ns": (psched.l2t_ns, 3),
     "tos_to_priority": (tos_to_priority, 1),
     "reciprocal_scale": (reciprocal_scale, 1),
+    "tcp_tso_autosize": (pacing.tso_autosize, 1),
+    "tcp_small_queue_check": (pacing.small_queue_throttled, 1),
+    "tcp_update_pacing_rate": (pacing.pacing_rate_of, 1),
 }
 """Table name: a function, and how many fields at the end of a row are its result; the others are its arguments."""
 
