@@ -18,7 +18,7 @@ from ringwire.host.world import drive
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue, dev_queue_xmit
 from ringwire.netdev.device import Clock
 from ringwire.nic.twin_world import TwinWorld
-from ringwire.replay.source import TaskClock
+from ringwire.rig.host import TaskClock
 from ringwire.skb import Skb
 from ringwire.traffic.flow import Flow
 
