@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ringwire.experiment.scenario import BqlKnobs
 from ringwire.experiment.tomlfile import ExperimentError, TomlFile
 from ringwire.host.cpu import HostCosts
+from ringwire.traffic.probe import Probe
 from ringwire.traffic.udp import Udp
 from tests.experiments import PATH, experiment
 
@@ -229,3 +231,62 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ExperimentError, match="not UTF-8 text; needed: a TOML file"):
         TomlFile.read(path)
+
+
+# -- what flows share
+
+
+@dataclass(eq=False)
+class Wan:
+    """Something that flows may share."""
+
+    name: str = ""
+    delay_ns: int = 1000
+    rate_bps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.delay_ns > 10**9:
+            raise ValueError(f"delay_ns {self.delay_ns}; allowed: 0 to 1000000000")
+
+
+@dataclass
+class Over(Probe):
+    """A probe that goes over one."""
+
+    kind = "test-over"
+    wan: Wan | None = None
+
+
+OVER = '[[flow]]\nkind = "test-over"\nwan = "far"\n'
+
+
+def test_flows_share_the_objects_that_they_name_and_have_those_that_they_spell_out_alone() -> None:
+    text = HEAD + '[[wan]]\nname = "far"\ndelay = "20ms"\nrate = "10mbit"\n' + OVER * 2
+    text += '[[flow]]\nkind = "test-over"\nwan = { delay = "1ms" }\n'
+    first, second, third = (entry.flow.wan for entry in experiment(text).entries)  # type: ignore[attr-defined]
+    assert first is second
+    assert (first.name, first.delay_ns, first.rate_bps) == ("far", 20_000_000, 10_000_000)
+    assert (third.name, third.delay_ns, third.rate_bps) == ("", 1_000_000, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEAD + OVER, 'x.toml:6: flow[1].wan = "far": no wan of that name; there is no [[wan]]'),
+        (
+            HEAD + '[[wan]]\nname = "near"\n' + OVER,
+            'x.toml:8: flow[1].wan = "far": no wan of that name; there are near',
+        ),
+        (
+            HEAD + '[[wan]]\nname = "far"\ndelay = "2s"\n' + OVER,
+            "x.toml:6: wan[1].delay 2000000000; allowed: 0 to 1000000000",
+        ),
+        (HEAD + '[[wan]]\nname = "far"\nloss = 1\n' + OVER, "x.toml:6: no key wan[1].loss; allowed: name, delay, rate"),
+        (HEAD + "wan = 1\n" + OVER.replace('"far"', "3"), "x.toml:4: no key nic.wan; allowed: "),
+        (HEAD + OVER.replace('"far"', "3"), "x.toml:6: flow[1].wan is neither a table nor the name of a [[wan]]"),
+    ],
+)
+def test_what_is_wrong_with_a_shared_object_is_named(text: str, says: str) -> None:
+    with pytest.raises(ExperimentError) as refused:
+        experiment(text)
+    assert str(refused.value).startswith(says)

@@ -283,3 +283,25 @@ def test_memory_is_bounded_however_long_a_run_is(tmp_path: Path) -> None:
     for name in ("throughput", "bql", "ring", "wire"):
         assert len(results.series[name]["time_ns"]) <= 2 * 2048
     assert results.series["throughput"]["time_ns"][1] == 2000
+
+
+def test_a_packet_of_which_a_segment_is_dropped_counts_as_dropped_once_and_its_other_frames_as_sent(
+    tmp_path: Path,
+) -> None:
+    from tests.captures import pcap, stamped
+    from tests.frames import Frame
+
+    (tmp_path / "super.pcap").write_bytes(pcap(stamped([Frame(payload=bytes(6000), flags=0x18).build()])))
+    # tbf cuts what is longer than its burst, and has room for some of the segments
+    lines = '[setup]\nlines = "tc qdisc replace dev eth0 root tbf rate 10mbit burst 1600 limit 3100"\n'
+    results = run(SERVER + lines + '[[flow]]\nkind = "pcap"\nname = "big"\nfile = "super.pcap"\n', tmp_path)
+    row = flow(results, "big")
+    assert (row["packets"], row["sent"], row["drops"], row["left"]) == (1, 0, 1, 0)
+    assert 0 < row["frames"] == results.summary["totals"]["frames"] < 5
+    assert packets_of(results) == 0
+
+
+def packets_of(results: Results) -> int:
+    """Rows of the series ``latency``, which packets that were dropped have none in."""
+    table = results.series.get("latency")
+    return 0 if table is None else len(table["time_ns"])
