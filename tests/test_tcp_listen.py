@@ -176,14 +176,13 @@ def test_under_a_flood_cookies_let_a_connection_in_at_once() -> None:
 
 
 def test_under_a_flood_without_cookies_a_connection_has_to_wait_until_it_is_over() -> None:
-    flow, attack, bench = flooded(0, packets=6_000)
+    flow, attack, bench = flooded(0, packets=3_000)
     bench.run_until(lambda: bool(flow.finished_ns))
-    # 96 fit before the known peers' quarter of 1024 is not what counts: 128 do, by the backlog; what they hold
-    # lives seconds, and the flood is over after 3
+    # 128 requests fill the queue at once, and each is given up after seconds; the flood is over after 1.5
     assert flow.connect_ns > 2 * SECOND
     totals = attack.totals()
-    assert totals["syns"] == 6_000 + flow._attempt.syns and totals["SyncookiesSent"] == 0
-    assert totals["TCPReqQFullDrop"] == totals["ListenDrops"] > 5_000
+    assert totals["syns"] == 3_000 + flow._attempt.syns and totals["SyncookiesSent"] == 0
+    assert totals["TCPReqQFullDrop"] == totals["ListenDrops"] > 2_500
 
 
 def test_a_flood_is_evenly_spaced_or_poisson_and_from_many_addresses() -> None:

@@ -234,6 +234,7 @@ def test_silence_times_out_and_doubles() -> None:
     flow, _ = run(wire, segments=400)
     sender, _ = ends(flow)
     assert sender.recovery.timeouts == 4
+    assert sender.window.ssthresh >= 14, "reduced once, not with each timeout"
     heads = [when for index, when in zip(wire.resent, wire.resent_ns, strict=True) if index == min(wire.resent)]
     gaps = [later - earlier for earlier, later in pairwise(heads)]
     assert len(heads) == 4

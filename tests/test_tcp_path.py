@@ -222,6 +222,14 @@ def test_what_comes_twice_is_reported_first() -> None:
     assert end.receiver.duplicate_bytes == 2 * MSS
 
 
+def test_the_time_stamp_that_is_echoed_is_of_a_segment_in_order() -> None:
+    """RFC 7323, section 4.3: one that came out of order says nothing of how long what is acknowledged took."""
+    end = FarEnd(quick_acks=9)
+    for index, now_ms in ((0, 0), (2, 5), (3, 6), (1, 9)):
+        end.segment(index, now_ms * MS)
+    assert [ack.echo for _, ack in end.acks] == [7, 7, 7, 9 + 7]
+
+
 def test_sequence_numbers_may_wrap() -> None:
     acks: list[Ack] = []
     clock = TimelineClock()
