@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ringwire.cli import main
-from ringwire.experiment.commands import SCENARIOS
+from ringwire.experiment.shipped import names
 from tests.experiments import FREE
 
 PROBE = '[[flow]]\nkind = "probe"\n'
-SCENARIO_NAMES = sorted(file.name.removesuffix(".toml") for file in SCENARIOS.iterdir())
+SCENARIO_NAMES = names()
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +53,8 @@ def test_every_key_of_the_example_that_is_commented_out_can_be_put_in() -> None:
     assert len(offered) > 8
     opened = "\n".join(line[2:] if line.startswith("# ") and " = " in line else line for line in lines)
     Path("open.toml").write_text(opened.replace('device = "twin"', 'device = "icarus"'))
-    from ringwire.experiment.commands import find
     from ringwire.experiment.scenario import Source, read_experiment
+    from ringwire.experiment.shipped import find
 
     made = read_experiment(Source(*find("open.toml")))
     assert (made.rig.mem_jitter_ns, made.rig.read_stalls, made.rig.costs.jitter_ns) == (200, 0.1, 1000)

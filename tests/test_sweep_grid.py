@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ringwire.experiment.shipped import find
 from ringwire.experiment.sweep.grid import GridError, Point, read_grid
 
 GRID = """
@@ -38,9 +39,9 @@ def test_points_are_the_product_of_all_values_and_seeds(tmp_path: Path) -> None:
     assert len({point.name for point in points}) == 8
 
 
-def test_a_base_may_stand_in_the_file_and_seeds_may_be_named(tmp_path: Path) -> None:
-    grid = read_grid(written(tmp_path, "seeds = [7, 0]\n[base]\nduration = '1s'\n[base.nic]\nring = 64\n"))
-    assert grid.base == {"duration": "1s", "nic": {"ring": 64}}
+def test_a_base_may_be_a_shipped_scenario_and_seeds_may_be_named(tmp_path: Path) -> None:
+    grid = read_grid(written(tmp_path, "seeds = [7, 0]\nbase = 'bql'\n"))
+    assert (grid.base, grid.text) == find("bql")
     assert [point.settings for point in grid.points()] == [{"seed": 7}, {"seed": 0}]
     assert grid.title == "grid"
 
@@ -68,7 +69,7 @@ def test_a_points_folder_is_readable_and_its_own_however_long_its_settings() -> 
         ("base = 'scenario.toml'\n[grid\n", "grid.toml: Expected ']'"),
         ("seeds = 3\n", "grid.toml: base is the experiment's file"),
         ("base = 3\n", "grid.toml:1: base is the experiment's file"),
-        ("base = 'none.toml'\n", "grid.toml:1: base none.toml: No such file"),
+        ("base = 'none.toml'\n", "grid.toml:1: base none.toml: no such file"),
         ("base = 'scenario.toml'\nseeds = 0\n", "grid.toml:2: seeds is how many"),
         ("base = 'scenario.toml'\nseeds = true\n", "grid.toml:2: seeds is how many"),
         ("base = 'scenario.toml'\nseeds = [1, 1]\n", "grid.toml:2: seeds is how many"),

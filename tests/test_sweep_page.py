@@ -36,7 +36,7 @@ def ran(grid: Grid, folder: Path) -> Swept:
 
 def a_grid(seeds: int = 4, figures: tuple[str, ...] = (), title: str = "Rings") -> Grid:
     values: dict[str, list[object]] = {"nic.ring": [64, 256, 1024], "nic.bql": [True, False], "device": ["twin"]}
-    return Grid(title, {}, values, range(1, seeds + 1), figures, "0")
+    return Grid(title, Path("x.toml"), "", values, range(1, seeds + 1), figures)
 
 
 def test_figures_are_all_numbers_of_a_summary_by_where_they_stand() -> None:
@@ -104,7 +104,7 @@ def test_the_table_has_a_row_a_point_with_settings_and_figures(tmp_path: Path) -
 
 
 def test_values_of_several_kinds_are_texts_in_the_table(tmp_path: Path) -> None:
-    grid = Grid("mixed", {}, {"qdisc": ["pfifo", 3, ["a", "b"], True]}, [1], (), "0")
+    grid = Grid("mixed", Path("x.toml"), "", {"qdisc": ["pfifo", 3, ["a", "b"], True]}, [1], ())
     write_tables(Swept.of(grid, [Outcome(point, tmp_path, reason="no") for point in grid.points()]), tmp_path)
     column = pyarrow.parquet.read_table(tmp_path / "sweep.parquet")["qdisc"].to_pylist()
     assert column == ["pfifo", "3", '["a", "b"]', "on"]
@@ -133,7 +133,7 @@ def test_the_command_makes_tables_plots_and_page_and_exits_by_how_it_went(
     monkeypatch.setattr(page_module, "vega", lambda: "/* vega */")
     monkeypatch.setattr(sweep_module, "experiment", lambda grid: sweep_points.fragile)
     file = tmp_path / "rings.toml"
-    file.write_text(f'seeds = 2\nfigures = ["{LATENCY}"]\n[base]\nx = 1\n[grid]\nnic.ring = [64, 128]\n')
+    file.write_text(f'base = "bql"\nseeds = 2\nfigures = ["{LATENCY}"]\n[grid]\nnic.ring = [64, 128]\n')
     run = CliRunner().invoke(sweep_command, [str(file), "--jobs", "2"])
     out = tmp_path / "rings"
     assert (run.exit_code, run.stdout) == (0, f"{out / 'sweep.html'}\n"), run.output
@@ -160,6 +160,6 @@ def test_the_command_refuses_what_makes_no_sense(
     words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("grid.toml").write_text("[base]\nx = 1\n")
+    Path("grid.toml").write_text("base = 'bql'\n")
     run = CliRunner().invoke(sweep_command, words.split())
     assert run.exit_code == 2 and said in run.stderr

@@ -226,4 +226,4 @@ def test_a_grid_runs_the_experiment_that_it_names(tmp_path: Path, monkeypatch: p
     calls: list[object] = []
     monkeypatch.setattr("ringwire.experiment.sweep.point._run_experiment", lambda *given: calls.append(given))
     experiment(grid)({"nic.ring": 64, "seed": 1}, tmp_path / "x")
-    assert calls == [(grid.base, {"nic.ring": 64, "seed": 1}, tmp_path / "x")]
+    assert calls == [(grid.base, grid.text, {"nic.ring": 64, "seed": 1}, tmp_path / "x")]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from ringwire.experiment.shipped import find
 from ringwire.experiment.tomlfile import ExperimentError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ringwire.progress import TimeBar
 
 FAILED, INTERRUPTED = 1, 130
-SCENARIOS = resources.files("ringwire.experiment") / "scenarios"
 TEMPLATE = resources.files("ringwire.experiment") / "template.toml"
 
 _EPILOG = """\b
@@ -41,6 +41,7 @@ Examples:
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Another value: nic.ring=1024. Repeatable.")
 @click.option("--seed", type=int, metavar="N", help="Of all that is random.")
 @click.option("--load", metavar="FILE.py", multiple=True, help="Further kinds of flows, of your own. Repeatable.")
+@click.option("--no-report", is_flag=True, help="Without plots and page, which take a second or two.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def run_command(
     file: str,
@@ -49,12 +50,14 @@ def run_command(
     settings: tuple[str, ...],
     seed: int | None,
     load: tuple[str, ...],
+    no_report: bool,
     as_json: bool,
 ) -> None:
     """Run an experiment: a file, or a shipped scenario by its name (ringwire list).
 
-    It leaves a folder: summary.json, each series as CSV and Parquet, the wire as pcap, and a file for flent. The exit
-    code is 0 only if nothing was wrong on the way. Ctrl-C ends a run early; what it has measured so far is kept.
+    It leaves a folder: report.html and its plots, summary.json, each series as CSV and Parquet, the wire as pcap, and a
+    file for flent. The exit code is 0 only if nothing was wrong on the way. Ctrl-C ends a run early; what it has
+    measured so far is kept.
     """
     # numpy, Arrow and the RTL's tools take a second to load, which other commands need not wait for
     from ringwire.experiment.run import Stop, run_experiment
@@ -71,6 +74,10 @@ def run_command(
     stop = Stop()
     with TimeBar(experiment.rig.sim, experiment.duration_ns, Console(stderr=True)) as bar, stopping(stop, bar):
         results = run_experiment(experiment, folder, bar.advanced, stop)
+    if not no_report:
+        from ringwire.experiment.report import write_report
+
+        write_report(folder, results)
     if as_json:
         click.echo(json.dumps(results.summary, indent=1))
     else:
@@ -117,23 +124,6 @@ def new_command(file: Path, force: bool) -> None:
     except OSError as error:
         raise ExperimentError(f"{file}: {error.strerror}") from None
     click.echo(f"{file}; run it with: ringwire run {file}")
-
-
-def find(name: str) -> tuple[Path, str]:
-    """(path, text) of an experiment's file, or of a shipped scenario."""
-    path = Path(name)
-    shipped = SCENARIOS / f"{name}.toml"
-    if not path.exists() and "/" not in name and shipped.is_file():
-        return Path(str(shipped)), shipped.read_text(encoding="utf-8")
-    try:
-        return path, path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        names = ", ".join(sorted(each.name.removesuffix(".toml") for each in SCENARIOS.iterdir()))
-        raise ExperimentError(f"{name}: no such file, and no scenario of that name; there are {names}") from None
-    except OSError as error:
-        raise ExperimentError(f"{name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ExperimentError(f"{name}: not UTF-8 text; needed: a TOML file") from None
 
 
 def pair(setting: str) -> tuple[str, str]:

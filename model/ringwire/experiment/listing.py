@@ -6,25 +6,23 @@ import sys
 import tomllib
 from typing import Any
 
-from ringwire.experiment.commands import SCENARIOS
 from ringwire.experiment.reader import shown_keys
 from ringwire.experiment.scenario import COMMON_KEYS
+from ringwire.experiment.shipped import find, names
 from ringwire.qdisc.registry import QDISCS
 from ringwire.traffic.flow import FLOWS
+from ringwire.transport.congestion import ALGORITHMS
 
 
 def listing() -> dict[str, dict[str, str]]:
     """By what it is: names and a line on each."""
-    scenarios = {
-        file.name.removesuffix(".toml"): str(tomllib.loads(file.read_text(encoding="utf-8")).get("title", ""))
-        for file in sorted(SCENARIOS.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".toml")
-    }
+    scenarios = {name: str(tomllib.loads(find(name)[1]).get("title", "")) for name in names()}
     kinds = {kind: FLOWS.find(kind) for kind in FLOWS.kinds()}
     return {
         "scenarios": scenarios,
         "flows": {kind: f"{_first_line(cls)} Keys: {', '.join(shown_keys(cls))}." for kind, cls in kinds.items()},
         "keys of every flow": {", ".join(COMMON_KEYS): ""},
+        "congestion controls": {", ".join(ALGORITHMS.kinds()): ""},
         "qdiscs": {", ".join(QDISCS.kinds()): ""},
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -13,8 +14,8 @@ from ringwire.experiment.tomlfile import ExperimentError, Place, TomlFile, show
 
 GIVEN = ("name", "folder")
 """Fields that are no keys of a dataclass's own: the flow's name, and the folder in which the experiment's file is."""
-Overrides = tuple[tuple[str, str], ...]
-"""(dotted key, value) of ``--set``, in order."""
+Overrides = tuple[tuple[str, object], ...]
+"""(dotted key, value) of ``--set``, in order; a text may be any value as TOML writes it."""
 
 
 class Reader:
@@ -29,19 +30,18 @@ class Reader:
         for key, value in overrides:
             self._override(key, value)
 
-    def _override(self, key: str, value: str) -> None:
-        said = f"--set {key}={value}"
+    def _override(self, key: str, value: object) -> None:
+        said = f"--set {key}={value if isinstance(value, str) else literal(value)}"
         place = self._place(key, said)
-        try:
-            literal = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            literal = value
+        if isinstance(value, str):
+            with suppress(tomllib.TOMLDecodeError):
+                value = tomllib.loads(f"x = {value}")["x"]
         at: Any = self.values
         for step in place[:-1]:
             at = at[step] if isinstance(step, int) else at.setdefault(step, {})
             if not isinstance(at, (dict, list)):
                 raise ExperimentError(f"{said}: {show(place[:-1])} is not a table")
-        at[place[-1]] = literal
+        at[place[-1]] = value
         self._overridden[place] = said
 
     def _place(self, key: str, said: str) -> Place:

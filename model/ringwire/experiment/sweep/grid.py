@@ -2,7 +2,7 @@
 
 ::
 
-    base = "scenario.toml"              # beside this file; or a table [base] with the experiment itself
+    base = "scenario.toml"              # beside this file; or a shipped scenario's name
     title = "Rings and byte queue limits"
     seeds = 3                           # 1, 2, 3; or a list of seeds
     figures = ["flows.probe.latency_p50_ns", "totals.wire utilisation"]   # which to plot; all are in the table
@@ -23,6 +23,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ringwire.experiment.shipped import find
+from ringwire.experiment.tomlfile import ExperimentError
 
 MOST_POINTS = 100_000
 _KEYS = ("base", "title", "seeds", "figures", "grid")
@@ -52,15 +55,19 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What to run. ``base`` is the experiment: its file, or the document itself."""
+    """What to run. ``base`` and ``text`` are the experiment: its file, and what that holds."""
 
     title: str
-    base: Path | Mapping[str, Any]
+    base: Path
+    text: str
     values: Mapping[str, Sequence[object]]
     seeds: Sequence[int]
     figures: Sequence[str]
-    base_digest: str
-    """Of the experiment's text: a result is of use again only if this is the same."""
+
+    @property
+    def base_digest(self) -> str:
+        """Of the experiment's text: a result is of use again only if this is the same."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def __len__(self) -> int:
         count = len(self.seeds)
@@ -104,30 +111,28 @@ class _Reader:
         for key in self._document:
             if key not in _KEYS:
                 raise self._error(key, f"unknown key {key}; there are {', '.join(_KEYS)}")
-        base, digest = self._base()
+        base, text = self._base()
         made = Grid(
             title=self._text("title", self._path.stem),
             base=base,
+            text=text,
             values=self._values(),
             seeds=self._seeds(),
             figures=self._figures(),
-            base_digest=digest,
         )
         if len(made) > MOST_POINTS:
             raise self._error("grid", f"{len(made):,} points; at most {MOST_POINTS:,}")
         return made
 
-    def _base(self) -> tuple[Path | Mapping[str, Any], str]:
+    def _base(self) -> tuple[Path, str]:
         base = self._document.get("base")
-        if isinstance(base, dict):
-            return base, hashlib.sha256(json.dumps(base, sort_keys=True, default=str).encode()).hexdigest()
         if not isinstance(base, str) or not base:
-            raise self._error("base", 'base is the experiment\'s file, base = "scenario.toml", or a table [base]')
-        path = (self._path.parent / base).resolve()
+            raise self._error("base", 'base is the experiment\'s file or a shipped scenario, base = "scenario.toml"')
+        beside = (self._path.parent / base).resolve()
         try:
-            return path, hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise self._error("base", f"base {base}: {error.strerror}") from None
+            return find(str(beside) if beside.exists() else base)
+        except ExperimentError as error:
+            raise self._error("base", f"base {error}") from None
 
     def _values(self) -> dict[str, Sequence[object]]:
         table = self._document.get("grid", {})

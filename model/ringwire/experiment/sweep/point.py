@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -23,12 +22,18 @@ RECORD = "point.json"
 
 def experiment(grid: Grid) -> RunPoint:
     """What runs a point: the experiment that the grid is based on."""
-    return partial(_run_experiment, grid.base)
+    return partial(_run_experiment, grid.base, grid.text)
 
 
-def _run_experiment(base: Path | Mapping[str, Any], settings: Mapping[str, object], folder: Path) -> Results:
-    run: Callable[..., Results] = importlib.import_module("ringwire.experiment.run").run_experiment
-    return run(base, dict(settings), folder)
+def _run_experiment(base: Path, text: str, settings: Mapping[str, object], folder: Path) -> Results:
+    # only now: whoever plans a sweep need not load what runs it
+    from ringwire.experiment.report import write_report
+    from ringwire.experiment.run import run_experiment
+    from ringwire.experiment.scenario import Source, read_experiment
+
+    results = run_experiment(read_experiment(Source(base, text, tuple(settings.items()))), folder)
+    write_report(folder, results)
+    return results
 
 
 @dataclass(frozen=True, slots=True)
