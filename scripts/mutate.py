@@ -172,6 +172,8 @@ STAGES = (
         Stage(f"launch times, queue {queue}", scheduling.launched, scheduling.Launch(GAPS, queue=queue), twin=False)
         for queue in range(QUEUES)
     ),
+    # an edge is nearer than any bit of a time in ns
+    Stage("launch times, a fast clock", scheduling.launched, scheduling.Launch(GAPS), twin=False, period_ps=500),
     Stage("launches of segments", scheduling.launched, scheduling.Launch((6_000, 9_999), 10**10, cut=3), twin=False),
     Stage("late launches", scheduling.late, QUEUES, twin=False),
     Stage("far launches", scheduling.far, range(34, 64), twin=False),

@@ -84,7 +84,7 @@ def test_each_queue_has_launch_times_of_its_own(sim: Place, queue: int) -> None:
 
 
 @ALL
-@pytest.mark.parametrize("period_ps", [4000, 3103])
+@pytest.mark.parametrize("period_ps", [4000, 3103, 500])  # at 500, each bit of a ns shows
 def test_a_launch_is_at_a_clock_edge_of_any_clock(sim: Place, period_ps: int) -> None:
     run(sim, scheduling.launched, Launch((97, 3001, 1009, 1013)), period_ps=period_ps, latency_ns=100)
 
