@@ -120,9 +120,13 @@ class TcpBench:
         self.dev.on_drop = self.dropped.append
         self.flows = flows
 
-    def start(self) -> TcpBench:
-        for flow in self.flows:
-            flow.start(self.env)
+    def start(self, *times_ns: int) -> TcpBench:
+        """At these times, one a flow; without any, at once."""
+        if not times_ns:
+            for flow in self.flows:
+                flow.start(self.env)
+        for flow, time_ns in zip(self.flows, times_ns, strict=False):
+            self.timeline.call_at(time_ns, partial(flow.start, self.env))
         return self
 
     def on_wire(self, skb: Skb, frame: bytes) -> None:

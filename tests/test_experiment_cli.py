@@ -36,6 +36,8 @@ def test_new_writes_an_example_that_runs(capsys: pytest.CaptureFixture[str]) -> 
     assert "results/mine" in out
     assert (Path("results") / "mine" / "summary.json").exists()
     assert (Path("results") / "mine" / "mine.flent.gz").exists()
+    assert (Path("results") / "mine" / "report.html").stat().st_size > 100_000
+    assert (Path("results") / "mine" / "plots" / "latency_cdf.png").exists()
 
 
 def test_new_does_not_write_over_a_file_unless_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +65,10 @@ def test_every_key_of_the_example_that_is_commented_out_can_be_put_in() -> None:
 
 @pytest.mark.parametrize("name", SCENARIO_NAMES)
 def test_each_shipped_scenario_runs_by_its_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ringwire("run", name, "--set", "duration=4ms", "--set", "warmup=0", "--device", "twin", "--json") == 0
+    assert (
+        ringwire("run", name, "--set", "duration=4ms", "--set", "warmup=0", "--device", "twin", "--no-report", "--json")
+        == 0
+    )
     summary = json.loads(capsys.readouterr().out)
     assert summary["problems"] == []
     assert all(row["sent"] > 0 for row in summary["flows"])
@@ -90,7 +95,7 @@ def test_a_kind_that_is_loaded_is_listed_and_run(capsys: pytest.CaptureFixture[s
     Path("x.toml").write_text(FREE + '[[flow]]\nkind = "test-own"\n')
     assert ringwire("run", "x.toml") == 2
     assert "no kind of flow 'test-own'" in capsys.readouterr().err
-    assert ringwire("run", "x.toml", "--load", "own_for_cli.py") == 0
+    assert ringwire("run", "x.toml", "--load", "own_for_cli.py", "--no-report") == 0
     assert ringwire("list", "--load", "own_for_cli.py") == 0
     assert "test-own" in capsys.readouterr().out
 
@@ -129,7 +134,7 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_left(
 
 def test_a_run_that_shows_a_fault_ends_with_1_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.toml").write_text(FREE + '[setup]\nlines = "ip link set eth0 down"\n' + PROBE)
-    assert ringwire("run", "x.toml") == 1
+    assert ringwire("run", "x.toml", "--no-report") == 1
     assert "eth0 is down" in capsys.readouterr().out
 
 
@@ -148,7 +153,7 @@ def test_a_run_that_breaks_ends_with_1_and_one_line(capsys: pytest.CaptureFixtur
 
 def test_what_lines_print_comes_before_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.toml").write_text(FREE + '[setup]\nlines = """\ntc qdisc show dev eth0\n"""\n' + PROBE)
-    assert ringwire("run", "x.toml") == 0
+    assert ringwire("run", "x.toml", "--no-report") == 0
     assert capsys.readouterr().out.startswith("qdisc pfifo_fast 0: root")
 
 

@@ -159,9 +159,9 @@ def test_a_listener_that_cannot_be_is_refused(field: str, value: int) -> None:
 def flooded(cookies: int, **flood: Any) -> tuple[TcpFlow, SynFlood, TcpBench]:
     """A connection that begins half a second into a flood."""
     path, listener = Path(delay_ns=MS), Listener(backlog=128, tcp_syncookies=cookies)
-    flow = TcpFlow(start_ns=500 * MS, total_bytes=14_480, path=path, listener=listener)
+    flow = TcpFlow(total_bytes=14_480, path=path, listener=listener)
     attack = SynFlood(rate_pps=2_000, path=path, listener=listener, **flood)
-    bench = TcpBench(attack, flow).start()
+    bench = TcpBench(attack, flow).start(0, 500 * MS)
     return flow, attack, bench
 
 

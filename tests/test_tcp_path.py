@@ -293,11 +293,8 @@ def test_a_flow_fills_a_bottleneck_and_its_buffer_and_no_more() -> None:
 @pytest.mark.parametrize("congestion", ["reno", "cubic"])
 def test_two_flows_share_a_bottleneck_fairly(congestion: str) -> None:
     path = Path(delay_ns=MS, rate_bps=20 * 10**6, limit_packets=20)
-    flows = [
-        TcpFlow(name=f"{port}", source_port=port, path=path, congestion=congestion, start_ns=port * MS)
-        for port in (1, 2)
-    ]
-    bench = TcpBench(*flows).start().run(SECOND)
+    flows = [TcpFlow(name=f"{port}", source_port=port, path=path, congestion=congestion) for port in (1, 2)]
+    bench = TcpBench(*flows).start(MS, 2 * MS).run(SECOND)
     before = [flow.totals()["delivered_bytes"] for flow in flows]
     bench.run(2 * SECOND)
     shares = [flow.totals()["delivered_bytes"] - start for flow, start in zip(flows, before, strict=True)]

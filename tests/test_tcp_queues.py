@@ -9,6 +9,7 @@ import pytest
 
 from ringwire.host.cpu import HostCosts
 from ringwire.netdev import TxQueue
+from ringwire.netdev.sysctl import TCP_LIMIT_OUTPUT_BYTES
 from ringwire.qdisc import qdisc_class
 from ringwire.qdisc.fifo import PacketLimit
 from ringwire.skb import Skb
@@ -128,6 +129,15 @@ def test_small_queues_bound_what_is_below_the_socket_at_every_moment(rate_bps: i
     largest = 65_160 + HEAD_TRUESIZE
     assert peak <= max(allowed + largest, 2 * largest)
     assert flow.totals()["goodput_bps"] > 0.8 * rate_bps * MSS / 1538, "and the link is full"
+
+
+@pytest.mark.parametrize(("own", "sysctl", "limit"), [(None, 1, 1), (None, 0, 1), (20_000, 1, 20_000), (0, 1, None)])
+def test_the_limit_is_the_hosts_unless_the_flow_has_its_own(own: int | None, sysctl: int, limit: int | None) -> None:
+    flow = TcpFlow(limit_output_bytes=own, path=Path(delay_ns=MS))
+    bench = TcpBench(flow)
+    bench.dev.net.sysctls[TCP_LIMIT_OUTPUT_BYTES] = sysctl
+    bench.start().run(20 * MS)
+    assert sender_of(flow).settings.limit_output_bytes == limit
 
 
 def test_without_small_queues_the_window_lies_in_the_qdisc() -> None:

@@ -35,7 +35,6 @@ class SynFlood(Flow):
     kind: ClassVar[str] = "syn-flood"
 
     name: str = "syn-flood"
-    start_ns: int = 0
     rate_pps: int = 10_000
     """SYNs a second, evenly spaced or, with ``poisson``, as a Poisson process."""
     poisson: bool = False
@@ -56,7 +55,6 @@ class SynFlood(Flow):
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("start_ns", 0, 1 << 62),
             ("rate_pps", 1, 1_000_000_000),
             ("packets", 1, 1 << 62),
             ("priority", 0, 0xFFFFFFFF),
@@ -89,7 +87,7 @@ class SynFlood(Flow):
         self.path = path = shared(self.path, Path, "path")
         self.listener = listener = shared(self.listener, Listener, "listener")
         self._env, self._path, self._listener, self._far = env, path, listener, path.far(env.clock)
-        self._due = (env.now_ns() + self.start_ns) * self.rate_pps
+        self._due = env.now_ns() * self.rate_pps
         self._schedule()
 
     def _schedule(self) -> None:

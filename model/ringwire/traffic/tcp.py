@@ -7,10 +7,11 @@ come back as events, on the sender's CPU. See docs/tcp.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
+from ringwire.netdev.sysctl import TCP_LIMIT_OUTPUT_BYTES
 from ringwire.skb import Skb
 from ringwire.sock import Sock
 from ringwire.traffic.flow import Environment, Flow
@@ -22,7 +23,7 @@ from ringwire.transport.path import Path
 from ringwire.transport.receiver import DELAYED_ACK_NS, MAX_QUICK_ACKS, RMEM_MAX, Ack, Receiver, initial_window
 from ringwire.transport.rtt import UNKNOWN_US
 from ringwire.transport.sender import WINDOW_FIELD, Sender
-from ringwire.transport.settings import LIMIT_OUTPUT_BYTES, TcpSettings
+from ringwire.transport.settings import TcpSettings
 from ringwire.transport.shared import shared
 from ringwire.transport.timers import FarClock
 
@@ -46,8 +47,6 @@ class TcpFlow(Flow):
     kind: ClassVar[str] = "tcp"
 
     name: str = "tcp"
-    start_ns: int = 0
-    """When the SYN is sent, from the begin of the run."""
     total_bytes: int | None = None
     """What the application writes in all; None: without end."""
     write_bytes: int = 131_072
@@ -68,8 +67,8 @@ class TcpFlow(Flow):
     """The send buffer, bytes of truesize; None: it grows with the window, up to ``wmem_max_bytes``."""
     wmem_default_bytes: int = 16_384
     wmem_max_bytes: int = 4_194_304
-    limit_output_bytes: int = LIMIT_OUTPUT_BYTES
-    """sysctl net.ipv4.tcp_limit_output_bytes; 0: no small queues at all."""
+    limit_output_bytes: int | None = None
+    """Instead of sysctl net.ipv4.tcp_limit_output_bytes; 0: no small queues at all."""
     max_pacing_rate_bps: int | None = None
     """SO_MAX_PACING_RATE, bits a second: TCP paces by itself, unless fq does."""
     pacing_shift: int = 10
@@ -105,7 +104,6 @@ class TcpFlow(Flow):
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("start_ns", 0, 1 << 62),
             ("total_bytes", 1, 1 << 62),
             ("write_bytes", 1, 1 << 30),
             ("write_interval_ns", 0, 1 << 62),
@@ -141,7 +139,6 @@ class TcpFlow(Flow):
             wmem_default=self.wmem_default_bytes,
             wmem_max=self.wmem_max_bytes,
             max_pacing_rate=None if rate is None else rate // 8,
-            limit_output_bytes=self.limit_output_bytes or None,
             pacing_shift=self.pacing_shift,
             min_tso_segs=self.min_tso_segs,
             tso_rtt_log=self.tso_rtt_log,
@@ -201,6 +198,10 @@ class TcpFlow(Flow):
             mss = min(mss, self.mss_bytes)
         if mss < 8:
             raise ValueError(f"mtu {env.dev.mtu} of {env.dev.name}; allowed for TCP: {ip + 40} and up")
+        limit = self.limit_output_bytes
+        if limit is None:
+            limit = max(1, int(env.dev.net.sysctls[TCP_LIMIT_OUTPUT_BYTES]))
+        self._settings = replace(self._settings, limit_output_bytes=limit or None)
         self._host = _Host(env, self)
         self._maker = PacketMaker(
             endpoints, dscp=self.dscp, priority=self.priority, mark=self.mark, vlan_tci=self.vlan, mss=mss
@@ -209,7 +210,7 @@ class TcpFlow(Flow):
         self._random = env.random
         self._back_ns = path.back_ns
         self._isn = env.random.getrandbits(32)
-        env.clock.call_at(env.now_ns() + self.start_ns, self._connect)
+        env.clock.call_at(env.now_ns(), self._connect)
 
     # -- the sender's side
 

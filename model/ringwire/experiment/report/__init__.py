@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from ringwire.experiment.report.page import run_page, write_text
@@ -19,6 +20,7 @@ def write_report(folder: Path, results: Results | None = None) -> Path:
     """Make plots and page in a results folder, from ``results`` or else from what is in it; the page's path."""
     if results is None:
         results = load(folder)
+    shutil.rmtree(folder / "plots", ignore_errors=True)  # of a run before, which may have had others
     drawn = draw(results)
     subtitle = str(results.summary.get("title") or "")
     for plot in drawn.plots:
