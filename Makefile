@@ -11,7 +11,7 @@ $(foreach v,$(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES,$(GIVEN)),$(error $v=:
 BIN   := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup sim test lint bench soak mutate coverage formal area clean lock
+.PHONY: help setup sim test lint bench results soak mutate coverage formal area clean lock
 
 help:
 	@echo 'make sim            replay the bundled capture through stack, driver and RTL, then run the testbenches'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test           every test: model, recorded vectors, testbenches on both simulators, lint'
 	@echo 'make lint           verilator -Wall, pyslang, yosys check, ruff, mypy, generated files'
 	@echo 'make bench          measure; table and build/bench.json'
+	@echo 'make results        run the scenarios of published numbers on the RTL, and write docs/results.md'
 	@echo 'make soak           random testbenches for MINUTES=n (10)'
 	@echo '    PACKETS=n              instead: n healthy packets on the twin, n/50 on the RTL, n/10000 resets (10000000)'
 	@echo 'make mutate         break netlists of the offload engine in COUNT=n places (200), drawn with SEED; who tells?'
@@ -51,6 +52,9 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench
+
+results: $(READY)
+	@$(BIN)/ringwire results --folder build/results --write docs/results.md
 
 soak: $(READY)
 	@$(BIN)/python -m scripts.soak

@@ -15,7 +15,7 @@ from ringwire.traffic.datagrams import Datagrams
 from ringwire.traffic.flow import FLOWS, Flow, UnknownFlow
 from ringwire.traffic.game import Game
 from ringwire.traffic.probe import Probe
-from ringwire.traffic.udp import Udp
+from ringwire.traffic.udp import AGAIN_NS, Udp
 from ringwire.traffic.voip import Voip
 from tests.captures import pcap, stamped
 from tests.experiments import FREE, experiment, flow, packets, run
@@ -123,6 +123,14 @@ def test_a_full_send_buffer_slows_a_sender_down_and_nothing_is_dropped(tmp_path:
 
 
 # -- sparse flows
+
+
+def test_a_sender_that_finds_the_queue_full_lets_time_pass_where_its_tries_take_none(tmp_path: Path) -> None:
+    text = FREE + '[setup]\nlines = "tc qdisc replace dev eth0 root pfifo limit 4"\n'
+    results = run(text + '[[flow]]\nkind = "udp"\nsndbuf = "1m"\n', tmp_path)
+    bulk = flow(results, "udp")
+    tries = 1_000_000 // AGAIN_NS
+    assert tries - 10 < bulk["drops"] <= tries and bulk["packets"] == bulk["sent"] + bulk["drops"]
 
 
 def test_a_call_is_g711_unless_told_otherwise(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ringwire.qdisc.base import XMIT_CN, XMIT_SUCCESS
 from ringwire.skb import Skb
 from ringwire.socket import SNDBUF_MIN, Socket
 from ringwire.traffic.datagrams import UDP_HLEN, Datagrams, check
@@ -13,15 +14,18 @@ from ringwire.traffic.flow import Environment, Flow
 PATTERNS = ("constant", "poisson", "onoff")
 _NS_PER_S = 1_000_000_000
 MAX_DATAGRAM = 16_640
+AGAIN_NS = 10_000
+"""After which a sender whose tries take no time tries again where the queue was full."""
 
 
 @dataclass
 class Udp(Datagrams, Flow):
     """Sends at ``rate_bps`` of its frames' bits, or ``pps`` datagrams a second.
 
-    Without either, it sends as fast as its socket's send buffer lets it. With ``sndbuf_bytes`` a write waits for room
-    in that buffer, as a blocking socket's does, and what follows is late by as much; without, nothing waits, and what
-    finds the queue full is dropped.
+    Without either, it sends as fast as its socket's send buffer lets it; on a host whose work takes no time, one that
+    finds the queue full tries again after 10 us, for it would do so without end in the same moment. With
+    ``sndbuf_bytes`` a write waits for room in that buffer, as a blocking socket's does, and what follows is late by as
+    much; without, nothing waits, and what finds the queue full is dropped.
     """
 
     kind = "udp"
@@ -71,6 +75,7 @@ class Udp(Datagrams, Flow):
         self._written_ns = 0
         self._left = self.packets
         self._burst_ends_ns = self._due_ns
+        self._refused = False
         self._socket: Socket | None = None
         if self.sndbuf_bytes is not None:
             self._socket = Socket(
@@ -83,7 +88,7 @@ class Udp(Datagrams, Flow):
             )
         if self._unlimited:
             assert self._socket is not None
-            self._socket.send(self._next)
+            self._socket.send(self._next, self._again)
         else:
             if self.pattern == "onoff":
                 self._burst_ends_ns += env.random.expovariate(1 / self.on_ns)
@@ -129,8 +134,16 @@ class Udp(Datagrams, Flow):
 
     # -- as fast as the buffer lets it
 
+    def _again(self) -> None:
+        """The socket has nothing more to write: it is over, or the queue was full."""
+        if self._refused:
+            self._refused = False
+            env, socket = self._env, self._socket
+            assert socket is not None
+            env.clock.call_at(env.now_ns() + AGAIN_NS, lambda: socket.send(self._next, self._again))
+
     def _next(self) -> Skb | None:
-        if self._stopped or self._left == 0:
+        if self._stopped or self._left == 0 or self._refused:
             return None
         if self._left is not None:
             self._left -= 1
@@ -138,8 +151,11 @@ class Udp(Datagrams, Flow):
 
     def _transmit(self, skb: Skb) -> int:
         """A datagram is written, there is room for it."""
+        env = self._env
         if self._unlimited:
-            return self._env.send(self, skb)
-        rc = self._env.send(self, skb, self._written_ns)
+            rc = env.send(self, skb)
+            self._refused = not env.syscall_ns and rc not in (XMIT_SUCCESS, XMIT_CN)
+            return rc
+        rc = env.send(self, skb, self._written_ns)
         self._schedule()
         return rc

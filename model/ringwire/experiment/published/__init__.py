@@ -1,0 +1,13 @@
+"""Published numbers, each with the scenario that gives ours: what ``ringwire results`` runs, and docs/results.md."""
+
+from __future__ import annotations
+
+from ringwire.experiment.published.bql_limit import BQL_LIMIT
+from ringwire.experiment.published.moderation import MODERATION
+from ringwire.experiment.published.ring_delay import RING_DELAY
+from ringwire.experiment.published.study import Figure, Run, Study
+
+STUDIES: tuple[Study, ...] = (RING_DELAY, BQL_LIMIT, MODERATION)
+"""In the document's order."""
+
+__all__ = ["STUDIES", "Figure", "Run", "Study"]
