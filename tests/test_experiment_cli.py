@@ -115,6 +115,8 @@ def test_a_kind_that_is_loaded_is_listed_and_run(capsys: pytest.CaptureFixture[s
         (["run", "bql", "--load", "nowhere.py"], "--load nowhere.py: No such file or directory"),
         (["list", "--load", "nowhere.py"], "--load nowhere.py: No such file or directory"),
         (["run", "bql", "--out", "file"], "--out file: not a folder"),
+        (["run", "bql", "--out", "/proc/x"], "--out /proc/x: No such file or directory"),
+        (["results", "--write", "nowhere/x.md"], "--write nowhere/x.md: nowhere is no folder that can be written to"),
         (["run", "bad.toml"], "bad.toml:2: no key colour; allowed: title, duration, "),
         (["new", "no/such/folder.toml"], "no/such/folder.toml: No such file or directory"),
     ],

@@ -34,6 +34,8 @@ def results_command(names: tuple[str, ...], folder: Path, jobs: int | None, writ
             raise ExperimentError(f"no study {name!r}; there are {', '.join(there)}")
     if write is not None and names:
         raise ExperimentError(f"--write {write}: the page has all studies; leave {' '.join(names)} away")
+    if write is not None and not os.access(write.parent, os.W_OK):
+        raise ExperimentError(f"--write {write}: {write.parent} is no folder that can be written to")
     studies = [there[name] for name in names or there]
     done = 0
     total = len({run for study in studies for run in study.runs})

@@ -63,7 +63,11 @@ def run_experiment(
             progress(int(simulated_ns), int(frames))
 
     target = prepare(folder)
-    with tempfile.TemporaryDirectory(prefix=".ringwire-", dir=target.parent) as name:
+    try:
+        beside = tempfile.TemporaryDirectory(prefix=".ringwire-", dir=target.parent)
+    except OSError as error:
+        raise ExperimentError(f"--out {folder}: {error.strerror}") from None
+    with beside as name:
         work_folder = Path(name).resolve()
         wire, file = work_folder / "wire.pcap", work_folder / "stop"
         stop.enter(file)
