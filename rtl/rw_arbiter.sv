@@ -18,7 +18,7 @@ module rw_arbiter #(
     wire [N-1:0] pick  = (first != '0) ? first : request;
 
     integer i;
-    always_comb begin
+    always @* begin
         grant = '0;
         for (i = N - 1; i >= 0; i = i - 1)
             if (pick[i]) grant = i[NW-1:0];

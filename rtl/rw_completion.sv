@@ -90,7 +90,7 @@ module rw_completion #(
     logic          bad_any;
     logic [QW-1:0] bad_queue;
     integer        i;
-    always_comb begin
+    always @* begin
         bad_any   = 1'b0;
         bad_queue = '0;
         for (i = 0; i < QUEUES; i = i + 1)

@@ -88,7 +88,7 @@ module rw_csr #(
     wire          config_ok = !q_enable[wq] && !q_resetting[wq] && q_idle[wq];
     wire          in_ring   = w_data_reg < (32'd1 << ring_log2[wq*4 +: 4]);
     logic         w_ok;                                 // the write is carried out
-    always_comb begin
+    always @* begin
         w_ok = 1'b0;
         if (w_queue_space) begin
             case (w_off)
@@ -242,7 +242,7 @@ module rw_csr #(
     assign s_axil_arready = !s_axil_rvalid;
     logic        r_ok;
     logic [31:0] r_value;
-    always_comb begin
+    always @* begin
         r_ok    = 1'b1;
         r_value = '0;
         if (r_queue_space) begin

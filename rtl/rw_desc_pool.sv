@@ -72,7 +72,7 @@ module rw_desc_pool #(
     logic          flush_any;
     logic [QW-1:0] flush_queue;
     integer        f;
-    always_comb begin
+    always @* begin
         flush_any   = 1'b0;
         flush_queue = '0;
         for (f = 0; f < QUEUES; f = f + 1)

@@ -184,7 +184,7 @@ module rw_desc_scan #(
                          || (!first_data && (d_flags & ASK_FLAGS) != 16'd0)
                          || (first_data && cut && ask_now[AW-1]);
     logic [3:0] verdict;                                // the first error of the packet stays
-    always_comb begin
+    always @* begin
         verdict = {1'b0, status_reg[s2_queue_reg]};
         if (verdict == STATUS_OK[3:0]) begin
             if (bad_flags)                                  verdict = STATUS_BAD_FLAGS[3:0];

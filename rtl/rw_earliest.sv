@@ -1,5 +1,5 @@
 // The earliest of the times that count; all ones if none does.
-// Without an always_comb that reads what it writes: where that is a port, Icarus runs such a block for ever.
+// Without an always @* that reads what it writes: where that is a port, Icarus runs such a block for ever.
 // Rate: each cycle. Latency: none.
 module rw_earliest #(
     parameter N = 1,                                    // times

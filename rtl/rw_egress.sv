@@ -107,12 +107,13 @@ module rw_egress #(
     wire [9-BB:0]   beat_place = (beat_now >> (10 - BB) != 12'd0) ? {(10-BB){1'b1}} : beat_now[9-BB:0]; // far: no field
     logic [FIELDS-1:0]    hits;
     logic [FIELDS*WB-1:0] lanes;
-    integer g;
-    always_comb
-        for (g = 0; g < FIELDS; g = g + 1) begin
-            hits[g]           = {1'b0, words[g*8+WB +: 8-WB]} == beat_place;
-            lanes[g*WB +: WB] = words[g*8 +: WB];
+    genvar g;
+    generate
+        for (g = 0; g < FIELDS; g = g + 1) begin : g_field
+            assign hits[g]           = {1'b0, words[g*8+WB +: 8-WB]} == beat_place;
+            assign lanes[g*WB +: WB] = words[g*8 +: WB];
         end
+    endgenerate
     assign s_meta_ready = (start && !send) || (issue && last);
     assign rd_en   = issue && !pad && !all_header;
     assign rd_addr = addr_reg;
@@ -166,7 +167,7 @@ module rw_egress #(
     wire  [DATA_W-1:0] from_payload = {DATA_W{1'b1}} << {r_header_reg, 3'd0};
     logic [DATA_W-1:0] from_edit, edits;                // no two fields share a byte
     integer w, f;
-    always_comb begin
+    always @* begin
         from_edit = '0;
         edits     = '0;
         w         = 0;                                  // also where no field is, or it is a latch
@@ -233,11 +234,13 @@ module rw_egress #(
     always_ff @(posedge clk) begin
         i1_valid_reg <= start;
         i1_meta_reg  <= {s_meta[META_W-1:F_LEN], aborted ? STATUS_ABORTED[3:0] : status, s_meta[F_STATUS-1:0]};
-        low_reg      <= {28'd0, wire_bytes} * {16'd0, byte_time[26:0]};
-        high_reg     <= {28'd0, wire_bytes} * {16'd0, byte_time[53:27]};
+        if (start) begin
+            low_reg  <= {28'd0, wire_bytes} * {16'd0, byte_time[26:0]};
+            high_reg <= {28'd0, wire_bytes} * {16'd0, byte_time[53:27]};
+        end
         i2_valid_reg <= i1_valid_reg;
         i2_meta_reg  <= i1_meta_reg;
-        time_reg     <= {27'd0, low_reg} + {high_reg, 27'd0};
+        if (i1_valid_reg) time_reg <= {27'd0, low_reg} + {high_reg, 27'd0};
         if (rst) begin
             i1_valid_reg <= 1'b0;
             i2_valid_reg <= 1'b0;

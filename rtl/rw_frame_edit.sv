@@ -156,7 +156,7 @@ module rw_frame_edit #(
     logic [31:0] c_seq_reg;
     logic [18:0] c_ip_sum_reg, c_l4_sum_reg;
     logic [18:0] l4_sum;
-    always_comb begin
+    always @* begin
         if (!b_cut_reg)         l4_sum = {3'd0, b_sum_reg};
         else if (b_partial_reg) l4_sum = {3'd0, b_pseudo_reg} + {4'd0, b_l4_len_reg};
         else                    l4_sum = {3'd0, b_l4_base_reg} + {4'd0, b_l4_len_reg} + {3'd0, b_sum_reg}
@@ -210,7 +210,7 @@ module rw_frame_edit #(
                      : (plain == 16'd0 && !(c_cut_reg && c_tcp_reg)) ? 16'hffff : plain;
     wire        v4    = c_cut_reg && !c_six_reg;
     logic [PATCH_W-1:0] patch;
-    always_comb begin
+    always @* begin
         patch = '0;
         patch[P_HDR +: 8]      = c_cut_reg ? c_hdr_reg : 8'd0;
         patch[P_L3 +: 7]       = c_l3_reg;

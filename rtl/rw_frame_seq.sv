@@ -92,7 +92,7 @@ module rw_frame_seq #(
     assign m_cpl_time   = tod;
     assign idle         = !can && !slot_release && !kill_release;
 
-    always_comb begin
+    always @* begin
         meta_out = meta;
         meta_out[F_STATUS +: 4] = status;
     end

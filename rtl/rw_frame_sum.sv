@@ -35,7 +35,7 @@ module rw_frame_sum #(
     logic [16:0] total_reg;
     logic [W-1:0] all;
     integer h;
-    always_comb begin
+    always @* begin
         all = {{(W-17){1'b0}}, total_reg};
         for (h = 0; h < GROUPS; h = h + 1) all = all + {{(W-18){1'b0}}, a_sums_reg[h*18 +: 18]};
     end

@@ -102,7 +102,7 @@ module rw_gather #(
     // ---- stage 2: rotate, by 1, 2, 4 ... bytes in turn: half of what two shifts would take
     logic [DATA_W-1:0] turned;
     integer t;
-    always_comb begin
+    always @* begin
         turned = a_data_reg;
         for (t = 0; t < BB; t = t + 1)
             if (a_turn_reg[t]) turned = (turned >> (8 << t)) | (turned << (DATA_W - (8 << t)));

@@ -111,7 +111,7 @@ module rw_header_slots #(
     logic [27:0] a_is_reg, b_is_reg;
     logic [6:0] at, in3, in4;
     integer j;
-    always_comb begin
+    always @* begin
         at  = '0;
         in3 = '0;
         in4 = '0;
@@ -166,21 +166,25 @@ module rw_header_slots #(
             slot_reg     <= next_slot;
             look_req_reg <= req_mem[next_slot];
         end
-        behind_reg  <= behind;                          // both in time for the first header's end
-        less_reg    <= ~(folded[15:0] + {15'd0, folded[16]});
+        if (have_reg) begin                             // both in time for the first header's end
+            behind_reg <= behind;
+            less_reg   <= ~(folded[15:0] + {15'd0, folded[16]});
+        end
         a_valid_reg <= look_en;
         a_last_reg  <= last;
-        a_is_reg    <= {is_field, is_flags, is_low, is_high, is_id, in_l4, in_ip};
+        if (look_en) a_is_reg <= {is_field, is_flags, is_low, is_high, is_id, in_l4, in_ip};
         b_valid_reg <= a_valid_reg;
         b_last_reg  <= a_last_reg;
-        b_is_reg    <= a_is_reg;
-        b_words_reg <= {word8[55:48], word8[63:56], word8[39:32], word8[47:40],
-                        word8[23:16], word8[31:24], word8[7:0],   word8[15:8]};
+        if (a_valid_reg) begin
+            b_is_reg    <= a_is_reg;
+            b_words_reg <= {word8[55:48], word8[63:56], word8[39:32], word8[47:40],
+                            word8[23:16], word8[31:24], word8[7:0],   word8[15:8]};
+        end
         c_valid_reg <= b_valid_reg;
         c_last_reg  <= b_last_reg;
-        c_ip_reg    <= sum_of(b_words_reg, b_is_reg[3:0]);
-        c_l4_reg    <= sum_of(b_words_reg, b_is_reg[7:4]);
         if (b_valid_reg) begin
+            c_ip_reg <= sum_of(b_words_reg, b_is_reg[3:0]);
+            c_l4_reg <= sum_of(b_words_reg, b_is_reg[7:4]);
             if (b_is_reg[11:8]  != '0) id_reg         <= chosen(b_words_reg, b_is_reg[11:8]);
             if (b_is_reg[15:12] != '0) seq_reg[31:16] <= chosen(b_words_reg, b_is_reg[15:12]);
             if (b_is_reg[19:16] != '0) seq_reg[15:0]  <= chosen(b_words_reg, b_is_reg[19:16]);

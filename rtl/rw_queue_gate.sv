@@ -79,12 +79,16 @@ module rw_queue_gate #(
         step_reg     <= {step_reg[3:0], charge && limited_reg[charge_queue]};
         queue_reg[0] <= charge_queue;
         for (r = 1; r < 5; r = r + 1) queue_reg[r] <= queue_reg[r-1];
-        size_reg <= size;
-        unit_reg <= byte_times[charge_queue*54 +: 54];
-        low_reg  <= {27'd0, size_reg} * {16'd0, unit_reg[26:0]};
-        high_reg <= {27'd0, size_reg} * {16'd0, unit_reg[53:27]};
-        cost_reg <= {27'd0, low_reg} + {high_reg, 27'd0};
-        sum_reg  <= next_reg[queue_reg[2]] + {18'd0, cost_reg};
+        if (charge) begin
+            size_reg <= size;
+            unit_reg <= byte_times[charge_queue*54 +: 54];
+        end
+        if (step_reg[0]) begin
+            low_reg  <= {27'd0, size_reg} * {16'd0, unit_reg[26:0]};
+            high_reg <= {27'd0, size_reg} * {16'd0, unit_reg[53:27]};
+        end
+        if (step_reg[1]) cost_reg <= {27'd0, low_reg} + {high_reg, 27'd0};
+        if (step_reg[2]) sum_reg  <= next_reg[queue_reg[2]] + {18'd0, cost_reg};
         if (step_reg[3]) next_reg[queue_reg[3]] <= (sum_reg < now) ? now : sum_reg;
         for (r = 0; r < QUEUES; r = r + 1) begin
             limited_reg[r] <= byte_times[r*54 +: 54] != 54'd0;

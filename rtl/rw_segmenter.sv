@@ -67,7 +67,7 @@ module rw_segmenter #(
     wire [SLOTS-1:0] lowest = free_reg & (~free_reg + 1'b1);    // the first that is free, alone
     wire [SLOTS-1:0] back   = free_valid ? {{(SLOTS-1){1'b0}}, 1'b1} << free_slot : '0;
     integer f;
-    always_comb begin
+    always @* begin
         open_slot = '0;
         for (f = 0; f < SLOTS; f = f + 1) open_slot = open_slot | ({SLOT_W{lowest[f]}} & f[SLOT_W-1:0]);
     end

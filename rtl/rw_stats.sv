@@ -25,15 +25,17 @@ module rw_stats #(
     logic [63:0] count_reg [0:STAT_COUNT-1];
     logic [4:0]  irqs;
     integer i;
-    always_comb begin
+    always @* begin
         irqs = '0;
         for (i = 0; i < QUEUES; i = i + 1) irqs = irqs + {4'd0, irq[i]};
     end
 
+    wire some = done_valid || fetched != 4'd0 || read || cpl || head || irq != '0 || doorbell || bad_doorbell != '0
+             || write_failed != '0;
     wire sent = done_valid && done_status == STATUS_OK[3:0];
     logic [14:0] step [0:STAT_COUNT-1];                 // by how much each counter goes on
     logic [14:0] step_reg [0:STAT_COUNT-1];
-    logic        some_reg;                              // one does
+    logic        some_reg;                              // one does, or there is nothing to add
     assign step[STAT_TX_FRAMES]     = {14'd0, sent};
     assign step[STAT_TX_BYTES]      = sent ? done_bytes : 15'd0;
     assign step[STAT_DESC_FETCHED]  = {11'd0, fetched};
@@ -56,7 +58,7 @@ module rw_stats #(
     endgenerate
     // each counter or zero, all together: less than a multiplexer of so many words
     integer v;
-    always_comb begin
+    always @* begin
         value = '0;
         for (v = 0; v < STAT_COUNT; v = v + 1) value = value | (count_reg[v] & {64{select == v[4:0]}});
     end
@@ -64,12 +66,12 @@ module rw_stats #(
 
     integer k;
     always_ff @(posedge clk) begin
-        some_reg <= done_valid || fetched != 4'd0 || read || cpl || head || irq != '0 || doorbell || bad_doorbell != '0
-                 || write_failed != '0;
-        for (k = 0; k < STAT_COUNT; k = k + 1) begin
-            step_reg[k]  <= step[k];
-            count_reg[k] <= count_reg[k] + {49'd0, step_reg[k]};
-        end
+        some_reg <= some;
+        if (some || some_reg)
+            for (k = 0; k < STAT_COUNT; k = k + 1) begin
+                step_reg[k]  <= step[k];
+                count_reg[k] <= count_reg[k] + {49'd0, step_reg[k]};
+            end
         if (rst) begin
             some_reg <= 1'b0;
             for (k = 0; k < STAT_COUNT; k = k + 1) begin
