@@ -71,8 +71,8 @@ BUFFERBLOAT = Study(
             median_ms,
             (EMPTY_MS + (WINDOW - 3) * LINE_MS, EMPTY_MS + WINDOW * LINE_MS),
             1200,
-            "45 packets of 32 cells take 1192 ms; delayed acknowledgements keep 1.3 of them out of the buffer, the 20 ms "
-            "there and back 1.0, as runs without show",
+            "45 packets of 32 cells take 1192 ms; delayed acknowledgements keep 1.3 of them out of the buffer, the 20 "
+            "ms there and back 1.0, as runs without show",
         ),
         Figure(
             "htb 95% with linklayer atm, fq_codel: median",
