@@ -103,8 +103,8 @@ def test_a_kind_that_is_loaded_is_listed_and_run(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["run", "nowhere"], "nowhere: no such file, and no scenario of that name; there are bql, "),
-        (["run", "nowhere.toml"], "nowhere.toml: no such file, and no scenario of that name; there are bql, "),
+        (["run", "nowhere"], "nowhere: no such file, and no scenario of that name; there are "),
+        (["run", "nowhere.toml"], "nowhere.toml: no such file, and no scenario of that name; there are "),
         (["run", "bql", "--set", "x"], "--set x: not of the form KEY=VALUE"),
         (["run", "bql", "--set", "nic.rings=64"], "--set nic.rings=64: no key nic.rings; allowed: device, "),
         (

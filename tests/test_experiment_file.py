@@ -102,7 +102,7 @@ WRONG = [
     (HEAD + FLOW + "size = 20\n", "x.toml:6: flow[1].size 20; allowed: 42 to 16640"),
     (
         HEAD + FLOW + "sise = 20\n",
-        "x.toml:6: no key flow[1].sise; allowed: kind, name, start, stop, queue, cpu, source, ",
+        "x.toml:6: no key flow[1].sise; allowed: kind, name, start, stop, queue, cpu, path, source, ",
     ),
     (HEAD + FLOW + "queue = 1\n", "x.toml:6: flow[1].queue = 1: allowed: 0 to 0"),
     (HEAD + FLOW + "cpu = 2\n", "x.toml:6: flow[1].cpu = 2: allowed: 0 to 0"),

@@ -15,7 +15,7 @@ from ringwire.experiment.published.run import run_one
 from ringwire.experiment.results import Results
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-SHORT = ("ring-delay", "bql-limit")
+SHORT = ("ring-delay", "bql-limit", "bufferbloat")
 
 
 @pytest.mark.parametrize("key", SHORT)
@@ -45,7 +45,8 @@ def test_the_command_says_which_studies_there_are(capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit) as ended:
         main(["results", "nothing"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "ringwire: no study 'nothing'; there are ring-delay, bql-limit, moderation\n"
+    there = ", ".join(study.key for study in STUDIES)
+    assert capsys.readouterr().err == f"ringwire: no study 'nothing'; there are {there}\n"
 
 
 def test_a_figure_that_is_not_held_ends_the_command_with_1(
@@ -62,4 +63,5 @@ def test_a_figure_that_is_not_held_ends_the_command_with_1(
     assert ended.value.code == 1
     assert "127 frames before one" in capsys.readouterr().out
     results = {twin: Results.load(tmp_path / "runs" / twin.name)}
+    assert row(replace(figure, published=0.0), results[twin])[3] == "", "nothing has no hundredth parts"
     assert page.read_text() == document((wrong,), results) and "| 304.800 ms | 304.800 ms |" in page.read_text()

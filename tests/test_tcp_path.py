@@ -50,6 +50,13 @@ def test_a_bottleneck_sends_frames_one_after_the_other_without_rounding_errors()
     assert odd.forward(10**13, 10, 0, random) == (10**13 + -(-84 * 8 * SECOND // 7_000_003), 0), "short frames count 60"
 
 
+@pytest.mark.parametrize(("size", "count"), [(54, 2), (100, 2), (101, 3), (1514, 32), (1540, 32), (1541, 33)])
+@pytest.mark.parametrize("linklayer", ["atm", "adsl"])
+def test_an_atm_bottleneck_sends_whole_cells(size: int, count: int, linklayer: str) -> None:
+    path = Path(delay_ns=0, rate_bps=1_000_000, linklayer=linklayer, overhead_bytes=-4, mpu_bytes=0)
+    assert path.forward(0, size, 0, Random(1)) == (count * 53 * 8_000, 0)
+
+
 def test_a_buffer_holds_as_many_frames_or_bytes_as_it_says() -> None:
     random = Random(1)
     path = Path(delay_ns=0, rate_bps=1_000_000, limit_packets=5)
@@ -97,7 +104,15 @@ def test_frames_leave_a_path_in_order_and_never_too_fast(gaps: list[tuple[int, i
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("delay_ns", -1), ("rate_bps", 0), ("limit_packets", 0), ("limit_bytes", 100), ("loss", 1.0), ("mpu_bytes", -1)],
+    [
+        ("delay_ns", -1),
+        ("rate_bps", 0),
+        ("limit_packets", 0),
+        ("limit_bytes", 100),
+        ("loss", 1.0),
+        ("mpu_bytes", -1),
+        ("linklayer", "fddi"),
+    ],
 )
 def test_a_path_that_cannot_be_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field} {value}; allowed: "):

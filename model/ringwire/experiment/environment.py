@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
-from ringwire.experiment.packets import FlowFigures, Packet, Packets
-from ringwire.experiment.scenario import Entry
+from ringwire.experiment.entries import Entry
+from ringwire.experiment.packets import FlowFigures, Packet, Packets, ecn_of
 from ringwire.host.world import PS_PER_NS
 from ringwire.netdev import NetDevice
 from ringwire.netdev.device import Clock
 from ringwire.nic.frame import Frame
 from ringwire.skb import Skb
 from ringwire.traffic.flow import NEVER_NS, Flow
+from ringwire.transport.path import Path
 
 
 class FlowEnvironment:
@@ -38,13 +39,13 @@ class FlowEnvironment:
 
 
 class Arrivals:
-    """Tells flows of their frames: when they have ended, in order, and not later than promised."""
+    """Follows frames behind the wire, and tells flows of theirs: in order, and not later than promised."""
 
     def __init__(self, packets: Packets, edge_ns: int) -> None:
         """``edge_ns`` is how much later than asked for the world may stop: a clock's period."""
         self._packets = packets
-        self._waiting: deque[tuple[int, Flow, Skb, bytes]] = deque()
-        """(end in ns, ...) of frames that flows want to know of; their ends are in order."""
+        self._waiting: deque[tuple[int, Packet, Skb, bytes, bool]] = deque()
+        """(end in ns, ..., is it the packet's last) of frames that are followed; their ends are in order."""
         self._edge_ns = edge_ns
         self._looked_ns = 0
         self._lookahead_ns = NEVER_NS
@@ -55,16 +56,21 @@ class Arrivals:
         self._lookahead_ns = min(self._lookahead_ns, flow.lookahead_ns)
 
     def _ended(self, packet: Packet, skb: Skb, frame: Frame, end_ps: int) -> None:
-        if packet.flow.lookahead_ns < NEVER_NS:
-            self._waiting.append((-(-end_ps // PS_PER_NS), packet.flow, skb, frame.data))
+        if packet.flow.lookahead_ns < NEVER_NS or packet.figures.behind is not None:
+            self._waiting.append((-(-end_ps // PS_PER_NS), packet, skb, frame.data, packet.frames_left == 1))
 
     def deliver(self, now_ns: int) -> None:
         """All frames that have ended by now, which is the last look at the wire."""
         self._looked_ns = now_ns
         waiting = self._waiting
         while waiting and waiting[0][0] <= now_ns:
-            end_ns, flow, skb, data = waiting.popleft()
-            flow.arrived(skb, data, end_ns)
+            end_ns, packet, skb, data, is_last = waiting.popleft()
+            figures = packet.figures
+            there_ns = packet.flow.arrived(skb, data, end_ns)
+            if figures.behind is not None:
+                there_ns = figures.behind(end_ns, data)
+            if is_last and there_ns is not None and packet.written_ns >= self._packets.measure_from_ns:
+                figures.end_to_end.add(there_ns - packet.written_ns)
 
     def next_look_ns(self) -> int:
         """When the wire has to be looked at again at the latest."""
@@ -77,6 +83,16 @@ class Arrivals:
         if self._packets.open and lookahead_ns:
             due_ns = min(due_ns, self._looked_ns + max(slack_ns, 1))
         return due_ns
+
+
+def along(path: Path, random: Random) -> Callable[[int, bytes], int | None]:
+    """Takes (end of a frame on the wire in ns, frame) to when it is at the path's other end; None: it is lost."""
+
+    def follow(end_ns: int, frame: bytes) -> int | None:
+        fate = path.forward(end_ns, len(frame), ecn_of(frame), random)
+        return None if fate is None else fate[0]
+
+    return follow
 
 
 def choose_queues(dev: NetDevice, entries: Sequence[Entry]) -> None:

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from ringwire.checks import Watch, read_statistics
-from ringwire.experiment.environment import Arrivals, FlowEnvironment, choose_queues
+from ringwire.experiment.entries import Entry
+from ringwire.experiment.environment import Arrivals, FlowEnvironment, along, choose_queues
 from ringwire.experiment.packets import FlowFigures, Packets
 from ringwire.experiment.probes import InterruptTap, Probes
 from ringwire.experiment.results import Results
-from ringwire.experiment.scenario import Entry, Experiment, Source, read_experiment
+from ringwire.experiment.scenario import Experiment, Source, read_experiment
 from ringwire.experiment.summary import make_results
 from ringwire.experiment.supers import DoorbellTap, SuperPacket
 from ringwire.experiment.wirefile import WireFile
@@ -156,6 +157,8 @@ class _Traffic:
                 f"{experiment.seed} {entry.flow.name}",
                 self._world.cpus.costs.syscall_ns,
             )
+            if entry.path is not None:
+                figures.behind = along(entry.path, env.random)
             host.clocks[entry.cpu].call_at(now_ns + entry.start_ns, self._starter(entry, env))
             if entry.stop_ns < experiment.duration_ns:
                 host.clocks[entry.cpu].call_at(now_ns + entry.stop_ns, partial(self._stop, entry))
@@ -231,3 +234,4 @@ class _Traffic:
         dev = made.host.dev
         if not dev.is_up:
             made.problems.append(f"{dev.name} is down, nothing can leave; needed: ip link set {dev.name} up")
+        made.host.printed += made.host.commands.run_script(made.experiment.then)

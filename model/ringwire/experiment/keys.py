@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from ringwire.rig.values import parse_clock, parse_line_rate
@@ -53,11 +53,11 @@ def switch(value: Any) -> bool:
     raise ValueError("not a switch; allowed: on, off, true, false")
 
 
-def _with_unit(parse: Callable[[str], int], what: str) -> Parser:
+def _with_unit(parse: Callable[[str], int], what: str, least: float = 0) -> Parser:
     def read(value: Any) -> int:
         if isinstance(value, str):
             return parse(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= 0:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value >= least:
             return round(value)
         raise ValueError(f"not {what}")
 
@@ -65,7 +65,8 @@ def _with_unit(parse: Callable[[str], int], what: str) -> Parser:
 
 
 time_ns = _with_unit(parse_time_ns, "a time (units: s, ms, us, ns; ns if none)")
-size = _with_unit(parse_size, "a size (units: k, m, g; bytes if none)")
+size = _with_unit(parse_size, "a size (units: k, m, g; bytes if none)", -inf)
+"""Some may be negative, as an overhead may; whose key it is says so."""
 rate_bps = _with_unit(parse_line_rate, "a rate (units: bit, kbit, mbit, gbit; bit/s if none)")
 
 

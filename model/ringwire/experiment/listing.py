@@ -6,8 +6,8 @@ import sys
 import tomllib
 from typing import Any
 
+from ringwire.experiment.entries import COMMON_KEYS
 from ringwire.experiment.reader import shown_keys
-from ringwire.experiment.scenario import COMMON_KEYS
 from ringwire.experiment.shipped import find, names
 from ringwire.qdisc.registry import QDISCS
 from ringwire.traffic.flow import FLOWS

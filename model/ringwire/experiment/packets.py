@@ -79,6 +79,12 @@ class FlowFigures:
         """Bits of frames, spread over the time that they take."""
         self.measured_bytes = 0
         """Of frames that ended between the warm-up and the end of the traffic."""
+        self.behind: Callable[[int, bytes], int | None] | None = None
+        """When a frame that ended at some time (ns) is at the other end of what is behind the wire; it returns None if
+        the frame is lost. None: frames are not followed there, unless the flow does it.
+        """
+        self.end_to_end = Histogram()
+        """From the write to the receiver's end of the path, of packets written after the warm-up that got there."""
 
 
 class Packet:
@@ -273,9 +279,14 @@ class Packets:
 
 
 def is_ce(frame: bytes) -> bool:
-    """Whether a frame's IP header says Congestion Experienced (RFC 3168), behind one VLAN tag or none."""
+    """Whether a frame's IP header says Congestion Experienced."""
+    return ecn_of(frame) == _CE
+
+
+def ecn_of(frame: bytes) -> int:
+    """The ECN field of a frame's IP header (RFC 3168), behind one VLAN tag or none; 0 if it is not IP."""
     at = 18 if frame[12:14] == b"\x81\x00" else 14
     kind = frame[at - 2 : at]
     if kind == b"\x08\x00":
-        return frame[at + 1] & 3 == _CE
-    return kind == b"\x86\xdd" and frame[at + 1] >> 4 & 3 == _CE
+        return frame[at + 1] & 3
+    return frame[at + 1] >> 4 & 3 if kind == b"\x86\xdd" else 0

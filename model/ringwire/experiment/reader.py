@@ -95,6 +95,20 @@ class Reader:
         except ValueError as error:
             raise self.error(place, f"{show(place)} = {literal(value)}: {error}") from None
 
+    def time(self, place: Place, default: int, low: int, high: int) -> int:
+        """A time between two others, in ns."""
+        if self.at(place) is None:
+            return default
+
+        def read(value: Any) -> int:
+            time_ns: int = keys.time_ns(value)
+            if not low <= time_ns <= high:
+                raise ValueError(f"allowed: {show_ns(low)} to {show_ns(high)}")
+            return time_ns
+
+        found: int = self.value(place, read)
+        return found
+
     def at(self, place: Place, default: Any = None) -> Any:
         """What the file has there, unread."""
         values: Any = self.values
@@ -122,7 +136,7 @@ class Reader:
         for key in values:
             field, parse = next((name, parse) for name, parse in readers.items() if key in (name, short(name)))
             if isinstance(parse, type):
-                made[field] = self._shared(parse, (*place, key))
+                made[field] = self.shared(parse, (*place, key))
             else:
                 made[field] = self.value((*place, key), parse)
         for field in _needed(cls):
@@ -137,7 +151,7 @@ class Reader:
             text = str(error).replace(word, show(at), 1) if key is not None else f"{show(place)}: {error}"
             raise self.error(at, text) from None
 
-    def _shared(self, cls: type[Any], place: Place) -> Any:
+    def shared(self, cls: type[Any], place: Place) -> Any:
         """An object of a dataclass: a table of its own, or the name of one that others may share."""
         value = self.at(place)
         kind = cls.__name__.lower()
@@ -162,6 +176,14 @@ def literal(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def show_ns(time_ns: int) -> str:
+    """A time as a file has it, exact."""
+    for unit, scale in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if time_ns % scale == 0 and time_ns:
+            return f"{time_ns // scale}{unit}"
+    return f"{time_ns}ns"
 
 
 # -- the fields of a dataclass as keys

@@ -8,17 +8,16 @@ from typing import Any
 
 from ringwire.bql import MAX_LIMIT
 from ringwire.experiment import keys
-from ringwire.experiment.reader import Overrides, Reader, field_readers, literal, short
+from ringwire.experiment.entries import Entry, read_entries, shared_kinds
+from ringwire.experiment.reader import Overrides, Reader, literal, short
 from ringwire.experiment.results import SERIES
 from ringwire.experiment.tomlfile import ExperimentError, Place, TomlFile, show
 from ringwire.host.cpu import HostCosts
 from ringwire.registry import LoadError, load_file
 from ringwire.rig.config import Rig, SettingError
 from ringwire.rig.plugin import resolved
-from ringwire.sock import Sock
-from ringwire.tools.commands import ScriptError
+from ringwire.tools.commands import Commands, ScriptError
 from ringwire.traffic.datagrams import check
-from ringwire.traffic.flow import FLOWS, Flow, UnknownFlow
 
 MIN_DURATION_NS, MAX_DURATION_NS = 1_000, 86_400 * 1_000_000_000
 MAX_HOLD_NS = 3_600 * 1_000_000_000
@@ -27,8 +26,6 @@ DEFAULT_DRAIN_NS = 10_000_000_000
 DEFAULT_ROWS = 20_000
 BINS = 1000
 """Intervals of a run, unless the file says how long they are."""
-COMMON_KEYS = ("kind", "name", "start", "stop", "queue", "cpu")
-"""Keys of every ``[[flow]]``, beside those of its kind."""
 
 _TOP = ("title", "duration", "warmup", "drain", "seed", "link", "nic", "host", "setup", "probes", "flow")
 _LINK: dict[str, tuple[str, keys.Parser]] = {
@@ -96,18 +93,6 @@ class Probes:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A flow and when, where and how it is run."""
-
-    flow: Flow
-    kind: str
-    start_ns: int
-    stop_ns: int
-    cpu: int
-    queue: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """What an experiment is made of; travels to a simulator's process, where it is read again."""
 
@@ -136,6 +121,8 @@ class Experiment:
     seed: int
     rig: Rig
     bql: BqlKnobs
+    then: str
+    """Lines for the end, once the traffic is over."""
     probes: Probes
     entries: tuple[Entry, ...]
 
@@ -157,54 +144,36 @@ def read_experiment(source: Source, trying: bool = True) -> Experiment:
             raise ExperimentError(f"--load {error}") from None
     reader = Reader(TomlFile(source.path, source.text), source.overrides)
     shared = {name for name in reader.values if name not in _TOP and isinstance(reader.values[name], list)}
-    reader.refuse_unknown((), reader.values, (*_TOP, *(shared & _shared_kinds())))
+    reader.refuse_unknown((), reader.values, (*_TOP, *(shared & shared_kinds())))
     duration_ns = _duration(reader)
     rig, bql = _rig(reader)
     experiment = Experiment(
         source=source,
         title=reader.value(("title",), keys.text) if "title" in reader.values else source.path.stem,
         duration_ns=duration_ns,
-        warmup_ns=_time(reader, ("warmup",), 0, 0, duration_ns - 1),
-        drain_ns=_time(reader, ("drain",), DEFAULT_DRAIN_NS, 0, MAX_DURATION_NS),
+        warmup_ns=reader.time(("warmup",), 0, 0, duration_ns - 1),
+        drain_ns=reader.time(("drain",), DEFAULT_DRAIN_NS, 0, MAX_DURATION_NS),
         seed=rig.seed,
         rig=rig,
         bql=bql,
+        then=reader.at(("setup", "then"), ""),
         probes=_probes(reader, duration_ns),
-        entries=_entries(reader, rig, duration_ns),
+        entries=read_entries(reader, rig, duration_ns),
     )
     if trying:
         with _blaming_settings(reader):
-            rig.try_out()
+            dev = rig.try_out()
+        try:
+            Commands([dev]).run_script(experiment.then)
+        except ScriptError as error:
+            raise _script_error(reader, ("setup", "then"), error) from None
     return experiment
 
 
 def _duration(reader: Reader) -> int:
     if "duration" not in reader.values:
         raise reader.error((), 'duration is missing; needed: how long traffic runs, such as duration = "100ms"')
-    return _time(reader, ("duration",), 0, MIN_DURATION_NS, MAX_DURATION_NS)
-
-
-def _time(reader: Reader, place: Place, default: int, low: int, high: int) -> int:
-    """A time between two others, in ns."""
-    if reader.at(place) is None:
-        return default
-
-    def read(value: Any) -> int:
-        time_ns: int = keys.time_ns(value)
-        if not low <= time_ns <= high:
-            raise ValueError(f"allowed: {show_ns(low)} to {show_ns(high)}")
-        return time_ns
-
-    found: int = reader.value(place, read)
-    return found
-
-
-def show_ns(time_ns: int) -> str:
-    """A time as a file has it, exact."""
-    for unit, scale in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if time_ns % scale == 0 and time_ns:
-            return f"{time_ns // scale}{unit}"
-    return f"{time_ns}ns"
+    return reader.time(("duration",), 0, MIN_DURATION_NS, MAX_DURATION_NS)
 
 
 # -- the rig
@@ -220,7 +189,7 @@ def _rig(reader: Reader) -> tuple[Rig, BqlKnobs]:
     for table, known, more in tables:
         read = reader.table((table,), {key: parse for key, (_, parse) in known.items()} | more)
         settings |= {known[key][0]: value for key, value in read.items() if key in known}
-    settings["setup"] = reader.table(("setup",), {"lines": keys.text}).get("lines", "")
+    settings["setup"] = reader.table(("setup",), {"lines": keys.text, "then": keys.text}).get("lines", "")
     if "seed" in reader.values:
         settings["seed"] = reader.value(("seed",), keys.number)
     settings["costs"] = _costs(reader)
@@ -286,9 +255,13 @@ class _blaming_settings:
             return
         place = _PLACES[error.field]
         if isinstance(error.cause, ScriptError):
-            line = self._reader.file.line_of_text(place, error.cause.number)
-            raise ExperimentError(f"{self._reader.file.path}:{line}: {error.cause.cause}") from None
+            raise _script_error(self._reader, place, error.cause) from None
         raise self._reader.error(place, error.text(lambda field: show(_PLACES.get(field, (field,))))) from None
+
+
+def _script_error(reader: Reader, place: Place, error: ScriptError) -> ExperimentError:
+    """A line of a text of several that can't be carried out, with its place in the file."""
+    return ExperimentError(f"{reader.file.path}:{reader.file.line_of_text(place, error.number)}: {error.cause}")
 
 
 # -- what is measured
@@ -311,83 +284,5 @@ def _probes(reader: Reader, duration_ns: int) -> Probes:
         return count
 
     read = reader.table(("probes",), {"series": series, "interval": keys.time_ns, "rows": rows})
-    interval_ns = _time(reader, ("probes", "interval"), 0, 1000, MAX_INTERVAL_NS)
+    interval_ns = reader.time(("probes", "interval"), 0, 1000, MAX_INTERVAL_NS)
     return Probes(read.get("series", tuple(SERIES)), interval_ns, read.get("rows", DEFAULT_ROWS))
-
-
-# -- flows
-
-
-def _shared_kinds() -> set[str]:
-    """Names of the tables that flows may share: those of the classes that fields of theirs hold."""
-    return {
-        reader.__name__.lower()
-        for kind in FLOWS.kinds()
-        for reader in field_readers(FLOWS.find(kind)).values()
-        if isinstance(reader, type)
-    }
-
-
-def _entries(reader: Reader, rig: Rig, duration_ns: int) -> tuple[Entry, ...]:
-    tables = reader.at(("flow",), [])
-    if not isinstance(tables, list) or not tables:
-        raise reader.error(("flow",), "no [[flow]]: nothing would be sent; ringwire list shows which kinds there are")
-    entries: list[Entry] = []
-    names: set[str] = set()
-    for index, table in enumerate(tables):
-        place: Place = ("flow", index)
-        if not isinstance(table, dict):
-            raise reader.error(place, f"{show(place)} is not a table; needed: [[flow]]")
-        entry = _entry(reader, place, table, rig, duration_ns, names)
-        entries.append(entry)
-    return tuple(entries)
-
-
-def _entry(reader: Reader, place: Place, table: dict[str, Any], rig: Rig, duration_ns: int, names: set[str]) -> Entry:
-    if "kind" not in table:
-        raise reader.error(place, f"{show((*place, 'kind'))} is missing; there are {', '.join(FLOWS.kinds())}")
-    kind = reader.value((*place, "kind"), keys.text)
-    try:
-        cls: type[Any] = FLOWS.find(kind)
-    except UnknownFlow as error:
-        raise reader.error((*place, "kind"), f"{show((*place, 'kind'))}: {error}") from None
-    name = reader.value((*place, "name"), keys.text) if "name" in table else _free_name(kind, names)
-    if name in names or not name:
-        raise reader.error((*place, "name"), f"{show((*place, 'name'))} = {literal(name)}: needed: a name of its own")
-    names.add(name)
-    beside: dict[str, Any] = {"name": name, "folder": str(reader.file.path.parent)}
-    flow: Flow = reader.make(cls, place, beside, COMMON_KEYS)
-    flow.name = name
-    if not hasattr(flow, "sk"):
-        flow.sk = Sock()
-    start_ns = _time(reader, (*place, "start"), 0, 0, duration_ns)
-    return Entry(
-        flow=flow,
-        kind=kind,
-        start_ns=start_ns,
-        stop_ns=_time(reader, (*place, "stop"), duration_ns, start_ns, duration_ns),
-        cpu=_index(reader, (*place, "cpu"), rig.cpus, len(names) - 1) or 0,
-        queue=_index(reader, (*place, "queue"), rig.queues, None),
-    )
-
-
-def _free_name(kind: str, names: set[str]) -> str:
-    """The kind, with a number if there is one of that name."""
-    number = 1
-    while (name := kind if number == 1 else f"{kind}-{number}") in names:
-        number += 1
-    return name
-
-
-def _index(reader: Reader, place: Place, count: int, default: int | None) -> int | None:
-    if reader.at(place) is None:
-        return None if default is None else default % count
-
-    def read(value: Any) -> int:
-        found = keys.number(value)
-        if not 0 <= found < count:
-            raise ValueError(f"allowed: 0 to {count - 1}")
-        return found
-
-    found: int = reader.value(place, read)
-    return found

@@ -44,10 +44,17 @@ def _flows(rows: list[dict[str, Any]]) -> Table:
     table.add_column("flow")
     for name in ("packets", "drops", "marks", "Mbit/s", "p50", "p95", "p99", "max"):
         table.add_column(name, justify="right")
+    followed = any("arrived" in row for row in rows)
+    if followed:
+        for name in ("arrived", "path's end: p50", "max"):
+            table.add_column(name, justify="right")
     for row in rows:
         times = [show_time(row[f"latency_{name}_ns"]) for name in ("p50", "p95", "p99", "max")]
         counts = [f"{row[name]:,}" for name in ("packets", "drops", "marks")]
-        table.add_row(row["flow"], *counts, f"{row['rate_bps'] / 1e6:.4g}", *times)
+        behind = []
+        if followed and "arrived" in row:
+            behind = [f"{row['arrived']:,}", *(show_time(row[f"end_to_end_{name}_ns"]) for name in ("p50", "max"))]
+        table.add_row(row["flow"], *counts, f"{row['rate_bps'] / 1e6:.4g}", *times, *behind)
     return table
 
 

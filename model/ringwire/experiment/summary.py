@@ -10,6 +10,7 @@ import numpy as np
 
 from ringwire.bql import MAX_LIMIT
 from ringwire.experiment.bins import Bins
+from ringwire.experiment.histogram import Histogram
 from ringwire.experiment.packets import SHARES, FlowFigures, Row
 from ringwire.experiment.probes import QueueProbe, marks_of
 from ringwire.experiment.results import SERIES, Results, Table
@@ -115,14 +116,23 @@ def _flow(run: Run, figures: FlowFigures) -> dict[str, Any]:
         "bytes": figures.bytes,
         "marks": figures.marks,
         "rate_bps": 8 * figures.measured_bytes * NS_PER_S / measured_ns if measured_ns > 0 else 0.0,
-        "latency_mean_ns": latency.mean,
-        **{f"latency_{name}_ns": latency.percentile(share) for name, share in PERCENTILES.items()},
-        "latency_max_ns": float(latency.most),
+        **_spread("latency", latency),
     }
     for name, total_ns in zip(SHARES, figures.shares_ns, strict=True):
         row[f"{name}_mean_ns"] = total_ns / latency.count if latency.count else 0.0
+    if figures.end_to_end.count:
+        row |= {"arrived": figures.end_to_end.count, **_spread("end_to_end", figures.end_to_end)}
     flow = next(flow for name, flow in run.probes.flows if name == figures.name)
     return row | dict(flow.totals())
+
+
+def _spread(name: str, times: Histogram) -> dict[str, float]:
+    """Mean, percentiles and maximum."""
+    return {
+        f"{name}_mean_ns": times.mean,
+        **{f"{name}_{percentile}_ns": times.percentile(share) for percentile, share in PERCENTILES.items()},
+        f"{name}_max_ns": float(times.most),
+    }
 
 
 def own_queues(run: Run) -> list[tuple[QueueProbe, AnyQdisc | None]]:

@@ -11,8 +11,8 @@ class Event:
 
     __slots__ = ("fn",)
 
-    def __init__(self, fn: Callable[[], None]) -> None:
-        self.fn: Callable[[], None] | None = fn
+    def __init__(self, fn: Callable[[], object]) -> None:
+        self.fn: Callable[[], object] | None = fn
 
     def come(self) -> None:
         """Its time has come, and it has not been cancelled."""
@@ -38,7 +38,7 @@ class Timeline:
         self._heap: list[tuple[int, int, Event]] = []
         self._inserted = 0
 
-    def call_at(self, when_ns: int, fn: Callable[[], None]) -> Event:
+    def call_at(self, when_ns: int, fn: Callable[[], object]) -> Event:
         """Run ``fn`` at ``when_ns``, or now if that has passed."""
         event = Event(fn)
         self.add(when_ns, event)

@@ -77,10 +77,11 @@ class Flow(ABC):
     def start(self, env: Environment) -> None:
         """Begin: schedule the first packet on ``env.clock``."""
 
-    def arrived(self, skb: Skb, frame: bytes, end_ns: int) -> None:
+    def arrived(self, skb: Skb, frame: bytes, end_ns: int) -> int | None:
         """One of its frames has left: the last byte of its FCS, at ``end_ns``. ``skb`` is what the driver was given.
 
-        Called in order of the wire, at most ``lookahead_ns`` after ``end_ns``.
+        Called in order of the wire, at most ``lookahead_ns`` after ``end_ns``. Returns when the frame is with its
+        receiver, in ns, if the flow has a path of its own and the frame is not lost on it.
         """
         return None
 

@@ -120,6 +120,8 @@ class TcpFlow(Flow):
             ("mark", 0, 0xFFFFFFFF),
             ("vlan", 0, 0xFFFF),
             ("sndbuf_bytes", 4608, 1 << 31),
+            ("wmem_default_bytes", 4608, 1 << 31),
+            ("wmem_max_bytes", 4608, 1 << 31),
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -295,15 +297,15 @@ class TcpFlow(Flow):
 
     # -- the receiver's side
 
-    def arrived(self, skb: Skb, frame: bytes, end_ns: int) -> None:
+    def arrived(self, skb: Skb, frame: bytes, end_ns: int) -> int | None:
         read = read_segment(frame)
         if read is None:
             self.malformed += 1
-            return
+            return None
         seq, flags, payload, ecn, stamp, echo = read
         fate = self._path.forward(end_ns, len(frame), ecn, self._random)
         if fate is None:
-            return
+            return None
         now_ns, ecn = fate
         far = self._far
         if far.pending:
@@ -314,6 +316,7 @@ class TcpFlow(Flow):
         if receiver is not None:
             self._last_arrival_ns = now_ns
             receiver.segment(now_ns, seq, payload, flags, ecn, stamp, echo)
+        return now_ns
 
     def _handshake(self, now_ns: int, far: FarClock, flags: int) -> Receiver | None:
         """A SYN, or what comes before the listener has taken the connection."""

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 
+from ringwire.qdisc.psched import cells
 from ringwire.transport.timers import Clock, FarClock
 
 ETHERNET_OVERHEAD = 24
@@ -18,6 +19,8 @@ ETHERNET_OVERHEAD = 24
 _NS_BITS = 8_000_000_000
 MAX_DELAY_NS = 60 * 1_000_000_000
 MAX_RATE_BPS = 10**12
+LINK_LAYERS = ("ethernet", "atm", "adsl")
+"""As in lines of tc; the last two are the same."""
 
 
 @dataclass(eq=False)
@@ -46,6 +49,8 @@ class Path:
     """What a frame costs the bottleneck beside its bytes; may be negative, as where it has no Ethernet header."""
     mpu_bytes: int = 60
     """The least that a frame counts as, without overhead."""
+    linklayer: str = "ethernet"
+    """Of the bottleneck; atm, adsl: frame and overhead fill whole cells, 53 bytes for each 48."""
 
     frames: int = field(default=0, init=False, repr=False)
     """Of all flows: those that came."""
@@ -68,6 +73,9 @@ class Path:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} {value}; allowed: {low} to {high}")
+        if self.linklayer not in LINK_LAYERS:
+            raise ValueError(f"linklayer {self.linklayer}; allowed: {', '.join(LINK_LAYERS)}")
+        self._cells = self.linklayer != "ethernet"
         if not 0 <= self.loss < 1:
             raise ValueError(f"loss {self.loss}; allowed: 0 to below 1")
         self._back_ns = self.delay_ns if self.reverse_delay_ns is None else self.reverse_delay_ns
@@ -112,6 +120,8 @@ class Path:
                 self.marks += ecn != 3
                 ecn = 3
             size = (length if length > self.mpu_bytes else self.mpu_bytes) + self.overhead_bytes
+            if self._cells:
+                size = cells(size)
             free = arrival_ns * rate
             if self._free > free:
                 free = self._free

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from ringwire.experiment.published.atm import ATM
 from ringwire.experiment.published.bql_limit import BQL_LIMIT
+from ringwire.experiment.published.bufferbloat import BUFFERBLOAT
 from ringwire.experiment.published.moderation import MODERATION
 from ringwire.experiment.published.ring_delay import RING_DELAY
 from ringwire.experiment.published.study import Figure, Run, Study
+from ringwire.experiment.published.tso import BURSTS, TSO
+from ringwire.experiment.published.txqueuelen import TXQUEUELEN
+from ringwire.experiment.published.unclassified import UNCLASSIFIED
+from ringwire.experiment.published.write_back import WRITE_BACK
 
-STUDIES: tuple[Study, ...] = (RING_DELAY, BQL_LIMIT, MODERATION)
+STUDIES: tuple[Study, ...] = (
+    RING_DELAY,
+    BQL_LIMIT,
+    MODERATION,
+    TXQUEUELEN,
+    BUFFERBLOAT,
+    ATM,
+    UNCLASSIFIED,
+    TSO,
+    BURSTS,
+    WRITE_BACK,
+)
 """In the document's order."""
 
 __all__ = ["STUDIES", "Figure", "Run", "Study"]

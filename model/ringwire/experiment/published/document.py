@@ -50,7 +50,7 @@ def row(figure: Figure, results: Results) -> tuple[str, ...]:
     published = difference = ""
     if figure.published is not None:
         published = f"{_number(figure, figure.published)} {figure.unit}"
-        difference = f"{100 * (ours / figure.published - 1):+.1f}%"
+        difference = f"{100 * (ours / figure.published - 1):+.1f}%" if figure.published else ""
     low, high = figure.held
     held = _number(figure, low) if low == high else f"{_number(figure, low)} to {_number(figure, high)}"
     return figure.what, published, f"{_number(figure, ours)} {figure.unit}", difference, held, figure.why
