@@ -70,6 +70,11 @@ def test_slang_elaborates_the_rtl(width: int) -> None:
     assert driver.runFullCompilation()
 
 
+def test_icarus_is_not_slowed_down() -> None:
+    """Each always_comb wakes others there, in every cycle: docs/performance.md."""
+    assert not [path for path in RTL if "always_comb" in (ROOT / path).read_text()]
+
+
 @pytest.mark.usefixtures("yosys")
 @pytest.mark.parametrize(("width", "queues"), [(64, 1), (512, 4)])
 def test_yosys_can_build_the_rtl(width: int, queues: int, tmp_path: Path) -> None:
