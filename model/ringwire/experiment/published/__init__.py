@@ -6,8 +6,14 @@ from ringwire.experiment.published.bql_limit import BQL_LIMIT
 from ringwire.experiment.published.moderation import MODERATION
 from ringwire.experiment.published.ring_delay import RING_DELAY
 from ringwire.experiment.published.study import Figure, Run, Study
+from ringwire.experiment.published.tso_moderation import TSO_MODERATION
 
-STUDIES: tuple[Study, ...] = (RING_DELAY, BQL_LIMIT, MODERATION)
+STUDIES: tuple[Study, ...] = (
+    RING_DELAY,
+    BQL_LIMIT,
+    MODERATION,
+    TSO_MODERATION,
+)
 """In the document's order."""
 
 __all__ = ["STUDIES", "Figure", "Run", "Study"]

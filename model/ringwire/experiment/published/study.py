@@ -41,6 +41,38 @@ class Figure:
     """What makes the difference, or why there is none."""
     digits: int = 1
     """Behind the point."""
+    than: Run | None = None
+    """Ours is by how much it is more than in this run; None: it is what it is."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What ours comes from."""
+        return (self.run,) if self.than is None else (self.run, self.than)
+
+    def value(self, results: Mapping[Run, Results]) -> float:
+        """Ours, out of the results of at least its runs."""
+        base = 0.0 if self.than is None else self.ours(results[self.than])
+        return self.ours(results[self.run]) - base
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a breakdown shows of each run."""
+
+    what: str
+    """With its unit."""
+    ours: Callable[[Results], float]
+    digits: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Runs side by side, for what was published nowhere: nothing is held of it."""
+
+    title: str
+    """Head of the runs' names."""
+    rows: tuple[tuple[str, Run], ...]
+    columns: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +86,13 @@ class Study:
     text: str
     """What is asked, and what the answer is."""
     figures: tuple[Figure, ...]
+    breakdown: Breakdown | None = None
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs that its figures come from, each once."""
-        return tuple(dict.fromkeys(figure.run for figure in self.figures))
+        """All runs that it needs, each once."""
+        shown = () if self.breakdown is None else tuple(run for _, run in self.breakdown.rows)
+        return tuple(dict.fromkeys((*(run for figure in self.figures for run in figure.runs), *shown)))
 
 
 # -- figures out of results
