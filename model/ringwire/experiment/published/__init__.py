@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from ringwire.experiment.published.bql_limit import BQL_LIMIT
+from ringwire.experiment.published.bulk_dequeue import BULK_DEQUEUE
 from ringwire.experiment.published.moderation import MODERATION
 from ringwire.experiment.published.ring_delay import RING_DELAY
+from ringwire.experiment.published.ring_grid import RING_GRID
+from ringwire.experiment.published.small_queues import SMALL_QUEUES
 from ringwire.experiment.published.study import Figure, Run, Study
+from ringwire.experiment.published.super_packet import SUPER_PACKET
 from ringwire.experiment.published.tso_moderation import TSO_MODERATION
 
 STUDIES: tuple[Study, ...] = (
@@ -13,6 +17,10 @@ STUDIES: tuple[Study, ...] = (
     BQL_LIMIT,
     MODERATION,
     TSO_MODERATION,
+    SUPER_PACKET,
+    RING_GRID,
+    SMALL_QUEUES,
+    BULK_DEQUEUE,
 )
 """In the document's order."""
 

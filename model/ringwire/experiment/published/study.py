@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from ringwire.experiment.results import Results
 
+MOST_NAME = 120
+"""Characters of a folder's name, before what tells two apart that are the same so far."""
 Settings = tuple[tuple[str, object], ...]
 
 
@@ -21,7 +25,9 @@ class Run:
     @property
     def name(self) -> str:
         """Of its folder."""
-        return ",".join((self.scenario, *(f"{key}={value}" for key, value in self.settings)))
+        whole = ",".join((self.scenario, *(f"{key}={value}" for key, value in self.settings)))
+        plain = re.sub(r"[\s/-]+", "-", whole)
+        return plain if plain == whole and len(plain) <= MOST_NAME else f"{plain[:MOST_NAME]},{crc32(whole.encode()):08x}"
 
 
 @dataclass(frozen=True, slots=True)
