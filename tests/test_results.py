@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from ringwire.cli import main
 from ringwire.experiment import published
 from ringwire.experiment.published import STUDIES
-from ringwire.experiment.published.document import document, is_held, row
+from ringwire.experiment.published.document import document, is_held, row, tables
 from ringwire.experiment.published.run import run_one
+from ringwire.experiment.published.study import Breakdown, Column, Figure, Run, Study
 from ringwire.experiment.results import Results
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-SHORT = ("ring-delay", "bql-limit")
+SHORT = ("ring-delay", "bql-limit", "super-packet")
 
 
 @pytest.mark.parametrize("key", SHORT)
@@ -41,11 +44,46 @@ def test_the_page_has_all_studies_in_their_order_and_figures_with_their_names() 
             assert f"| {figure.what} | " in page
 
 
+def test_a_figure_may_be_a_difference_and_runs_may_be_shown_beside(capsys: pytest.CaptureFixture[str]) -> None:
+    fast, slow, other = Run("bql"), Run("bql", (("link.rate", "1mbit"),)), Run("moderation")
+    results = {run: Results({"wait": wait}) for run, wait in ((fast, 2.0), (slow, 12.5), (other, 1234.5))}
+
+    def wait(found: Results) -> float:
+        return float(found.summary["wait"])
+
+    figure = Figure("more", "ms", slow, wait, (10.0, 11.0), 10.0, "slow", than=fast)
+    breakdown = Breakdown(
+        "run", (("slow", slow), ("other", other)), (Column("wait, ms", wait), Column("again", wait, 0))
+    )
+    study = Study("key", "title", "source", "text", (figure,), breakdown)
+    assert study.runs == (slow, fast, other)
+    assert is_held(figure, results) and not is_held(replace(figure, held=(12.0, 13.0)), results)
+    page = document((study,), results)
+    assert "| more | 10.0 ms | 10.5 ms | +5.0% | 10.0 to 11.0 | slow |\n" in page
+    assert page.endswith(
+        "| run | wait, ms | again |\n|---|--:|--:|\n| slow | 12.5 | 12 |\n| other | 1,234.5 | 1,234 |\n"
+    )
+    for table in tables(study, results):
+        Console().print(table)
+    assert "1,234.5" in capsys.readouterr().out
+
+
+def test_runs_that_differ_have_folders_that_differ() -> None:
+    lines = "ethtool -K eth0 gso off\ntc qdisc replace dev eth0 root "
+    runs = [Run("bql", (("setup.lines", lines + word * 50), ("nic.ring", 64))) for word in ("x", "y")]
+    runs += [Run("bql", (("setup.lines", text),)) for text in ("a b", "a/b", "a-b")]
+    names = [run.name for run in runs]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[\w.,=-]{1,130}", name) for name in names)
+    assert runs[-1].name == "bql,setup.lines=a-b"
+
+
 def test_the_command_says_which_studies_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["results", "nothing"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "ringwire: no study 'nothing'; there are ring-delay, bql-limit, moderation\n"
+    there = ", ".join(study.key for study in STUDIES)
+    assert capsys.readouterr().err == f"ringwire: no study 'nothing'; there are {there}\n"
 
 
 def test_a_figure_that_is_not_held_ends_the_command_with_1(

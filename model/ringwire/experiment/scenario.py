@@ -286,8 +286,7 @@ class _blaming_settings:
             return
         place = _PLACES[error.field]
         if isinstance(error.cause, ScriptError):
-            line = self._reader.file.line_of_text(place, error.cause.number)
-            raise ExperimentError(f"{self._reader.file.path}:{line}: {error.cause.cause}") from None
+            raise self._reader.error_in_text(place, error.cause.number, str(error.cause.cause)) from None
         raise self._reader.error(place, error.text(lambda field: show(_PLACES.get(field, (field,))))) from None
 
 

@@ -18,7 +18,7 @@ TXQUEUELEN = 1000
 BETA = 0.7
 """What CUBIC leaves of its window after a loss (RFC 9438)."""
 PATH = 16
-"""Frames of the window that may be behind the wire or not acknowledged yet: what is sent in two round trips of 100 us."""
+"""Frames of the window that may be behind the wire or not acknowledged yet: two round trips of 100 us."""
 PUBLISHED_US = {64: 777.0, 256: 3050.0, 1024: 12_180.0}
 """Without byte queue limits, by the ring's length."""
 PUBLISHED_LIMITED_US = 43.8
@@ -120,13 +120,13 @@ RING_GRID = Study(
     title="Ring, limits and discipline",
     source="simulations with ns-3, whose byte queue limits are by P. Imputato and S. Avallone",
     text=(
-        "A probe of 64 bytes each millisecond beside one bulk TCP connection at 1 Gbit/s; means. First as published: no "
-        "offloads, and no TCP Small Queues, which ns-3 has not. Then what only a whole path shows. Where the probe "
+        "A probe of 64 bytes each millisecond beside one bulk TCP connection at 1 Gbit/s; means. First as published: "
+        "no offloads and no TCP Small Queues, which ns-3 has not. Then what only a whole path shows. Where the probe "
         "waits: with fq_codel in the ring, which limits make three frames long; pfifo_fast has 700 frames and more in "
         "front of it whatever the ring, and limits move the ring's share to the discipline. With small queues, as "
         "Linux has them, nothing is longer than the 0.7 ms that they leave, and a ring of 256 is as good as one of "
-        "1,024. What byte queue limits leave is three times as long with a moderation of 50 us, seven times with "
-        "125 us, and 46 times with super-packets; small queues make the latter less than half."
+        "1,024. What byte queue limits leave is three times as long with a moderation of 50 us, seven times with 125 "
+        "us, and 46 times with super-packets; small queues make the latter less than half."
     ),
     figures=tuple(
         Figure(

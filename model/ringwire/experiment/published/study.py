@@ -27,7 +27,9 @@ class Run:
         """Of its folder."""
         whole = ",".join((self.scenario, *(f"{key}={value}" for key, value in self.settings)))
         plain = re.sub(r"[\s/-]+", "-", whole)
-        return plain if plain == whole and len(plain) <= MOST_NAME else f"{plain[:MOST_NAME]},{crc32(whole.encode()):08x}"
+        return (
+            plain if plain == whole and len(plain) <= MOST_NAME else f"{plain[:MOST_NAME]},{crc32(whole.encode()):08x}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,10 @@ TSO_MODERATION = Study(
             (None, None),
             (2, 3),
             (2.5, 2.5),
-            ("an interrupt reports one: two suffice; the rest was learnt in slow start, and stays for a second", DRAINED),
+            (
+                "an interrupt reports one: two suffice; the rest was learnt in slow start, and stays for a second",
+                DRAINED,
+            ),
         ),
         *cell(
             10,
