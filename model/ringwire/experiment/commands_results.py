@@ -25,7 +25,7 @@ def results_command(names: tuple[str, ...], folder: Path, jobs: int | None, writ
     All of them take some minutes. The exit code is 1 if a figure does not lie where it is held to.
     """
     from ringwire.experiment.published import STUDIES
-    from ringwire.experiment.published.document import document, is_held, table
+    from ringwire.experiment.published.document import document, is_held, tables
     from ringwire.experiment.published.run import run_studies
 
     there = {study.key: study for study in STUDIES}
@@ -48,8 +48,9 @@ def results_command(names: tuple[str, ...], folder: Path, jobs: int | None, writ
     results = run_studies(studies, folder, jobs or os.cpu_count() or 1, tell)
     console = Console()
     for study in studies:
-        console.print(table(study, results))
+        for table in tables(study, results):
+            console.print(table)
     if write is not None:
         write.write_text(document(studies, results), encoding="utf-8")
-    if not all(is_held(figure, results[figure.run]) for study in studies for figure in study.figures):
+    if not all(is_held(figure, results) for study in studies for figure in study.figures):
         sys.exit(FAILED)

@@ -67,6 +67,12 @@ class Reader:
                 return ExperimentError(f"{self._overridden[place[:length]]}: {text}")
         return self.file.error(place, text)
 
+    def error_in_text(self, place: Place, number: int, text: str) -> ExperimentError:
+        """``FILE:LINE: text``, or what ``--set`` has set, for the ``number``-th line of a text in several lines."""
+        if place in self._overridden:
+            return ExperimentError(f"--set {show(place)}, line {number}: {text}")
+        return ExperimentError(f"{self.file.path}:{self.file.line_of_text(place, number)}: {text}")
+
     # -- tables
 
     def table(self, place: Place, known: Mapping[str, keys.Parser], needed: Iterable[str] = ()) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def read_experiment(source: Source, trying: bool = True) -> Experiment:
         try:
             Commands([dev]).run_script(experiment.then)
         except ScriptError as error:
-            raise _script_error(reader, ("setup", "then"), error) from None
+            raise reader.error_in_text(("setup", "then"), error.number, str(error.cause)) from None
     return experiment
 
 
@@ -255,13 +255,8 @@ class _blaming_settings:
             return
         place = _PLACES[error.field]
         if isinstance(error.cause, ScriptError):
-            raise _script_error(self._reader, place, error.cause) from None
+            raise self._reader.error_in_text(place, error.cause.number, str(error.cause.cause)) from None
         raise self._reader.error(place, error.text(lambda field: show(_PLACES.get(field, (field,))))) from None
-
-
-def _script_error(reader: Reader, place: Place, error: ScriptError) -> ExperimentError:
-    """A line of a text of several that can't be carried out, with its place in the file."""
-    return ExperimentError(f"{reader.file.path}:{reader.file.line_of_text(place, error.number)}: {error.cause}")
 
 
 # -- what is measured

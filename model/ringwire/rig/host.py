@@ -15,6 +15,8 @@ from ringwire.rig.plugin import DriverFactory
 from ringwire.tools.commands import Commands
 
 SETUP_LIMIT_NS = 1_000_000
+SETUP_JOBS = 100
+"""The host does no more of them until the device is set up; each may begin late."""
 T = TypeVar("T")
 
 
@@ -53,7 +55,8 @@ class Host:
         """Have the device set up, unless the interface was left down."""
         if self.dev.is_up:
             self.driver.open()
-            await self.world.run(lambda: self.driver.up, SETUP_LIMIT_NS, "the device to be set up")
+            limit_ns = SETUP_LIMIT_NS + SETUP_JOBS * self.world.cpus.jitter_ns
+            await self.world.run(lambda: self.driver.up, limit_ns, "the device to be set up")
 
 
 async def blaming(world: World, watch: Watch, work: Coroutine[Any, Any, T]) -> T:

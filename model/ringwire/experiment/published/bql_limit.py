@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from ringwire.experiment.published.study import Figure, Run, Study, queue
-from ringwire.experiment.results import Results
-
-
-def limit(results: Results) -> float:
-    """Bytes."""
-    return float(queue(results)["bql_limit_bytes"])
-
-
-def most_in_ring(results: Results) -> float:
-    """Bytes."""
-    return float(max(results.series["ring"]["bytes"]))
+from ringwire.experiment.published.study import Figure, Run, Study, bql_limit, most_in_ring
 
 
 def sized(size: int, *settings: tuple[str, object]) -> Run:
@@ -35,7 +24,7 @@ BQL_LIMIT = Study(
                 f"limit, frames of {size} bytes",
                 "bytes",
                 sized(size),
-                limit,
+                bql_limit,
                 (2 * size, 2 * size),
                 published=2 * size,
                 why="two frames, exactly",

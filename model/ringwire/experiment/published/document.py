@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from ringwire.experiment.published.study import Figure, Run, Study
+from ringwire.experiment.published.study import Breakdown, Figure, Run, Study
 from ringwire.experiment.results import Results
 
 HEAD = """# Published numbers, and ours
@@ -22,31 +22,41 @@ def document(studies: Sequence[Study], results: Mapping[Run, Results]) -> str:
     for study in studies:
         parts.append(f"\n## {study.title}\n\n{study.text}\n\nSource: {study.source}.\n\n")
         parts.append(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}\n")
-        parts += [f"| {' | '.join(row(figure, results[figure.run]))} |\n" for figure in study.figures]
+        parts += [f"| {' | '.join(row(figure, results))} |\n" for figure in study.figures]
+        if study.breakdown is not None:
+            head, *rows = lines(study.breakdown, results)
+            parts.append(f"\n| {' | '.join(head)} |\n|---|{'--:|' * (len(head) - 1)}\n")
+            parts += [f"| {' | '.join(cells)} |\n" for cells in rows]
     return "".join(parts)
 
 
-def table(study: Study, results: Mapping[Run, Results]) -> Table:
+def tables(study: Study, results: Mapping[Run, Results]) -> list[Table]:
     """One study for a terminal; what is not held is red."""
     made = Table(title=study.title, title_justify="left")
     for column in _COLUMNS:
         made.add_column(column, justify="left" if column in ("what", "why") else "right")
     for figure in study.figures:
-        made.add_row(
-            *row(figure, results[figure.run]), style="" if is_held(figure, results[figure.run]) else "bold red"
-        )
-    return made
+        made.add_row(*row(figure, results), style="" if is_held(figure, results) else "bold red")
+    if study.breakdown is None:
+        return [made]
+    head, *rows = lines(study.breakdown, results)
+    beside = Table()
+    for column in head:
+        beside.add_column(column, justify="left" if column == head[0] else "right")
+    for cells in rows:
+        beside.add_row(*cells)
+    return [made, beside]
 
 
-def is_held(figure: Figure, results: Results) -> bool:
+def is_held(figure: Figure, results: Mapping[Run, Results]) -> bool:
     """Ours lies where it should."""
     low, high = figure.held
-    return low <= figure.ours(results) <= high
+    return low <= figure.value(results) <= high
 
 
-def row(figure: Figure, results: Results) -> tuple[str, ...]:
+def row(figure: Figure, results: Mapping[Run, Results]) -> tuple[str, ...]:
     """A figure's cells."""
-    ours = figure.ours(results)
+    ours = figure.value(results)
     published = difference = ""
     if figure.published is not None:
         published = f"{_number(figure, figure.published)} {figure.unit}"
@@ -54,6 +64,15 @@ def row(figure: Figure, results: Results) -> tuple[str, ...]:
     low, high = figure.held
     held = _number(figure, low) if low == high else f"{_number(figure, low)} to {_number(figure, high)}"
     return figure.what, published, f"{_number(figure, ours)} {figure.unit}", difference, held, figure.why
+
+
+def lines(breakdown: Breakdown, results: Mapping[Run, Results]) -> list[tuple[str, ...]]:
+    """Its cells, the head first."""
+    rows = [(breakdown.title, *(column.what for column in breakdown.columns))]
+    for name, run in breakdown.rows:
+        values = [f"{column.ours(results[run]):,.{column.digits}f}" for column in breakdown.columns]
+        rows.append((name, *values))
+    return rows
 
 
 def _number(figure: Figure, value: float) -> str:

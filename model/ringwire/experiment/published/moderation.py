@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ringwire.experiment.published.study import Figure, Run, Settings, Study, flow, queue
-from ringwire.experiment.results import Results
+from ringwire.experiment.published.study import Figure, Run, Settings, Study, bql_limit, sparse_median_us
 
-US = 1000
 PREDICTED = {
     # rate, frame: (moderation in us, limit in bytes, sparse median in us) each, and without limits
     ("100mbit", 1514): (((0, 3028, 313), (50, 3028, 313), (125, 4652, 379)), 28_300),
@@ -16,16 +14,6 @@ PREDICTED = {
 """By a model of 90 lines: dynamic queue limits, a serializer, interrupts 5 us late, a ring of 256; sparse packets of
 110 bytes pass the others in the discipline."""
 DURATION = {"100mbit": "400ms", "1gbit": "100ms", "10gbit": "20ms"}
-
-
-def limit(results: Results) -> float:
-    """Bytes."""
-    return float(queue(results)["bql_limit_bytes"])
-
-
-def median_us(results: Results) -> float:
-    """Of the sparse flow, from its write to the end of its frame."""
-    return float(flow(results, "sparse")["latency_p50_ns"]) / US
 
 
 def figures() -> tuple[Figure, ...]:
@@ -43,8 +31,10 @@ def figures() -> tuple[Figure, ...]:
             what = f"{rate}, {size} bytes, {name}"
             if limit_bytes is not None:
                 held = (0.95 * limit_bytes, 1.35 * limit_bytes)
-                made.append(Figure(f"{what}: limit", "bytes", run, limit, held, limit_bytes, digits=0))
-            made.append(Figure(f"{what}: sparse median", "us", run, median_us, (0.8 * median, 1.2 * median), median))
+                made.append(Figure(f"{what}: limit", "bytes", run, bql_limit, held, limit_bytes, digits=0))
+            made.append(
+                Figure(f"{what}: sparse median", "us", run, sparse_median_us, (0.8 * median, 1.2 * median), median)
+            )
     return tuple(made)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from ringwire.experiment.results import Results
 
+MOST_NAME = 120
+"""Characters of a folder's name, before what tells two apart that are the same so far."""
 Settings = tuple[tuple[str, object], ...]
 
 
@@ -21,7 +25,11 @@ class Run:
     @property
     def name(self) -> str:
         """Of its folder."""
-        return ",".join((self.scenario, *(f"{key}={value}" for key, value in self.settings)))
+        whole = ",".join((self.scenario, *(f"{key}={value}" for key, value in self.settings)))
+        plain = re.sub(r"[\s/-]+", "-", whole)
+        return (
+            plain if plain == whole and len(plain) <= MOST_NAME else f"{plain[:MOST_NAME]},{crc32(whole.encode()):08x}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,38 @@ class Figure:
     """What makes the difference, or why there is none."""
     digits: int = 1
     """Behind the point."""
+    than: Run | None = None
+    """Ours is by how much it is more than in this run; None: it is what it is."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What ours comes from."""
+        return (self.run,) if self.than is None else (self.run, self.than)
+
+    def value(self, results: Mapping[Run, Results]) -> float:
+        """Ours, out of the results of at least its runs."""
+        base = 0.0 if self.than is None else self.ours(results[self.than])
+        return self.ours(results[self.run]) - base
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a breakdown shows of each run."""
+
+    what: str
+    """With its unit."""
+    ours: Callable[[Results], float]
+    digits: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Runs side by side, for what was published nowhere: nothing is held of it."""
+
+    title: str
+    """Head of the runs' names."""
+    rows: tuple[tuple[str, Run], ...]
+    columns: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +94,13 @@ class Study:
     text: str
     """What is asked, and what the answer is."""
     figures: tuple[Figure, ...]
+    breakdown: Breakdown | None = None
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs that its figures come from, each once."""
-        return tuple(dict.fromkeys(figure.run for figure in self.figures))
+        """All runs that it needs, each once."""
+        shown = () if self.breakdown is None else tuple(run for _, run in self.breakdown.rows)
+        return tuple(dict.fromkeys((*(run for figure in self.figures for run in figure.runs), *shown)))
 
 
 # -- figures out of results
@@ -72,6 +114,21 @@ def flow(results: Results, name: str) -> Mapping[str, Any]:
 def queue(results: Results, index: int = 0) -> Mapping[str, Any]:
     """A queue's row of the summary."""
     return next(row for row in results.summary["queues"] if row["queue"] == index)
+
+
+def bql_limit(results: Results) -> float:
+    """What byte queue limits had settled at in the end, bytes."""
+    return float(queue(results)["bql_limit_bytes"])
+
+
+def most_in_ring(results: Results) -> float:
+    """Bytes."""
+    return float(max(results.series["ring"]["bytes"]))
+
+
+def sparse_median_us(results: Results) -> float:
+    """Of the sparse flow's packets, from their write to the end of their frame."""
+    return float(flow(results, "sparse")["latency_p50_ns"]) / 1000
 
 
 def begins_ns(results: Results, name: str) -> list[int]:

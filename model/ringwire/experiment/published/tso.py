@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ringwire.experiment.published.study import Figure, Run, Settings, Study, flow, queue
+from ringwire.experiment.published.study import (
+    Figure,
+    Run,
+    Settings,
+    Study,
+    flow,
+    most_in_ring,
+    sparse_median_us,
+)
 from ringwire.experiment.results import Results
 
 US = 1000
@@ -37,21 +45,6 @@ BURST_OF: tuple[tuple[str, Settings, int, str], ...] = (
 """What is set, frames of a burst, and why."""
 
 
-def limit(results: Results) -> float:
-    """Bytes."""
-    return float(queue(results)["bql_limit_bytes"])
-
-
-def most_in_ring(results: Results) -> float:
-    """Bytes."""
-    return float(max(results.series["ring"]["bytes"]))
-
-
-def median_us(results: Results) -> float:
-    """Of the sparse flow, from its write to the end of its frame."""
-    return float(flow(results, "sparse")["latency_p50_ns"]) / US
-
-
 def longest_us(results: Results) -> float:
     """The same, the maximum."""
     return float(flow(results, "sparse")["latency_max_ns"]) / US
@@ -82,16 +75,6 @@ TSO = Study(
     ),
     figures=(
         Figure(
-            "1 Gbit/s, tso on: limit",
-            "bytes",
-            Run("tso"),
-            limit,
-            (2 * SUPER, 2 * SUPER + MORE),
-            129_272,
-            "two super-packets, with headers",
-            digits=0,
-        ),
-        Figure(
             "1 Gbit/s, tso on: most in the ring",
             "bytes",
             Run("tso"),
@@ -105,7 +88,7 @@ TSO = Study(
             "1 Gbit/s, tso on: sparse median",
             "us",
             Run("tso"),
-            median_us,
+            sparse_median_us,
             (2 * SUPER_US, 3 * SUPER_US),
             1310,
             "two, and what is left of a third",
@@ -123,7 +106,7 @@ TSO = Study(
             "1 Gbit/s, tso off: sparse median",
             "us",
             Run("tso", STACK),
-            median_us,
+            sparse_median_us,
             (0.3 * SUPER_US, 0.7 * SUPER_US),
             None,
             "half of that",
@@ -132,35 +115,16 @@ TSO = Study(
             "1 Gbit/s, tso and gso off: sparse median",
             "us",
             Run("tso", SINGLE),
-            median_us,
+            sparse_median_us,
             (FRAME_US, 3 * FRAME_US),
             26.8,
             "two frames",
         ),
         Figure(
-            "10 Gbit/s, tso on: limit",
-            "bytes",
-            Run("tso", TEN),
-            limit,
-            (2 * SUPER, 2 * SUPER + MORE),
-            129_162,
-            "two super-packets, with headers",
-            digits=0,
-        ),
-        Figure(
-            "10 Gbit/s, tso on: sparse median",
-            "us",
-            Run("tso", TEN),
-            median_us,
-            (2 * SUPER_US / 10, 3 * SUPER_US / 10 + 6),
-            126,
-            "two, and what is left of a third; 5.5% longer ones",
-        ),
-        Figure(
             "10 Gbit/s, tso and gso off: sparse median",
             "us",
             Run("tso", (*TEN, *SINGLE)),
-            median_us,
+            sparse_median_us,
             (5 * FRAME_US / 10, 12 * FRAME_US / 10),
             10.5,
             "a limit of ten frames, since an interrupt comes 5 us late",

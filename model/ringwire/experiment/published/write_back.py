@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringwire.experiment.published.study import Figure, Run, Study, flow, queue
+from ringwire.experiment.published.study import Figure, Run, Study, bql_limit, flow, sparse_median_us
 from ringwire.experiment.results import Results
 
 US = 1000
@@ -19,16 +19,6 @@ PAIR_BITS = 2 * 8 * FRAME
 SMALL = ("flow.bulk.sndbuf", 4608)
 EACH_SMALL = Run("moderation", (SMALL,))
 EIGHT_SMALL = Run("moderation", (*EIGHT.settings, SMALL))
-
-
-def limit(results: Results) -> float:
-    """Bytes."""
-    return float(queue(results)["bql_limit_bytes"])
-
-
-def median_us(results: Results) -> float:
-    """Of the sparse flow, from its write to the end of its frame."""
-    return float(flow(results, "sparse")["latency_p50_ns"]) / US
 
 
 def longest_gap_us(results: Results) -> float:
@@ -64,7 +54,7 @@ WRITE_BACK = Study(
             "limit, one by one",
             "bytes",
             EACH,
-            limit,
+            bql_limit,
             (2 * FRAME, 3 * FRAME),
             why="two frames, and sparse packets among them",
             digits=0,
@@ -73,17 +63,17 @@ WRITE_BACK = Study(
             "limit, eight at a time",
             "bytes",
             EIGHT,
-            limit,
+            bql_limit,
             (LUMP, 2 * LUMP),
             why="twice eight frames",
             digits=0,
         ),
-        Figure("sparse median, one by one", "us", EACH, median_us, (FRAME_US, 3 * FRAME_US), why="two frames"),
+        Figure("sparse median, one by one", "us", EACH, sparse_median_us, (FRAME_US, 3 * FRAME_US), why="two frames"),
         Figure(
             "sparse median, eight at a time",
             "us",
             EIGHT,
-            median_us,
+            sparse_median_us,
             (GATHERED * FRAME_US, 17 * FRAME_US),
             why="eight to sixteen frames in the ring, and the one on the wire",
         ),
