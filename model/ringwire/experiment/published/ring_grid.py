@@ -106,14 +106,14 @@ GRID = [
 ]
 FQ = "tc qdisc replace dev eth0 root fq_codel"
 DEVICE: tuple[tuple[str, Settings], ...] = (
-    ("moderation 50 us", (("nic.tx_usecs", 50), *NO_SMALL_QUEUES)),
-    ("moderation 125 us", (("nic.tx_usecs", 125), *NO_SMALL_QUEUES)),
-    ("TSO", (("setup.lines", FQ), *NO_SMALL_QUEUES)),
-    ("TSO, small queues", (("setup.lines", FQ),)),
-    ("TSO, small queues, moderation 125 us", (("setup.lines", FQ), ("nic.tx_usecs", 125))),
-    ("TSO, small queues, no limits", (("setup.lines", FQ), ("nic.bql", "off"))),
+    ("limits, moderation 50 us", (("nic.tx_usecs", 50), *NO_SMALL_QUEUES)),
+    ("limits, moderation 125 us", (("nic.tx_usecs", 125), *NO_SMALL_QUEUES)),
+    ("limits, TSO", (("setup.lines", FQ), *NO_SMALL_QUEUES)),
+    ("limits, TSO, small queues", (("setup.lines", FQ),)),
+    ("limits, TSO, small queues, moderation 125 us", (("setup.lines", FQ), ("nic.tx_usecs", 125))),
+    ("no limits, TSO, small queues", (("setup.lines", FQ), ("nic.bql", "off"))),
 )
-"""fq_codel, ring 256, limits unless it says otherwise."""
+"""fq_codel, ring 256."""
 
 RING_GRID = Study(
     key="ring-grid",
@@ -145,7 +145,7 @@ RING_GRID = Study(
         (
             *((name(*at), cell(*at, small_queues=False)) for at in GRID),
             *((f"{name(*at)}, small queues", cell(*at, small_queues=True)) for at in GRID),
-            *((f"fq_codel, ring 256, limits, {what}", Run("ring-grid", settings)) for what, settings in DEVICE),
+            *((f"fq_codel, ring 256, {what}", Run("ring-grid", settings)) for what, settings in DEVICE),
         ),
         (
             Column("us in all", mean_us),
