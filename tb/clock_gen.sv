@@ -21,8 +21,9 @@ module clock_gen #(
 `ifdef VERILATOR
     import "DPI-C" function int unsigned hm_start(input int unsigned beat_bytes);
     import "DPI-C" function int unsigned hm_reset_edges();
-    import "DPI-C" function int unsigned hm_skip(
-        input longint unsigned now_ps, input int unsigned deadline_valid, input longint unsigned deadline);
+    import "DPI-C" function int unsigned hm_low(
+        input longint unsigned now_ps, input int unsigned idle, input int unsigned deadline_valid,
+        input longint unsigned deadline);
 `endif
 
     reg [7:0]  current = 0;
@@ -57,8 +58,7 @@ module clock_gen #(
             while (run == current) begin
                 #wait_ps clk = 1;
                 #high clk = 0;
-                wait_ps = {32'd0, period};
-                if (idle === 1'b1) wait_ps = period * `HM(skip)(now_ps, {31'd0, deadline_valid}, deadline);
+                wait_ps = period * `HM(low)(now_ps, {31'd0, idle}, {31'd0, deadline_valid}, deadline);
                 now_ps = now_ps + wait_ps;
                 wait_ps = wait_ps - {32'd0, high};
                 tod = `TIME_OF_DAY(now_ps);

@@ -69,6 +69,9 @@ static struct {
     uint32_t posted_head, posted_tail;
     uint32_t post_data;
     int wake;
+    int (*host)(void);  // called when it is to look
+    int host_due;
+    int host_signal;  // host_wake is to toggle
     uint32_t flow;  // as the device has it
     hm_frame frame;  // being captured
     uint8_t *frame_place;
@@ -237,6 +240,8 @@ int hm_inject(int kind, uint64_t low, uint64_t high, uint64_t skip, uint64_t cou
 }
 
 void hm_inject_nothing(void) { state.rule_count = 0; }
+
+void hm_call_host(int (*host)(void)) { state.host = host; }
 
 // Set the response of each beat of a burst that a rule wants to fail.
 static void apply_rules(hm_kind kind, uint64_t addr, uint32_t beats, uint8_t *bad) {
@@ -408,8 +413,12 @@ static uint64_t deadline_ps(uint64_t deadline) {
     return (uint64_t)(((unsigned __int128)deadline * PS_PER_NS + 65535) >> 16);
 }
 
-unsigned hm_skip(uint64_t now_ps, unsigned deadline_valid, uint64_t deadline) {
-    if (!control->jumps || state.flow != control->flow) return 1;
+unsigned hm_low(uint64_t now_ps, unsigned idle, unsigned deadline_valid, uint64_t deadline) {
+    if (state.host_due) {
+        state.host_due = 0;
+        if (state.host) state.host_signal = state.host();
+    }
+    if (!idle || !control->jumps || state.host_signal || state.flow != control->flow) return 1;
     uint64_t next = earlier(control->host_next_ps, response_due_ps());
     if (control->post_tail != control->post_head) next = earlier(next, posts[control->post_tail % HM_POSTS].due_ps);
     for (int id = 0; id < 2; id++) {
@@ -433,6 +442,11 @@ unsigned hm_poll(uint64_t now_ps, unsigned flags) {
         state.wake = 0;
         control->host_next_ps = HM_NEVER;
         control->wakes++;
+        if (state.host) state.host_due = 1;
+        else result |= HM_WAKE;
+    }
+    if (state.host_signal) {
+        state.host_signal = 0;
         result |= HM_WAKE;
     }
     if (control->post_tail != control->post_head) {
@@ -479,7 +493,7 @@ void hm_interrupts(uint64_t now_ps, unsigned vectors) {
         interrupts[control->interrupt_head % HM_INTERRUPTS] = (hm_interrupt_record){now_ps, vector};
         control->interrupt_head++;
     }
-    state.wake = 1;
+    control->host_next_ps = earlier(control->host_next_ps, now_ps + control->interrupt_lag_ps);
 }
 
 // -- the wire

@@ -28,6 +28,7 @@ extern "C" {
     X(seed)                                                                                                            \
     X(dma_base)      /* device address of the arena's first byte */                                                    \
     X(wake_on_frame) /* 1: a captured frame wakes the host */                                                          \
+    X(interrupt_lag_ps) /* how late the host may learn of an interrupt */                                              \
     X(log_accesses)  /* 1: the device's bursts are logged; may change while it runs */                                 \
     /* written by the host while it runs */                                                                            \
     X(flow) /* what the link partner stops: bit 0 the wire, bits 8:1 priorities */                                    \
@@ -110,6 +111,9 @@ int hm_word(const char *name);
 // first `skip` of them, then fail `count` (0: every one). Returns 0, or -1 when HM_MAX_RULES are there.
 int hm_inject(int kind, uint64_t low, uint64_t high, uint64_t skip, uint64_t count);
 void hm_inject_nothing(void);
+// Have the host called, with the clock low, at each edge at which it would be woken; 0: `host_wake` tells it again. It
+// returns whether it wants `host_wake` to toggle at the next edge after all.
+void hm_call_host(int (*host)(void));
 
 // -- from Verilog; 64-bit and smaller values first, wide ones (little end first) last
 
@@ -125,8 +129,9 @@ enum { HM_WIRE_WAKE = 1, HM_UNKNOWN = 2 };
 // earlier run's clock still brings between hm_open and this is ignored.
 unsigned hm_start(unsigned beat_bytes);
 unsigned hm_reset_edges(void);
-// At an idle moment after the edge at `now_ps`: how many periods later the next edge at which anything happens is.
-unsigned hm_skip(uint64_t now_ps, unsigned deadline_valid, uint64_t deadline);
+// With the clock low after the edge at `now_ps`, when all that belongs to it is done: let the host look, if it is to.
+// Returns how many periods later the next edge is: if all is idle, the first at which anything happens.
+unsigned hm_low(uint64_t now_ps, unsigned idle, unsigned deadline_valid, uint64_t deadline);
 // Once each edge: what the register port is to do, and whether to wake the host.
 unsigned hm_poll(uint64_t now_ps, unsigned flags);
 unsigned hm_post_data(void);

@@ -23,7 +23,7 @@ typedef struct {
 
 static unsigned call_start(values *v) { return hm_start((unsigned)v->n[0]); }
 static unsigned call_reset_edges(values *v) { return (void)v, hm_reset_edges(); }
-static unsigned call_skip(values *v) { return hm_skip(v->n[0], (unsigned)v->n[1], v->n[2]); }
+static unsigned call_low(values *v) { return hm_low(v->n[0], (unsigned)v->n[1], (unsigned)v->n[2], v->n[3]); }
 static unsigned call_poll(values *v) { return hm_poll(v->n[0], (unsigned)v->n[1]); }
 static unsigned call_post_data(values *v) { return (void)v, hm_post_data(); }
 static unsigned call_register_done(values *v) {
@@ -47,7 +47,7 @@ static unsigned call_wire_beat(values *v) {
 static entry entries[] = {
     {"$hm_start", "i", 1, call_start},
     {"$hm_reset_edges", "", 1, call_reset_edges},
-    {"$hm_skip", "qiq", 1, call_skip},
+    {"$hm_low", "qiiq", 1, call_low},
     {"$hm_poll", "qi", 1, call_poll},
     {"$hm_post_data", "", 1, call_post_data},
     {"$hm_register_done", "qiii", 0, call_register_done},

@@ -21,6 +21,9 @@ READ, WRITE, REGISTER_WRITE, REGISTER_READ = range(4)
 """Kinds of access, as in hostmem.h."""
 
 
+_HOST = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
 class HostmemError(RuntimeError):
     """The C side refused or does not fit."""
 
@@ -37,6 +40,7 @@ class Hostmem:
         lib.hm_region.restype = ctypes.c_void_p
         lib.hm_open.argtypes = [ctypes.c_uint64, ctypes.c_uint64]
         lib.hm_inject.argtypes = [ctypes.c_int, *[ctypes.c_uint64] * 4]
+        lib.hm_call_host.argtypes = [_HOST]
         if lib.hm_open(arena_bytes, frame_bytes):
             raise HostmemError(f"no room for {arena_bytes} bytes of host memory and {frame_bytes} of capture")
         self.arena = self._region("arena")
@@ -73,6 +77,15 @@ class Hostmem:
     def inject_nothing(self) -> None:
         """Undo every ``inject``."""
         self._lib.hm_inject_nothing()
+
+    def call_host(self, host: Callable[[], int] | None) -> None:
+        """Have ``host`` called when the host is to look, instead of ``host_wake`` toggling; None: no more.
+
+        It is called between two clock edges, touches no signal, and returns whether ``host_wake`` is to toggle after
+        all.
+        """
+        self._host = _HOST() if host is None else _HOST(host)
+        self._lib.hm_call_host(self._host)
 
     def function(self, name: str, *argument_types: Any) -> Callable[..., int]:
         """A further function of the C side that returns an int, taking these ctypes."""

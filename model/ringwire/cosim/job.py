@@ -31,7 +31,7 @@ async def job(dut: Any) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     result = function(world, config)
-    if inspect.isawaitable(result):
-        result = await result
+    if inspect.iscoroutine(result):
+        result = await world.directly(result)
     world.finish()
     (folder / "result").write_bytes(pickle.dumps(result))

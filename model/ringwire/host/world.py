@@ -59,6 +59,9 @@ class World(ABC):
         """Each adds its part's state, one or more lines, to what ``Stuck`` says."""
         self.on_access: AccessListener | None = None
         """See :meth:`watch_accesses`."""
+        costs = self.cpus.costs
+        self.interrupt_lag_ns = costs.interrupt_delay_ns + costs.interrupt_ns
+        """From a device's interrupt until software's first own step because of it: so late may this world hear of it."""
         self._handlers: dict[int, tuple[Cpu, Callable[[], None]]] = {}
         self._last_due_ps: dict[int, int] = {}
 
@@ -82,7 +85,8 @@ class World(ABC):
 
     @abstractmethod
     async def advance(self, to_ns: int) -> None:
-        """Let the device run up to ``to_ns``, or to the first interrupt or answer before it.
+        """Let the device run up to ``to_ns``, or to the first answer before it, or ``interrupt_lag_ns`` beyond the first
+        interrupt.
 
         Afterwards the timeline has been run up to the time reached, and what the device reported is on it.
         """
@@ -124,8 +128,14 @@ class World(ABC):
         return due_ps
 
     def listen(self, vector: int, cpu: Cpu, handler: Callable[[], None]) -> None:
-        """Have ``handler`` run on ``cpu`` for each interrupt of ``vector``."""
-        self._handlers[vector] = (cpu, handler)
+        """Have ``handler`` run on ``cpu`` for each interrupt of ``vector``, which takes ``interrupt_ns`` before it."""
+        charge, cost_ns = self.cpus.charge, self.cpus.costs.interrupt_ns
+
+        def interrupt() -> None:
+            charge(cost_ns)
+            handler()
+
+        self._handlers[vector] = (cpu, interrupt)
 
     async def run(self, until: Callable[[], bool], limit_ns: int, what: str) -> None:
         """Let time pass until ``until()`` holds; it is asked whenever the host has worked.
@@ -193,14 +203,7 @@ class HostPort:
 
     def on_interrupt(self, vector: int, handler: Callable[[], None]) -> None:
         """Have ``handler`` called on this port's CPU for each interrupt of ``vector``."""
-        cost_ns = self.costs.interrupt_ns
-        charge = self.charge
-
-        def interrupt() -> None:
-            charge(cost_ns)
-            handler()
-
-        self._bus.listen(vector, self._cpu, interrupt)
+        self._bus.listen(vector, self._cpu, handler)
 
 
 def ceil_ns(time_ps: int) -> int:

@@ -88,6 +88,10 @@ class Twin:
         self._events: list[tuple[int, int, Callable[..., None], tuple[object, ...]]] = []
         self._event_number = 0
         self._attention = False
+        self._until_ps = 0
+        """Where the run that is under way ends."""
+        self.interrupt_lag_ps = 0
+        """How late the host may hear of an interrupt: a run that has raised one ends so much later."""
         self.wake_on_frame = False
         """Every frame wakes the host, for software that waits for what was sent."""
         self.on_access: Callable[[int, int, int], None] | None = None
@@ -126,16 +130,18 @@ class Twin:
     def run_until(self, time_ps: int) -> int:
         """Run events up to and including ``time_ps``, or through the first that the host has to hear of.
 
-        That is an interrupt, an answer or, with ``wake_on_frame``, a frame. Returns the time reached.
+        That is an answer or, with ``wake_on_frame``, a frame, or ``interrupt_lag_ps`` behind an interrupt. Returns the
+        time reached.
         """
         events = self._events
         self._attention = False
-        while events and events[0][0] <= time_ps:
+        self._until_ps = time_ps
+        while events and events[0][0] <= self._until_ps:
             self.now_ps, _, fn, args = heappop(events)
             fn(*args)
             if self._attention:
                 return self.now_ps
-        self.now_ps = max(self.now_ps, time_ps)
+        self.now_ps = max(self.now_ps, self._until_ps)
         return self.now_ps
 
     def at(self, time_ps: int, fn: Callable[..., None], *args: object) -> None:
@@ -154,7 +160,8 @@ class Twin:
     def raise_interrupt(self, queue: int) -> None:
         """Send a queue's interrupt."""
         self.stats[Stat.INTERRUPTS] += 1
-        self._attention = True
+        self._until_ps = min(self._until_ps, self.now_ps + self.interrupt_lag_ps)
+        self._attention |= not self.interrupt_lag_ps
         self._on_interrupt(self.now_ps, queue)
 
     def flow_control(self, paused: bool, priorities: int) -> None:

@@ -44,6 +44,7 @@ class TwinWorld(World):
             self._record if on_frame is None else on_frame,
         )
         self.device.wake_on_frame = wake_on_frame
+        self.device.interrupt_lag_ps = self.interrupt_lag_ns * PS_PER_NS
 
     def _record(self, start_ps: int, queue: int, frame: bytes) -> None:
         self.wire.append(WireFrame(start_ps, queue, frame))
