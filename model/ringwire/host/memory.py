@@ -240,30 +240,31 @@ class HostMemory:
 
     def device_read(self, addr: int, length: int) -> bytes:
         """What a device reads; DmaFault unless every 64-byte line it touches is mapped."""
-        self._check("read", addr, length)
         offset = addr - self.base
-        return bytes(self._arena[offset : offset + length])
+        end = offset + length
+        if offset < 0 or end > self.size or 0 in bytes(self._mapped[offset >> 6 : end + 63 >> 6]):
+            raise self._fault("read", addr, length)
+        return bytes(self._arena[offset:end])
 
     def device_write(self, addr: int, data: bytes) -> None:
         """What a device writes; DmaFault unless every 64-byte line it touches is mapped."""
-        self._check("write", addr, len(data))
         offset = addr - self.base
-        self._arena[offset : offset + len(data)] = data
+        end = offset + len(data)
+        if offset < 0 or end > self.size or 0 in bytes(self._mapped[offset >> 6 : end + 63 >> 6]):
+            raise self._fault("write", addr, len(data))
+        self._arena[offset:end] = data
 
-    def _check(self, kind: str, addr: int, length: int) -> None:
+    def _fault(self, kind: str, addr: int, length: int) -> DmaFault:
+        """The fault that an access meets at its first line that is not mapped."""
         offset = addr - self.base
         mapped = 0
         if 0 <= offset < self.size:
             lines = bytes(self._mapped[offset >> 6 : offset + length + 63 >> 6])
-            mapped = lines.find(0)
-            if mapped < 0:
-                mapped = len(lines)
-                if offset + length <= self.size:
-                    return
+            mapped = lines.find(0) if 0 in lines else len(lines)
         self.faults += 1
         fault = DmaFault(kind, addr, length, max(addr, (addr & ~63) + mapped * LINE))
         self.first_fault = self.first_fault or fault
-        raise fault
+        return fault
 
     # -- places
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ringwire.nic.descriptors import DescFlag, SegType, Status
+from ringwire.nic.pacer import wire_bytes
 from ringwire.nic.registers import MAX_BUFFER, MAX_DATAGRAM, MAX_DESCRIPTORS, MAX_FRAME, MAX_PAYLOAD
 from ringwire.nic.segment import TAG_BYTES, Request, build, complete_checksum, insert_tag, parse_request
 from ringwire.packet import ETH_HLEN
@@ -119,7 +122,8 @@ class Packet:
         """Its next wire frame; one without bytes if it is killed."""
         segment = Segment(self, self.picked)
         if self.status is Status.OK:
-            segment.length = self.next_length
+            segment.length = length = self.next_length
+            segment.wire_bytes = wire_bytes(length)
             request = self.request
             if request is None:
                 segment.buffers = self.buffers
@@ -149,23 +153,22 @@ class Packet:
 class Segment:
     """A wire frame of a packet: the whole of it, or one of those that it is cut into."""
 
-    __slots__ = ("arrived", "buffers", "data", "dead", "index", "length", "packet", "ready_ps", "stored")
+    __slots__ = ("arrived", "buffers", "data", "dead", "index", "length", "packet", "stored", "wire_bytes")
 
     def __init__(self, packet: Packet, index: int) -> None:
         self.packet = packet
         self.index = index
-        self.buffers: list[tuple[int, int]] = []
+        self.buffers: Sequence[tuple[int, int]] = ()
         """(address, bytes) of what is read for it."""
-        self.length = 0
-        """On the wire, without padding."""
+        self.length = self.wire_bytes = 0
+        """On the wire: without padding, and with all that its time is taken by."""
         self.stored = 0
         """Of the frame buffer, bytes."""
         self.data = b""
         self.dead = packet.status is not Status.OK
         """It will not leave; its turn passes without bytes."""
         self.arrived = False
-        self.ready_ps = 0
-        """When its bytes are in the frame buffer; meaningful once ``arrived``."""
+        """Its bytes are in the frame buffer."""
 
     def fill(self, raw: bytes) -> None:
         """Make the frame out of what was read for it."""

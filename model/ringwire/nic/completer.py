@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ringwire.host.memory import DmaFault, HostMemory
-from ringwire.nic.descriptors import COMPLETION_BYTES, Completion, CplFlag, Status, pack_completion
+from ringwire.nic.descriptors import COMPLETION_BYTES, CplFlag, Status, pack_completion
 from ringwire.nic.registers import Stat
 
 _COUNT = 0xFFFF
+_OK, _CPL_WRITTEN = Status.OK, int(Stat.CPL_WRITTEN)
 _HEAD = struct.Struct("<HHI")
 _EVENTS = (Status.DESC_READ, Status.BAD_DOORBELL)
 """Their INDEX is not that of a packet that is done, so the head record's stays where it was."""
@@ -53,8 +54,8 @@ class Completer:
         "_on_idle",
         "_on_write_error",
         "_queue",
-        "_slots_used",
         "_writing",
+        "_written",
         "armed",
         "assigned",
         "base",
@@ -66,6 +67,7 @@ class Completer:
         "mod_ns",
         "threshold",
         "timer_ns",
+        "used",
         "visible",
     )
 
@@ -94,7 +96,9 @@ class Completer:
         self.assigned = 0
         self.visible = 0
         self.consumed = 0
-        self._slots_used = 0
+        self.used = 0
+        """Completions that software has not consumed yet, those included that are still to be written."""
+        self._written = 0
         self._head_index = 0
         self._writing = 0
         self.armed = False
@@ -107,16 +111,13 @@ class Completer:
         """Every completion so far is visible in host memory."""
         return not self._batch and self._writing == 0
 
-    def slots_used(self) -> int:
-        """Completions that software has not consumed yet, those included that are still to be written."""
-        return ((self.assigned - self.consumed) & _COUNT) + len(self._batch)
-
     # -- from the device
 
     def add(self, time: int, ring_index: int, status: Status, flags: CplFlag, segments: int, flush: bool) -> None:
         """Report a packet or an event. Errors, and ``flush``, send what is gathered at once."""
+        self.used += 1
         self._batch.append((time, ring_index, status, flags, segments))
-        if flush or status is not Status.OK or len(self._batch) >= self.threshold:
+        if flush or status is not _OK or len(self._batch) >= self.threshold:
             self.flush()
         elif len(self._batch) == 1 and self.timer_ns:
             self._device.after(self.timer_ns * 1000, self._batch_timeout, self._batch_id)
@@ -141,10 +142,11 @@ class Completer:
         error = False
         try:
             for time, ring_index, status, flags, segments in batch:
-                error |= status is not Status.OK
+                if status is not _OK:
+                    error = True
                 if status not in _EVENTS:
                     self._head_index = ring_index
-                if self.head_addr is None or status is not Status.OK:
+                if self.head_addr is None or status is not _OK:
                     self._write_slot(time, ring_index, status, flags, segments)
             if self.head_addr is not None:
                 device.memory.device_write(self.head_addr, _HEAD.pack(self._head_index, count, 0))
@@ -162,13 +164,13 @@ class Completer:
             self._on_idle()
 
     def _write_slot(self, time: int, ring_index: int, status: Status, flags: CplFlag, segments: int) -> None:
-        used = self._slots_used
-        slot = used & (self.entries - 1)
-        phase = 1 - (used // self.entries & 1)
-        self._slots_used = used + 1
-        raw = pack_completion(Completion(time, ring_index, status, flags, segments, phase))
+        written = self._written
+        slot = written & (self.entries - 1)
+        phase = 1 - (written // self.entries & 1)
+        self._written = written + 1
+        raw = pack_completion(time, ring_index, status, flags, segments, phase)
         self._device.memory.device_write(self.base + slot * COMPLETION_BYTES, raw)
-        self._device.stats[Stat.CPL_WRITTEN] += 1
+        self._device.stats[_CPL_WRITTEN] += 1
 
     # -- from software
 
@@ -177,9 +179,11 @@ class Completer:
 
         With ``arm`` the interrupt is armed as well; it fires at once if there is more.
         """
-        if count > _COUNT or (count - self.consumed) & _COUNT > (self.assigned - self.consumed) & _COUNT:
+        consumed = (count - self.consumed) & _COUNT
+        if count > _COUNT or consumed > (self.assigned - self.consumed) & _COUNT:
             return False
         self.consumed = count
+        self.used -= consumed
         if self.visible == count:
             self._moderation_id += 1
             self._moderating = False

@@ -192,10 +192,9 @@ def unpack_data(raw: bytes | memoryview) -> tuple[int, int, int, int, int, int]:
     return fields
 
 
-def pack_completion(cpl: Completion) -> bytes:
-    """A completion's 16 bytes."""
-    last = cpl.segments | cpl.phase << 31
-    return _COMPLETION.pack(cpl.time, cpl.ring_index, cpl.status, cpl.flags, last)
+def pack_completion(time: int, ring_index: int, status: int, flags: int, segments: int, phase: int) -> bytes:
+    """A completion's 16 bytes; the fields are those of :class:`Completion`."""
+    return _COMPLETION.pack(time, ring_index, status, flags, segments | phase << 31)
 
 
 def unpack_completion(raw: bytes | memoryview, offset: int = 0) -> Completion:

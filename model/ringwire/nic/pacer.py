@@ -30,7 +30,7 @@ def byte_time(rate_bps: int) -> int:
 
 def wire_bytes(length: int) -> int:
     """What a frame of ``length`` bytes takes of the wire: preamble, padding, FCS and inter-frame gap with it."""
-    return max(length, MIN_FRAME) + WIRE_OVERHEAD
+    return (length if length > MIN_FRAME else MIN_FRAME) + WIRE_OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class ClockGrid:
 class Pacer:
     """Says when frames start on the wire. ``byte_time`` 0 leaves only the bus's own rate."""
 
-    __slots__ = ("_bus_free_ps", "_due", "_grid", "_width", "byte_time", "open")
+    __slots__ = ("_bus_free_ps", "_due", "_due_ps", "_grid", "_width", "byte_time", "open")
 
     def __init__(self, grid: ClockGrid, bus_bytes: int) -> None:
         self.byte_time = 0
@@ -65,12 +65,14 @@ class Pacer:
         self._grid = grid
         self._width = bus_bytes
         self._due = 0
+        self._due_ps = grid.edge_of_stamp(0)
+        """The first edge at which the wire is free."""
         self._bus_free_ps = 0
 
     def earliest_ps(self, ready_ps: int) -> int:
         """The edge at which a frame that is ready at ``ready_ps`` may start."""
-        edge = self._grid.at_or_after(max(ready_ps, self._bus_free_ps))
-        return edge if self.open else max(edge, self._due_edge())
+        edge = self._grid.at_or_after(ready_ps if ready_ps > self._bus_free_ps else self._bus_free_ps)
+        return edge if self.open or edge > self._due_ps else self._due_ps
 
     def begin(self, start_ps: int, length: int) -> tuple[int, int]:
         """Start a frame at the edge that ``earliest_ps`` gave.
@@ -78,19 +80,17 @@ class Pacer:
         Returns when its FCS ends on the wire and when the next frame may start, in ps. A frame that starts at the edge
         of its turn carries the schedule on from the turn itself, a later one starts it anew.
         """
-        beats = -(-max(length, MIN_FRAME) // self._width)
-        self._bus_free_ps = start_ps + beats * self._grid.period_ps
+        size = length if length > MIN_FRAME else MIN_FRAME
+        beats = -(-size // self._width)
+        self._bus_free_ps = free_ps = start_ps + beats * self._grid.period_ps
         if self.open:
-            return self._bus_free_ps, self._bus_free_ps
+            return free_ps, free_ps
         start = self._grid.stamp(start_ps) << FINE
-        turn = self._due if start_ps == self._due_edge() else start
-        self._due = turn + wire_bytes(length) * self.byte_time
-        end_ps = _to_ps(start + (max(length, MIN_FRAME) + FCS) * self.byte_time)
-        return max(end_ps, self._bus_free_ps), max(self._due_edge(), self._bus_free_ps)
-
-    def _due_edge(self) -> int:
-        """The first edge at which the wire is free."""
-        return self._grid.edge_of_stamp(-(-self._due >> FINE))
+        turn = self._due if start_ps == self._due_ps else start
+        self._due = due = turn + (size + WIRE_OVERHEAD) * self.byte_time
+        self._due_ps = due_ps = self._grid.edge_of_stamp(-(-due >> FINE))
+        end_ps = _to_ps(start + (size + FCS) * self.byte_time)
+        return end_ps if end_ps > free_ps else free_ps, due_ps if due_ps > free_ps else free_ps
 
 
 def _to_ps(fine: int) -> int:

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from ringwire.host.memory import DmaFault, HostMemory
 from ringwire.nic.builder import Packet, Segment
 from ringwire.nic.descriptors import Status
-from ringwire.nic.pacer import MIN_FRAME, ClockGrid, Pacer, wire_bytes
+from ringwire.nic.pacer import MIN_FRAME, ClockGrid, Pacer
 from ringwire.nic.registers import (
     DATA_WIDTHS,
     GLOBAL_REGISTERS,
@@ -40,6 +40,9 @@ _LEGAL = {"CTRL": 7, "BYTE_TIME_HI": 0x3FFFFF, "LAUNCH_LEAD": 0xFFFFFF}
 """Bits that may be set in a register, where not all may."""
 _BURST_BEATS = 256
 _PAGE = 4096
+# Plain values for what every frame meets.
+_OK = Status.OK
+_TX_FRAMES, _TX_BYTES, _READ_REQUESTS = int(Stat.TX_FRAMES), int(Stat.TX_BYTES), int(Stat.READ_REQUESTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,9 @@ class Twin:
         self.on_access: Callable[[int, int, int], None] | None = None
         """Told of accesses to memory: (kind, time in ps, address), see ``ringwire.host.world.Access``."""
         self._width = config.data_bits // 8
+        self._period_ps = config.clock_ps
+        self._burst = min(_PAGE, _BURST_BEATS * self._width)
+        """Bytes that no burst goes beyond a multiple of."""
         self.prefetch = max(128, config.data_bits)
         self._grid = ClockGrid(config.clock_ps, config.clock_phase_ps)
         self._pacer = Pacer(self._grid, self._width)
@@ -106,6 +112,7 @@ class Twin:
         self._stat_latch = 0
         self._enabled = False
         self._complete_at_fetch = False
+        self._bound = self._lead = 0
         self.queues = [TwinQueue(self, index) for index in range(config.queues)]
         self._last_served = config.queues - 1
         self._issue_free_ps = 0
@@ -146,12 +153,14 @@ class Twin:
 
     def at(self, time_ps: int, fn: Callable[..., None], *args: object) -> None:
         """Call ``fn(*args)`` at ``time_ps``; equal times in order of asking."""
-        self._event_number += 1
-        heappush(self._events, (max(time_ps, self.now_ps), self._event_number, fn, args))
+        self._event_number = number = self._event_number + 1
+        now_ps = self.now_ps
+        heappush(self._events, (time_ps if time_ps > now_ps else now_ps, number, fn, args))
 
     def after(self, delay_ps: int, fn: Callable[..., None], *args: object) -> None:
         """Call ``fn(*args)`` that much later."""
-        self.at(self.now_ps + delay_ps, fn, *args)
+        self._event_number = number = self._event_number + 1
+        heappush(self._events, (self.now_ps + delay_ps, number, fn, args))
 
     def stamp(self) -> int:
         """The time input: 48.16 fixed point ns."""
@@ -231,6 +240,8 @@ class Twin:
         self._complete_at_fetch = bool(control & 2)
         self._pacer.open = bool(control & 4)
         self._pacer.byte_time = self._values["BYTE_TIME_LO"] | self._values["BYTE_TIME_HI"] << 32
+        self._bound = self._values["COMMIT_BOUND"]
+        self._lead = self._values["LAUNCH_LEAD"] << TIME_FRACTION_BITS
         self.schedule()
 
     # -- from a queue to the frame buffer
@@ -239,14 +250,16 @@ class Twin:
         """Give frames their reads, a frame of each queue in turn, as far as what is committed allows."""
         if self._issue_waits or not self._enabled:
             return
-        bound = self._values["COMMIT_BOUND"]
+        bound = self._bound
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
             if packet.drop_late and packet.picked == 0 and self.stamp() > packet.launch:
                 packet.kill(Status.LATE)
-            if packet.status is Status.OK:
+            if packet.status is _OK:
+                if bound and self._committed >= bound:
+                    return
                 stored = packet.next_stored(self._width)
-                if (bound and self._committed >= bound) or stored > self.config.buffer_bytes - self._buffered:
+                if stored > self.config.buffer_bytes - self._buffered:
                     return
                 if self._issue_free_ps > self.now_ps:
                     self._issue_waits = True
@@ -271,10 +284,16 @@ class Twin:
 
         Where all of them have had their share, a round begins, for every queue that these do not stand above.
         """
-        count = len(self.queues)
-        turns = [self.queues[(self._last_served + step) % count] for step in range(1, count + 1)]
-        pfc = self._pfc
-        may = [queue for queue in turns if queue.can_send() and not pfc >> queue.priority & 1 and self._open(queue)]
+        queues, last = self.queues, self._last_served
+        if len(queues) == 1:
+            queue = queues[0]
+            if not self._may_send(queue):
+                return None
+            while not queue.in_credit:
+                queue.refill()
+            return queue
+        turns = queues[last + 1 :] + queues[: last + 1]
+        may = [queue for queue in turns if self._may_send(queue)]
         if not may:
             return None
         top = max(queue.priority for queue in may)
@@ -286,10 +305,14 @@ class Twin:
                 if queue.priority >= top:
                     queue.refill()
 
-    def _open(self, queue: TwinQueue) -> bool:
-        """Rate limit and launch time let a queue's next frame go; if not yet, have another look when they do."""
-        opens = queue.opens(self._values["LAUNCH_LEAD"] << TIME_FRACTION_BITS)
-        if opens <= self.stamp():
+    def _may_send(self, queue: TwinQueue) -> bool:
+        """It has a frame, which neither PFC nor rate limit nor launch time holds back; if one of the latter two does,
+        have another look when it no longer will.
+        """
+        if not queue.can_send() or self._pfc >> queue.priority & 1:
+            return False
+        opens = queue.opens(self._lead)
+        if not opens or opens <= self.stamp():
             return True
         when = self._grid.edge_of_stamp(opens)
         if self._opens_ps[queue.index] != when:
@@ -299,23 +322,24 @@ class Twin:
 
     def _read_payload(self, segment: Segment) -> None:
         """Ask for a frame's bytes: a request a cycle, then a beat a cycle, in order behind the frames before."""
-        width, period = self._width, self.config.clock_ps
+        width, period, span, now_ps = self._width, self._period_ps, self._burst, self.now_ps
         bursts = beats = 0
-        span = min(_PAGE, _BURST_BEATS * width)
         for addr, length in segment.buffers:
-            beats += (addr + length - 1) // width - addr // width + 1
-            bursts += (addr + length - 1) // span - addr // span + 1
-            if self.on_access is not None:
-                self.on_access(0, self.now_ps, addr)
-        self.stats[Stat.READ_REQUESTS] += bursts
-        self._issue_free_ps = self.now_ps + bursts * period
-        self._data_free_ps = max(self.now_ps + self.read_latency_ps, self._data_free_ps) + beats * period
-        self._committed += wire_bytes(segment.length)
+            last = addr + length - 1
+            beats += last // width - addr // width + 1
+            bursts += last // span - addr // span + 1
+        if self.on_access is not None:
+            for addr, _ in segment.buffers:
+                self.on_access(0, now_ps, addr)
+        self.stats[_READ_REQUESTS] += bursts
+        self._issue_free_ps = now_ps + bursts * period
+        first_ps = now_ps + self.read_latency_ps
+        self._data_free_ps = (first_ps if first_ps > self._data_free_ps else self._data_free_ps) + beats * period
+        self._committed += segment.wire_bytes
         self._buffered += segment.stored
 
     def _arrived(self, segment: Segment) -> None:
         """A frame's bytes have come, or a killed one's turn has."""
-        segment.ready_ps = self.now_ps
         segment.arrived = True
         packet = segment.packet
         if not segment.dead:
@@ -339,7 +363,7 @@ class Twin:
         for segment in self._pipe:
             if segment.packet is packet and segment.index >= first and not segment.dead:
                 segment.dead = True
-                self._committed -= wire_bytes(segment.length)
+                self._committed -= segment.wire_bytes
                 self._buffered -= segment.stored
 
     def abort(self, queue: int) -> None:
@@ -363,8 +387,8 @@ class Twin:
                 continue
             if self._paused:
                 return
-            start_ps = self._pacer.earliest_ps(max(segment.ready_ps, self.now_ps))
-            if segment.index == 0:
+            start_ps = self._pacer.earliest_ps(self.now_ps)
+            if segment.index == 0 and segment.packet.launch:
                 start_ps = max(start_ps, self._grid.edge_of_stamp(segment.packet.launch))
             if start_ps > self.now_ps:
                 self._start_waits = True
@@ -384,24 +408,28 @@ class Twin:
         if packet.left == 1:
             packet.stamp = self.stamp()
         self._buffered -= segment.stored  # its beats leave as fast as the bus takes them, whatever the wire's rate
-        frame = segment.data.ljust(MIN_FRAME, b"\0")
+        frame = segment.data
+        if len(frame) < MIN_FRAME:
+            frame = frame.ljust(MIN_FRAME, b"\0")
         self._wire_end_ps, next_ps = self._pacer.begin(self.now_ps, segment.length)
         self.at(self._wire_end_ps, self._ended, segment)
         self.at(next_ps, self._released, segment)
         self._on_frame(self.now_ps, packet.queue, frame)
-        self._attention |= self.wake_on_frame
+        if self.wake_on_frame:
+            self._attention = True
 
     def _ended(self, segment: Segment) -> None:
         """A frame's FCS has left."""
-        self.stats[Stat.TX_FRAMES] += 1
-        self.stats[Stat.TX_BYTES] += max(segment.length, MIN_FRAME)
+        length = segment.length
+        self.stats[_TX_FRAMES] += 1
+        self.stats[_TX_BYTES] += length if length > MIN_FRAME else MIN_FRAME
         self._passed(segment.packet, segment.packet.stamp)
 
     def _passed(self, packet: Packet, stamp: int) -> None:
         """The turn of one of a packet's frames has passed; with the last of them the packet is done."""
         packet.in_pipe -= 1
         if packet.in_pipe == 0 and packet.all_picked:
-            if packet.status is not Status.OK and not packet.forgotten:
+            if packet.status is not _OK and not packet.forgotten:
                 self.stats[Stat.ERR_BAD_LENGTH + packet.status - Status.BAD_LENGTH] += 1
             self._finish(packet, stamp, packet.left)
             self.queues[packet.queue].left()
@@ -415,6 +443,6 @@ class Twin:
 
     def _released(self, segment: Segment) -> None:
         """The wire is free of a frame and of the gap behind it."""
-        self._committed -= wire_bytes(segment.length)
+        self._committed -= segment.wire_bytes
         self._pump()
         self.schedule()

@@ -27,6 +27,9 @@ from ringwire.nic.registers import (
 EVENT_SLOTS = 4
 """Slots of the completion ring that packets leave free for events of the queue itself; these leave one."""
 _DESCRIPTOR = struct.Struct("<QHHBBH")
+# Plain values for what every frame meets.
+_OK, _NO_FLAGS, _STAMPED = Status.OK, CplFlag(0), CplFlag.TSTAMP
+_DESC_FETCHED, _DOORBELLS = int(Stat.DESC_FETCHED), int(Stat.DOORBELLS)
 _LEGAL = {
     "Q_CTRL": 3,
     "Q_RING_LO": -RING_ALIGN,
@@ -199,7 +202,7 @@ class TwinQueue:
             if packet is not None:
                 self._held += len(packet.buffers)
                 self.ready.append(packet)
-        self._device.stats[Stat.DESC_FETCHED] += len(raw) // DESCRIPTOR_BYTES
+        self._device.stats[_DESC_FETCHED] += len(raw) // DESCRIPTOR_BYTES
         if failed:
             self.error = True
             self._builder.reset()
@@ -217,7 +220,7 @@ class TwinQueue:
             return True
         if not self.ready or not self.enabled or self.halted:
             return False
-        return self._free_slots() > EVENT_SLOTS
+        return self.mask + 1 - self.completer.used - self.in_flight > EVENT_SLOTS
 
     def next_packet(self) -> Packet:
         """The packet whose turn it is."""
@@ -243,7 +246,7 @@ class TwinQueue:
 
     def charge(self, length: int) -> None:
         """A frame of so many bytes, without padding, is on its way now."""
-        size = max(length, MIN_FRAME)
+        size = length if length > MIN_FRAME else MIN_FRAME
         if self._weight:
             self._credit -= size
         if self._byte_time:
@@ -251,7 +254,7 @@ class TwinQueue:
 
     def _free_slots(self) -> int:
         """Slots of the completion ring that are neither in use nor promised to a packet on its way."""
-        return self.mask + 1 - self.completer.slots_used() - self.in_flight
+        return self.mask + 1 - self.completer.used - self.in_flight
 
     def pick(self) -> Segment:
         """The next wire frame, on its way from now on."""
@@ -276,8 +279,8 @@ class TwinQueue:
     def finish(self, packet: Packet, stamp: int, segments: int) -> None:
         """A packet is done, in ring order: report it if it asks, and in any case if it failed."""
         self.head = packet.end
-        if packet.flags & REPORT or packet.status is not Status.OK:
-            flags = CplFlag.TSTAMP if packet.flags & TSTAMP else CplFlag(0)
+        if packet.flags & REPORT or packet.status is not _OK:
+            flags = _STAMPED if packet.flags & TSTAMP else _NO_FLAGS
             self._report(stamp, packet.end, packet.status, flags, segments)
 
     def _report(self, stamp: int, ring_index: int, status: Status, flags: CplFlag, segments: int = 0) -> None:
@@ -288,7 +291,8 @@ class TwinQueue:
         self.in_flight -= 1
         if not self.enabled or self.halted:
             self.completer.flush()
-        self._try_finish_reset()
+        if self.resetting:
+            self._try_finish_reset()
 
     def _write_failed(self) -> None:
         self.error = True
@@ -398,7 +402,7 @@ class TwinQueue:
         if tail > self.mask:
             self._bad_doorbell()
             return False
-        self._device.stats[Stat.DOORBELLS] += 1
+        self._device.stats[_DOORBELLS] += 1
         self.tail = tail
         self.fetch()
         return True
@@ -424,4 +428,4 @@ class TwinQueue:
         """Report it once there is a slot; one report stands for all that wait."""
         self._event_waits = self._free_slots() <= 1
         if not self._event_waits:
-            self._report(self._device.stamp(), self.tail, Status.BAD_DOORBELL, CplFlag(0))
+            self._report(self._device.stamp(), self.tail, Status.BAD_DOORBELL, _NO_FLAGS)
