@@ -44,7 +44,9 @@ _IPV4_FRAGMENT_BITS = 0x3FFF
 
 _TOS_PRIORITY = (0,) * 4 + (2,) * 4 + (6,) * 4 + (4,) * 4
 _VECTOR_THRESHOLD = 768
-"""Bytes from which numpy's sum (1.3 us, then 0.15 us a KiB) beats the remainder of one large integer (1.5 us a KiB)."""
+"""Bytes from which numpy's sum (1.3 us, then 0.1 us a KiB) beats the remainder of one large integer (1.5 us a KiB)."""
+_add, _from_buffer = np.add.reduce, np.frombuffer
+_WORDS, _TOTAL = np.dtype("<u4"), np.dtype(np.uint64)
 
 
 class HeaderError(ValueError):
@@ -200,9 +202,11 @@ def sum16(data: bytes | bytearray | memoryview) -> int:
     if size < _VECTOR_THRESHOLD:
         number = int.from_bytes(data, "big")
         return (number << 8 if size & 1 else number) % 0xFFFF
-    # Summed as little-endian words: swapping the bytes of every term is a factor of 256 modulo 65535.
-    total = int(np.add.reduce(np.frombuffer(data, "<u2", size >> 1), dtype=np.uint64)) << 8
-    return (total + (data[-1] << 8 if size & 1 else 0)) % 0xFFFF
+    # Summed as little-endian double words: swapping the bytes of every word is a factor of 256 modulo 65535.
+    total = int(_add(_from_buffer(data, _WORDS, size >> 2), dtype=_TOTAL))
+    if size & 3:
+        total += int.from_bytes(data[size & ~3 :], "little")
+    return (total << 8) % 0xFFFF
 
 
 def piecewise_sums(data: bytes | memoryview, size: int) -> list[int]:

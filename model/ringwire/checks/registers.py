@@ -41,6 +41,7 @@ class RegisterTap(BusLayer):
         self._findings = findings
         self._queues: list[Watched] = []
         self._tails: dict[int, Watched] = {}
+        self._arms: dict[int, Watched] = {}
         self._values: dict[int, int] = {}
         self._write_below = self.below.post_write
 
@@ -48,11 +49,16 @@ class RegisterTap(BusLayer):
         """These are the queues, in order."""
         self._queues = queues
         self._tails = {queue_register("TAIL", queue.index): queue for queue in queues}
+        self._arms = {queue_register("CPL_ARM", queue.index): queue for queue in queues}
 
     def post_write(self, due_ps: int, register: int, value: int) -> None:
-        queue = self._tails.get(register)
-        if queue is not None:
-            self._doorbell(queue, value)
+        if register in self._arms:
+            queue = self._arms[register]
+            queue.consumed = value
+            queue.armed = True
+            queue.interrupts = queue.reads = 0
+        elif register in self._tails:
+            self._doorbell(self._tails[register], value)
         elif register >= QUEUE_BASE:
             self._set(register, value)
         elif register == _GLOBAL_CTRL:
@@ -107,11 +113,9 @@ class RegisterTap(BusLayer):
         if number >= len(self._queues) or name is None:
             return
         queue = self._queues[number]
-        if name in ("CPL_ARM", "CPL_CONSUMED"):
+        if name == "CPL_CONSUMED":
             queue.consumed = value
-            queue.armed = name == "CPL_ARM"
-            if queue.armed:
-                queue.interrupts = queue.reads = 0
+            queue.armed = False
             return
         values, base = self._values, register - offset
         values[register] = value

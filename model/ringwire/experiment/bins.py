@@ -22,30 +22,49 @@ def last(before: float, after: float) -> float:
 
 
 class Bins:
-    """One quantity: what is added within a bin is merged by ``merge`` (:func:`total`, :func:`most`, ...)."""
+    """One quantity: what is added within a bin is merged by ``merge`` (:func:`total`, :func:`most`, ...).
 
-    __slots__ = ("_end_ns", "_merge", "values", "width_ns")
+    The bin that was added to last is kept apart, since what comes next is most often for it as well.
+    """
+
+    __slots__ = ("_from_ns", "_index", "_merge", "_to_ns", "_value", "_values", "width_ns")
 
     def __init__(self, width_ns: int, merge: Merge) -> None:
         self.width_ns = width_ns
-        self.values: list[float | None] = []
-        """By bin, from time 0; None where nothing was added."""
+        self._values: list[float | None] = []
         self._merge = merge
-        self._end_ns = width_ns * MOST_BINS
+        self._index = self._from_ns = self._to_ns = 0
+        """The bin that is kept apart: its number and bounds. Without bounds there is none."""
+        self._value = 0.0
+
+    @property
+    def values(self) -> list[float | None]:
+        """By bin, from time 0; None where nothing was added."""
+        if self._to_ns:
+            self._values[self._index] = self._value
+        return self._values
 
     def add(self, time_ns: int, value: float) -> None:
         """Add a value at a time from 0 on, in any order."""
-        while time_ns >= self._end_ns:
+        if self._from_ns <= time_ns < self._to_ns:
+            self._value = self._merge(self._value, value)
+            return
+        while time_ns >= self.width_ns * MOST_BINS:
             self.coarsen()
-        index = time_ns // self.width_ns
-        values = self.values
+        values, width_ns = self.values, self.width_ns
+        self._index = index = time_ns // width_ns
+        self._from_ns = index * width_ns
+        self._to_ns = self._from_ns + width_ns
         if index >= len(values):
             values.extend([None] * (index + 1 - len(values)))
         before = values[index]
-        values[index] = value if before is None else self._merge(before, value)
+        self._value = value if before is None else self._merge(before, value)
 
     def spread(self, begin_ns: int, end_ns: int, amount: float) -> None:
         """Add an amount that belongs to a stretch of time evenly: to each bin its share."""
+        if self._from_ns <= begin_ns < end_ns <= self._to_ns:
+            self._value = self._merge(self._value, amount)
+            return
         width_ns = self.width_ns
         if end_ns <= (begin_ns // width_ns + 1) * width_ns:
             self.add(begin_ns, amount)
@@ -63,12 +82,12 @@ class Bins:
         values, merge = self.values, self._merge
         if len(values) & 1:
             values.append(None)
-        self.values = [
+        self._to_ns = 0
+        self._values = [
             second if first is None else first if second is None else merge(first, second)
             for first, second in zip(values[::2], values[1::2], strict=True)
         ]
         self.width_ns *= 2
-        self._end_ns *= 2
 
     def coarsen_to(self, width_ns: int) -> None:
         """Make bins at least so wide."""

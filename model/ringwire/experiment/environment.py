@@ -49,11 +49,14 @@ class Arrivals:
         self._edge_ns = edge_ns
         self._looked_ns = 0
         self._lookahead_ns = NEVER_NS
+        self.eager = False
+        """A flow has a lookahead of nothing: each frame wakes the host, which then has to look."""
         packets.on_end = self._ended
 
     def add(self, flow: Flow) -> None:
         """One more flow that is active."""
         self._lookahead_ns = min(self._lookahead_ns, flow.lookahead_ns)
+        self.eager = not self._lookahead_ns
 
     def _ended(self, packet: Packet, skb: Skb, frame: Frame, end_ps: int) -> None:
         if packet.flow.lookahead_ns < NEVER_NS or packet.figures.behind is not None:
@@ -74,14 +77,16 @@ class Arrivals:
 
     def next_look_ns(self) -> int:
         """When the wire has to be looked at again at the latest."""
-        lookahead_ns = self._lookahead_ns
+        lookahead_ns, packets = self._lookahead_ns, self._packets
         if lookahead_ns == NEVER_NS:
             return NEVER_NS
-        slack_ns = max(0, lookahead_ns - self._edge_ns)
+        slack_ns = lookahead_ns - self._edge_ns if lookahead_ns > self._edge_ns else 0
         due_ns = self._waiting[0][0] + slack_ns if self._waiting else NEVER_NS
-        # with a lookahead of nothing, each frame wakes the host
-        if self._packets.open and lookahead_ns:
-            due_ns = min(due_ns, self._looked_ns + max(slack_ns, 1))
+        if packets.open and not self.eager:
+            since_ns = self._looked_ns if self._looked_ns > packets.open_since_ns else packets.open_since_ns
+            unseen_ns = since_ns + (slack_ns or 1)
+            if unseen_ns < due_ns:
+                return unseen_ns
         return due_ns
 
 

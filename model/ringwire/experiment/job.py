@@ -26,6 +26,8 @@ from ringwire.rig.run import Device
 
 LOOK_S = 0.05
 """How often a run looks on the wall's clock whether it is to stop."""
+WAKES = 32
+"""After so many wakings of the host the wire and the wall's clock are looked at, if nobody has to know earlier."""
 TELL_S = 0.2
 SETTLE_NS = 10_000
 """From the device's set-up to the beginning of the traffic, so that no write of the former is on its way any more."""
@@ -121,11 +123,11 @@ class _Traffic:
         begin_edges = edges() if edges else 0
         self._begin()
         end_ns = made.begin_ns + experiment.duration_ns
-        await self._pass(end_ns, lambda: False)
+        await self._pass(end_ns)
         self._stop_all()
         if not made.partial:
             await self._pass(end_ns + experiment.drain_ns, lambda: not made.packets.open)
-            await self._pass(ceil_ns(made.packets.last_end_ps), lambda: False)
+            await self._pass(ceil_ns(made.packets.last_end_ps))
         made.end_ns = self._timeline.now_ns
         made.wall_s = time.perf_counter() - begin_s
         made.edges = edges() - begin_edges if edges else None
@@ -181,13 +183,14 @@ class _Traffic:
         for entry in self._active.copy():
             self._stop(entry)
 
-    async def _pass(self, until_ns: int, over: Callable[[], bool]) -> None:
+    async def _pass(self, until_ns: int, over: Callable[[], bool] | None = None) -> None:
         """Let time pass up to a moment, or until it is ``over``, or the run is to stop early."""
-        world, timeline, arrivals = self._world, self._timeline, self._arrivals
+        world, timeline, arrivals, supers = self._world, self._timeline, self._arrivals, self._made.supers
         timeline.run_until(timeline.now_ns)
         self._look()
-        while timeline.now_ns < until_ns and not over():
-            if self._told_to_stop():
+        wakes = 0
+        while timeline.now_ns < until_ns and not (over is not None and over()):
+            if not wakes and self._told_to_stop():
                 self._made.partial = True
                 return
             pending = timeline.next_ns()
@@ -196,7 +199,10 @@ class _Traffic:
             if look_ns < to_ns:
                 to_ns = max(look_ns, timeline.now_ns)
             await world.advance(to_ns)
-            self._look()
+            wakes = (wakes + 1) % WAKES
+            if not wakes or look_ns <= timeline.now_ns or over is not None or arrivals.eager or supers.following:
+                self._look()
+        self._look()
 
     def _look(self) -> None:
         """See what is on the wire by now."""

@@ -38,6 +38,7 @@ SHARES = ("socket", "qdisc", "ring", "nic", "wire")
 NOT_YET = -1
 _LINE_BITS = LINE.bit_length() - 1
 _CE = 3
+_PAYLOAD = int(Access.PAYLOAD)
 
 
 class Row(NamedTuple):
@@ -130,6 +131,8 @@ class Packets:
     def __init__(self, world: World, dev: NetDevice, rate_bps: int) -> None:
         self.open: dict[int, Packet] = {}
         """Those on their way, by ``Skb.id``."""
+        self.open_since_ns = 0
+        """Since when there has been one."""
         self.begin_ns = 0
         """When the traffic began."""
         self.measure_from_ns = 0
@@ -137,6 +140,8 @@ class Packets:
         self.ps_a_byte = 8e12 / rate_bps
         self.last_end_ps = 0
         """Of the frames so far."""
+        self.on_frame: Callable[[Frame, Packet | None], None] | None = None
+        """Told of each frame that is on the wire and the packet it is of, before that is brought up to date."""
         self.on_end: Callable[[Packet, Skb, Frame, int], None] | None = None
         """Told of each frame of a packet and when it ends, in ps."""
         self.on_given: Callable[[Packet, Skb, TxQueue, int], None] | None = None
@@ -173,6 +178,8 @@ class Packets:
         self._number = number = self._number + 1
         skb.id = number
         skb.sk = flow.sk
+        if not self.open:
+            self.open_since_ns = now_ns
         self.open[number] = Packet(flow, figures, skb, now_ns if written_ns is None else written_ns, now_ns)
         figures.packets += 1
         return dev_queue_xmit(skb, self._dev)
@@ -215,7 +222,7 @@ class Packets:
     # -- the device
 
     def _accessed(self, kind: int, time_ps: int, addr: int) -> None:
-        if kind == Access.PAYLOAD:
+        if kind == _PAYLOAD:
             packet = self._unread.pop(addr >> _LINE_BITS, None)
             if packet is not None:
                 packet.read_ps = time_ps
@@ -224,22 +231,22 @@ class Packets:
 
     def _left(self, frame: Frame, skb: Skb | None) -> None:
         """A frame is on the wire."""
-        if skb is None:
+        packet = None if skb is None else self.open.get(skb.id)
+        if self.on_frame is not None:
+            self.on_frame(frame, packet)
+        if skb is None or packet is None:
             return
-        packet = self.open.get(skb.id)
-        if packet is None:
-            return
-        data = frame.data
+        data, start_ps = frame.data, frame.start_ps
         size = len(data)
-        self.last_end_ps = end_ps = frame.start_ps + int((size + FCS) * self.ps_a_byte)
+        self.last_end_ps = end_ps = start_ps + int((size + FCS) * self.ps_a_byte)
         if packet.first_ps < 0:
-            packet.first_ps = frame.start_ps
+            packet.first_ps = start_ps
         figures = packet.figures
         figures.frames += 1
         figures.bytes += size
         end_ns = end_ps // PS_PER_NS
         begin_ns = self.begin_ns
-        figures.throughput.spread(frame.start_ps // PS_PER_NS - begin_ns, end_ns - begin_ns, 8 * size)
+        figures.throughput.spread(start_ps // PS_PER_NS - begin_ns, end_ns - begin_ns, 8 * size)
         if self.measure_from_ns <= end_ns < self.measure_to_ns:
             figures.measured_bytes += size
         if is_ce(data):

@@ -59,8 +59,8 @@ class QueueProbe:
         """Times that the wire ran dry while byte queue limits held packets back."""
         self.starved_ns = 0
         """How long they did so."""
-        bins = {name: Bins(interval_ns, merge) for name, merge in _QUEUE_BINS.items()}
-        self.bins = bins
+        self.bins = {name: Bins(interval_ns, merge) for name, merge in _QUEUE_BINS.items()}
+        self.sent = self.bins["packets"]
         self._limit_low = self._inflight_low = NONE_LEAST
         self._limit_high = self._inflight_high = NONE_MOST
         self._interrupts = 0
@@ -147,6 +147,7 @@ class Probes:
         """When the wire is free again, the gap behind the last frame included."""
         self._timeline: Timeline | None = None
         packets.on_given = self._given
+        packets.on_frame = self._left
 
     def begin(self, timeline: Timeline) -> None:
         """The traffic begins now."""
@@ -160,8 +161,7 @@ class Probes:
             self._look(timeline.now_ns - self._packets.begin_ns)
 
     def attach(self, watch: Watch) -> None:
-        """Have the watch tell of frames: after those who know packets by them."""
-        self._below, watch.on_frame = watch.on_frame, self._left
+        """What the watch knows of the queues."""
         self._watched = watch.queues
 
     # -- what happens with every packet
@@ -169,7 +169,7 @@ class Probes:
     def _given(self, packet: Packet, skb: Skb, txq: TxQueue, now_ns: int) -> None:
         self.queues[txq.index].note_limits()
 
-    def _left(self, frame: Frame, skb: Skb | None) -> None:
+    def _left(self, frame: Frame, packet: Packet | None) -> None:
         """A frame is on the wire."""
         start_ps, size = frame.start_ps, len(frame.data)
         packets = self._packets
@@ -188,7 +188,6 @@ class Probes:
             self.gaps_ps.add(time_ns, gap_ps)
             if gap_ps > self.longest_gap_ps:
                 self.longest_gap_ps = gap_ps
-            packet = None if skb is None else packets.open.get(skb.id)
             free_ns = int(free_ps) // PS_PER_NS
             # it was in the qdisc when the wire ran dry, and byte queue limits kept it there
             if packet is not None and packet.sent_ns <= free_ns < packet.held_until_ns:
@@ -196,13 +195,9 @@ class Probes:
                 probe.starved_ns += min(start_ps // PS_PER_NS, packet.held_until_ns) - free_ns
                 probe.bins["starved"].add(max(0, free_ns - packets.begin_ns), 1)
         self._free_ps = start_ps + busy_ps
-        if skb is not None:
-            packet = packets.open.get(skb.id)
-            if packet is not None and packet.frames_left == 1:
-                probe.packets += 1
-                probe.bins["packets"].add(time_ns, 1)
-        if self._below is not None:
-            self._below(frame, skb)
+        if packet is not None and packet.frames_left == 1:
+            probe.packets += 1
+            probe.sent.add(time_ns, 1)
 
     # -- what is looked at once an interval
 

@@ -89,15 +89,17 @@ class DoorbellTap(BusLayer):
         self.on_doorbell: Callable[[int, int], None] | None = None
         """Told of each: its queue, and when it reaches the device, in ps."""
         self._tails = {queue_register("TAIL", queue): queue for queue in range(queues)}
+        self._write_below = below.post_write
 
     def post_write(self, due_ps: int, register: int, value: int) -> None:
-        if self.on_doorbell is not None and register in self._tails:
-            self.on_doorbell(self._tails[register], due_ps)
-        self.below.post_write(due_ps, register, value)
+        queue = self._tails.get(register)
+        if queue is not None and self.on_doorbell is not None:
+            self.on_doorbell(queue, due_ps)
+        self._write_below(due_ps, register, value)
 
 
 class SuperPacket:
-    """Follows super-packets. ``attach`` it after who knows packets by frames."""
+    """Follows super-packets. ``attach`` it once the watch has been."""
 
     def __init__(self, packets: Packets, doorbells: DoorbellTap) -> None:
         self.stages: list[Stage] = []
@@ -109,6 +111,11 @@ class SuperPacket:
         """When to follow the next one, the first moment last."""
         self._now: _Followed | None = None
 
+    @property
+    def following(self) -> bool:
+        """There is one: its frames are to be looked at as they come, so that the next one can follow."""
+        return self._now is not None
+
     def begin(self) -> None:
         """The traffic begins, and with it all times are known."""
         first, end = self._packets.measure_from_ns, self._packets.measure_to_ns
@@ -117,8 +124,7 @@ class SuperPacket:
         self._given_below, self._packets.on_given = self._packets.on_given, self._given
 
     def attach(self, watch: Watch) -> None:
-        """Have the watch tell of rings and frames."""
-        self._below, watch.on_frame = watch.on_frame, self._left
+        """What the watch knows of the queues."""
         self._watched = watch.queues
 
     def _given(self, packet: Packet, skb: Skb, txq: TxQueue, now_ns: int) -> None:
@@ -133,6 +139,7 @@ class SuperPacket:
         if rung_ns >= now_ns:  # while the driver took it
             followed.doorbell_ps = due_ps
         self._packets.on_access = self._accessed
+        self._below, self._packets.on_frame = self._packets.on_frame, self._left
         skb.destructor = partial(self._freed, followed, skb.destructor)
 
     def _rung(self, queue: int, due_ps: int) -> None:
@@ -147,21 +154,22 @@ class SuperPacket:
         if followed is not None and len(followed.accesses) < MOST_ACCESSES:
             followed.accesses.append((kind, time_ps, addr))
 
-    def _left(self, frame: Frame, skb: Skb | None) -> None:
+    def _left(self, frame: Frame, packet: Packet | None) -> None:
+        """A frame is on the wire, while a super-packet is followed."""
         followed = self._now
-        if followed is not None and skb is not None and self._packets.open.get(skb.id) is followed.packet:
+        if self._below is not None:
+            self._below(frame, packet)
+        if followed is not None and packet is followed.packet:
             end_ps = frame.start_ps + int((len(frame.data) + FCS) * self._packets.ps_a_byte)
             followed.frames.append((frame.start_ps, end_ps))
             self._finish(followed)
-        if self._below is not None:
-            self._below(frame, skb)
 
     def _freed(self, followed: _Followed, before: Callable[[Skb], None] | None, skb: Skb) -> None:
         """Its end: destructor in place of the one that it had."""
         followed.freed_ns = self._packets.now_ns()
         self._finish(followed)
         if followed.packet.dropped:
-            self._now = None
+            self._leave()
         if before is not None:
             before(skb)
 
@@ -171,5 +179,11 @@ class SuperPacket:
             queue = self._watched[followed.queue]
             ring = range(queue.ring_addr, queue.ring_addr + (queue.mask + 1) * DESCRIPTOR_BYTES)
             self.stages = followed.stages(self._packets.begin_ns, ring)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Follow it no further."""
+        if self._now is not None:
             self._now = None
             self._packets.on_access = None
+            self._packets.on_frame = self._below

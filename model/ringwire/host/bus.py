@@ -37,6 +37,9 @@ class BusLayer:
 
     def __init__(self, below: Bus) -> None:
         self.below = below
+        for name in ("post_write", "post_read", "listen"):
+            if getattr(type(self), name) is getattr(BusLayer, name):
+                setattr(self, name, getattr(below, name))  # what a layer does not look at goes past it
 
     def post_write(self, due_ps: int, register: int, value: int) -> None:
         """A register write on its way down."""

@@ -89,18 +89,16 @@ class Cpu:
         return event
 
     def _take(self, event: CpuEvent) -> None:
-        """An event's time has come: run it, or let it wait for its turn."""
-        if self._resume_pending or self._clock_ns > self._timeline.now_ns:
+        """Run an event whose time has come, or let it wait for its turn."""
+        now_ns = self._timeline.now_ns
+        if self._resume_pending or self._clock_ns > now_ns:
             self._waiting[event.level].append(event)
             self._resume_later()
-        else:
-            self._run(event)
-
-    def _run(self, event: CpuEvent) -> None:
+            return
         fn, event.fn = event.fn, None
         if fn is None:
             return
-        self._clock_ns = self._timeline.now_ns
+        self._clock_ns = now_ns
         cpus = self._cpus
         cpus.running = self
         if cpus.jitter_ns:
@@ -120,7 +118,7 @@ class Cpu:
         self._resume_pending = False
         for waiting in self._waiting:
             while waiting:
-                self._run(waiting.popleft())
+                self._take(waiting.popleft())
                 if self._clock_ns > self._timeline.now_ns:
                     if any(self._waiting):
                         self._resume_later()

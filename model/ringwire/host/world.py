@@ -60,6 +60,7 @@ class World(ABC):
         self.on_access: AccessListener | None = None
         """See :meth:`watch_accesses`."""
         costs = self.cpus.costs
+        self._posted_write_ns = costs.posted_write_ns
         self.interrupt_lag_ns = costs.interrupt_delay_ns + costs.interrupt_ns
         """From a device's interrupt until software's first own step because of it: so late may this world hear of it."""
         self._handlers: dict[int, tuple[Cpu, Callable[[], None]]] = {}
@@ -120,7 +121,7 @@ class World(ABC):
         already ahead, the queue's lock would have made this one wait.
         """
         cpus, last = self.cpus, self._last_due_ps
-        due_ps = (cpus.now_ns() + cpus.costs.posted_write_ns) * PS_PER_NS
+        due_ps = (cpus.now_ns() + self._posted_write_ns) * PS_PER_NS
         running = cpus.running
         cpu, block = -1 if running is None else -2 - running.index, register >> 8
         due_ps = max(due_ps, last.get(cpu, 0), last.get(block, 0))
