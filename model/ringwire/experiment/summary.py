@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -227,8 +228,7 @@ def _per_queue(series: str, names: Sequence[str], run: Run) -> Table:
         bins = [probe.bins[name] for name in names]
         _align(*bins)
         width_ns = bins[0].width_ns
-        for index in range(max(len(each.values) for each in bins)):
-            values = [each.values[index] if index < len(each.values) else None for each in bins]
+        for index, values in enumerate(zip_longest(*(each.values for each in bins))):
             if any(value is not None for value in values):
                 rows.append((index * width_ns, probe.txq.index, *(value or 0 for value in values)))
     return _table(series, rows)

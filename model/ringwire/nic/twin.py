@@ -122,7 +122,8 @@ class Twin:
         self._buffered = 0
         self._pipe: deque[Segment] = deque()
         self._start_waits = False
-        self._wire_end_ps = 0
+        self._wire_end_ps = self._release_ps = 0
+        """When the last frame's FCS ends, and when the wire is free for the next one."""
         self._paused = False
         self._pfc = 0
         self._opens_ps = [0] * config.queues
@@ -251,6 +252,8 @@ class Twin:
         if self._issue_waits or not self._enabled:
             return
         bound = self._bound
+        if bound and self._committed >= bound and not any([queue.pressing for queue in self.queues]):
+            return
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
             if packet.drop_late and packet.picked == 0 and self.stamp() > packet.launch:
@@ -391,8 +394,9 @@ class Twin:
             if segment.index == 0 and segment.packet.launch:
                 start_ps = max(start_ps, self._grid.edge_of_stamp(segment.packet.launch))
             if start_ps > self.now_ps:
-                self._start_waits = True
-                self.at(start_ps, self._start_again)
+                if start_ps > self._release_ps:  # which is as good an occasion
+                    self._start_waits = True
+                    self.at(start_ps, self._start_again)
                 return
             pipe.popleft()
             self._start(segment)
@@ -411,9 +415,9 @@ class Twin:
         frame = segment.data
         if len(frame) < MIN_FRAME:
             frame = frame.ljust(MIN_FRAME, b"\0")
-        self._wire_end_ps, next_ps = self._pacer.begin(self.now_ps, segment.length)
+        self._wire_end_ps, self._release_ps = self._pacer.begin(self.now_ps, segment.length)
         self.at(self._wire_end_ps, self._ended, segment)
-        self.at(next_ps, self._released, segment)
+        self.at(self._release_ps, self._released, segment)
         self._on_frame(self.now_ps, packet.queue, frame)
         if self.wake_on_frame:
             self._attention = True

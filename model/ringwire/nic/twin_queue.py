@@ -222,6 +222,16 @@ class TwinQueue:
             return False
         return self.mask + 1 - self.completer.used - self.in_flight > EVENT_SLOTS
 
+    @property
+    def pressing(self) -> bool:
+        """Its turn counts though there is no room: weighted queues share rounds, and packets that fail need no room."""
+        if self._weight:
+            return True
+        if not self.ready and self._cutting is None:
+            return False
+        packet = self.next_packet()
+        return packet.status is not _OK or packet.drop_late
+
     def next_packet(self) -> Packet:
         """The packet whose turn it is."""
         return self.ready[0] if self._cutting is None else self._cutting
