@@ -212,8 +212,9 @@ static void report_fault(uint64_t time_ps, uint64_t addr, hm_kind kind) {
     control->fault_head++;
 }
 
-// Add to the log of accesses, and have the host look before it is full.
+// Add to the log of accesses, if this kind is wanted, and have the host look before it is full.
 static void log_access(uint64_t time_ps, uint64_t addr, hm_access_kind kind) {
+    if (!(control->log_accesses >> kind & 1)) return;
     uint64_t waiting = control->access_head - control->access_tail;
     if (waiting >= HM_ACCESSES / 2) state.wake = 1;
     if (waiting >= HM_ACCESSES) {
@@ -273,7 +274,7 @@ void hm_read_request(uint64_t now_ps, unsigned id, uint64_t addr, unsigned beats
     push(&state.arriving, index);
     push(&state.waiting[id], index);
     control->reads++;
-    if (control->log_accesses) log_access(now_ps, addr, id ? HM_DESCRIPTOR_READ : HM_PAYLOAD_READ);
+    log_access(now_ps, addr, id ? HM_DESCRIPTOR_READ : HM_PAYLOAD_READ);
 }
 
 static void take_bytes(read_burst *r) {
@@ -362,7 +363,7 @@ unsigned hm_write_beat(uint64_t now_ps, uint64_t strobes, const uint32_t *data) 
     if (w->got == w->beats) {
         uint64_t due = now_ps + control->latency_ps + jitter_ps(STREAM_WRITE, state.data_head);
         w->due_ps = state.last_response_ps = later(due, state.last_response_ps);
-        if (control->log_accesses) log_access(w->due_ps, w->addr, HM_COMPLETION_WRITE);
+        log_access(w->due_ps, w->addr, HM_COMPLETION_WRITE);
         state.data_head++;
     }
     return 0;

@@ -29,7 +29,7 @@ extern "C" {
     X(dma_base)      /* device address of the arena's first byte */                                                    \
     X(wake_on_frame) /* 1: a captured frame wakes the host */                                                          \
     X(interrupt_lag_ps) /* how late the host may learn of an interrupt */                                              \
-    X(log_accesses)  /* 1: the device's bursts are logged; may change while it runs */                                 \
+    X(log_accesses)  /* mask of hm_access_kind: what of the device's bursts is logged; may change while it runs */     \
     /* written by the host while it runs */                                                                            \
     X(flow) /* what the link partner stops: bit 0 the wire, bits 8:1 priorities */                                    \
     X(host_next_ps) /* when the host wants to be woken; HM_NEVER: not by time */                                       \

@@ -42,6 +42,8 @@ _IF_FCSLEN = 13
 _IF_TSOFFSET = 14
 
 _SECOND = 10**9
+_RECORD = struct.Struct("<IIII")
+"""Before each frame: seconds, nanoseconds, bytes that are here, bytes on the wire."""
 _WRITE_BUFFER = 1 << 18
 """Bytes. Python's own buffer would be a system call for every five frames."""
 
@@ -280,9 +282,11 @@ class PcapWriter:
                 raise CaptureError(f"{path}: not a regular file")
             self._temporary = self._target.with_name(f".{self._target.name}.{os.getpid()}-{next(self._names)}.tmp")
             self._stream = self._temporary.open("xb", buffering=_WRITE_BUFFER)
+            self._stream.write(
+                struct.pack("<IHHiIII", _NANOSECOND_MAGIC, *_PCAP_VERSION, 0, 0, MAX_FRAME, LINKTYPE_ETHERNET)
+            )
         except (OSError, RuntimeError) as error:
             raise CaptureError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-        self._put(struct.pack("<IHHiIII", _NANOSECOND_MAGIC, *_PCAP_VERSION, 0, 0, MAX_FRAME, LINKTYPE_ETHERNET))
 
     def write(self, time_ns: int, frame: bytes | bytearray | memoryview, length: int | None = None) -> None:
         """Add a frame; ``length`` is its length on the wire where ``frame`` holds less of it."""
@@ -292,8 +296,11 @@ class PcapWriter:
         if len(frame) > MAX_FRAME:
             raise CaptureError(f"{self.path}: frame of {len(frame)} bytes; allowed: up to {MAX_FRAME}")
         length = len(frame) if length is None else length
-        self._put(struct.pack("<IIII", seconds, fraction, len(frame), length))
-        self._put(frame)
+        try:
+            self._stream.write(_RECORD.pack(seconds, fraction, len(frame), length))
+            self._stream.write(frame)
+        except OSError as error:
+            raise CaptureError(f"{self.path}: {error.strerror or error}") from None
 
     def close(self) -> None:
         """Put the file in its place; nothing to do a second time."""
@@ -312,12 +319,6 @@ class PcapWriter:
             with suppress(OSError):
                 self._stream.close()
             self._remove()
-
-    def _put(self, data: bytes | bytearray | memoryview) -> None:
-        try:
-            self._stream.write(data)
-        except OSError as error:
-            raise CaptureError(f"{self.path}: {error.strerror or error}") from None
 
     def _remove(self) -> None:
         self._temporary.unlink(missing_ok=True)

@@ -217,7 +217,9 @@ class Watch:
             frames = frames_of(given.skb)
         except GsoError:
             return
-        given.queue.expected.extend((frame, number, given) for number, frame in enumerate(frames))
+        expected = given.queue.expected
+        for number, frame in enumerate(frames):
+            expected.append((frame, number, given))
 
     def _dropped(self, skb: Skb) -> None:
         """The stack's hook for each packet that won't be sent; in the driver's hands it is one of ours."""
@@ -243,7 +245,7 @@ class Watch:
             expected = queue.expected
             if expected:
                 want, _, given = expected[0]
-                if data == b"".join(want).ljust(MIN_FRAME, b"\0"):
+                if data == b"".join(want) or data == b"".join(want).ljust(MIN_FRAME, b"\0"):
                     expected.popleft()
                     queue.in_step = True
                     if 0 <= given.freed_ns * PS_PER_NS < frame.start_ps and not queue.complete_at_fetch:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,7 +20,7 @@ from ringwire.cosim.hostmem import NEVER, POSTS, READ, REGISTER_READ, REGISTER_W
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import DEFAULT_BASE, DEFAULT_SIZE, LINE, HostMemory
 from ringwire.host.weak_memory import WeakMemory
-from ringwire.host.world import PS_PER_NS, AccessListener, World
+from ringwire.host.world import PS_PER_NS, Access, AccessListener, World
 
 MAX_READS = 1024
 """Read bursts that host memory can have in flight."""
@@ -176,10 +176,10 @@ class SimulatedWorld(World):
         super().flow_control(paused, priorities)
         self._control[self._flow] = paused | priorities << 1
 
-    def watch_accesses(self, listener: AccessListener) -> None:
+    def watch_accesses(self, listener: AccessListener, kinds: Iterable[Access] = tuple(Access)) -> None:
         """As ``World.watch_accesses``."""
-        super().watch_accesses(listener)
-        self._control[self.hostmem.word("log_accesses")] = 1
+        super().watch_accesses(listener, kinds)
+        self._control[self.hostmem.word("log_accesses")] = self.watched
 
     def _collect(self) -> None:
         """The host is awake: let its events up to now run, then hand it what the device has reported."""

@@ -25,7 +25,7 @@ from ringwire.checks import Watch
 from ringwire.experiment.bins import Bins, Sample, total
 from ringwire.experiment.histogram import Histogram
 from ringwire.host.memory import LINE
-from ringwire.host.world import PS_PER_NS, Access, World
+from ringwire.host.world import PS_PER_NS, Access, AccessListener, World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue, dev_queue_xmit
 from ringwire.netdev.queue import STACK_XOFF
 from ringwire.netdev.validate import gso_segments
@@ -38,7 +38,6 @@ SHARES = ("socket", "qdisc", "ring", "nic", "wire")
 NOT_YET = -1
 _LINE_BITS = LINE.bit_length() - 1
 _CE = 3
-_PAYLOAD = int(Access.PAYLOAD)
 
 
 class Row(NamedTuple):
@@ -155,9 +154,8 @@ class Packets:
         """By the line of memory that a packet's first byte lies in, until it is read."""
         self._journal: list[tuple[int, int]] = []
         world.memory.journal = self._journal
-        world.watch_accesses(self._accessed)
-        self.on_access: Callable[[int, int, int], None] | None = None
-        """Told of every access in turn, as :meth:`World.watch_accesses` would."""
+        self._on_access: AccessListener | None = None
+        self.watch_accesses(None)
         self._start_xmit, dev.start_xmit = dev.start_xmit, self._xmit
         self._drop_below, dev.on_drop = dev.on_drop, self._dropped
 
@@ -221,13 +219,25 @@ class Packets:
 
     # -- the device
 
+    def watch_accesses(self, listener: AccessListener | None) -> None:
+        """Have every access told, as :meth:`World.watch_accesses` would; None: no more."""
+        self._on_access = listener
+        if listener is None:
+            self._world.watch_accesses(self._read, (Access.PAYLOAD,))
+        else:
+            self._world.watch_accesses(self._accessed)
+
+    def _read(self, kind: int, time_ps: int, addr: int) -> None:
+        """The device asks for bytes of a packet."""
+        packet = self._unread.pop(addr >> _LINE_BITS, None)
+        if packet is not None:
+            packet.read_ps = time_ps
+
     def _accessed(self, kind: int, time_ps: int, addr: int) -> None:
-        if kind == _PAYLOAD:
-            packet = self._unread.pop(addr >> _LINE_BITS, None)
-            if packet is not None:
-                packet.read_ps = time_ps
-        if self.on_access is not None:
-            self.on_access(kind, time_ps, addr)
+        if kind == Access.PAYLOAD:
+            self._read(kind, time_ps, addr)
+        if self._on_access is not None:
+            self._on_access(kind, time_ps, addr)
 
     def _left(self, frame: Frame, skb: Skb | None) -> None:
         """A frame is on the wire."""

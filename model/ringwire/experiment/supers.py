@@ -138,7 +138,7 @@ class SuperPacket:
         rung_ns, due_ps = self._last_doorbell.get(txq.index, (NOT_YET, NOT_YET))
         if rung_ns >= now_ns:  # while the driver took it
             followed.doorbell_ps = due_ps
-        self._packets.on_access = self._accessed
+        self._packets.watch_accesses(self._accessed)
         self._below, self._packets.on_frame = self._packets.on_frame, self._left
         skb.destructor = partial(self._freed, followed, skb.destructor)
 
@@ -185,5 +185,5 @@ class SuperPacket:
         """Follow it no further."""
         if self._now is not None:
             self._now = None
-            self._packets.on_access = None
+            self._packets.watch_accesses(None)
             self._packets.on_frame = self._below

@@ -8,7 +8,7 @@ read reach the device, and how time passes (``advance``).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ class Access(IntEnum):
     INTERRUPT = 3
 
 
+_INTERRUPT, _WATCH_INTERRUPTS = Level.INTERRUPT, 1 << Access.INTERRUPT
 AccessListener = Callable[[int, int, int], None]
 """Told (:class:`Access`, time in ps, address; of an interrupt its vector)."""
 
@@ -58,9 +59,10 @@ class World(ABC):
         self.on_stuck: list[Callable[[], str]] = []
         """Each adds its part's state, one or more lines, to what ``Stuck`` says."""
         self.on_access: AccessListener | None = None
-        """See :meth:`watch_accesses`."""
+        self.watched = 0
+        """Mask of the kinds that it is told, see :meth:`watch_accesses`."""
         costs = self.cpus.costs
-        self._posted_write_ns = costs.posted_write_ns
+        self._posted_write_ns, self._interrupt_delay_ns = costs.posted_write_ns, costs.interrupt_delay_ns
         self.interrupt_lag_ns = costs.interrupt_delay_ns + costs.interrupt_ns
         """From a device's interrupt until software's first own step because of it: so late may this world hear of it."""
         self._handlers: dict[int, tuple[Cpu, Callable[[], None]]] = {}
@@ -92,21 +94,25 @@ class World(ABC):
         Afterwards the timeline has been run up to the time reached, and what the device reported is on it.
         """
 
-    def watch_accesses(self, listener: AccessListener) -> None:
-        """Have the device's accesses told from now on, in order of their kind, at the latest when the host is woken."""
+    def watch_accesses(self, listener: AccessListener, kinds: Iterable[Access] = tuple(Access)) -> None:
+        """Have the device's accesses of some kinds told from now on, and no others.
+
+        They come in order, each kind by itself, at the latest when the host is woken.
+        """
         self.on_access = listener
+        self.watched = sum(1 << kind for kind in kinds)
 
     # -- what the device's side calls
 
     def interrupt(self, time_ps: int, vector: int) -> None:
         """The device raised ``vector``: its handler runs on its CPU after the way there. None listens: it is lost."""
         self.interrupts += 1
-        if self.on_access is not None:
+        if self.watched & _WATCH_INTERRUPTS and self.on_access is not None:
             self.on_access(Access.INTERRUPT, time_ps, vector)
         listener = self._handlers.get(vector)
         if listener is not None:
             cpu, handler = listener
-            cpu.call_at(ceil_ns(time_ps) + self.cpus.costs.interrupt_delay_ns, handler, Level.INTERRUPT)
+            cpu.call_at(ceil_ns(time_ps) + self._interrupt_delay_ns, handler, _INTERRUPT)
 
     # -- what software and tests use
 
@@ -169,7 +175,7 @@ class HostPort:
     its writes to coherent memory.
     """
 
-    __slots__ = ("_bus", "_cpu", "_due_ps", "_post_write", "charge", "costs", "dma_wmb", "memory", "now_ns")
+    __slots__ = ("_bus", "_cpu", "_doorbell_ns", "_due_ps", "_post_write", "charge", "costs", "dma_wmb", "memory", "now_ns")
 
     def __init__(self, world: World, cpu: Cpu) -> None:
         self.memory = world.memory
@@ -179,6 +185,7 @@ class HostPort:
         self._due_ps = world.due_ps
         self._post_write = world.bus.post_write
         self.costs = world.cpus.costs
+        self._doorbell_ns = self.costs.doorbell_ns
         self.now_ns = world.cpus.now_ns
         self.charge = world.cpus.charge
 
@@ -188,7 +195,7 @@ class HostPort:
 
     def write(self, register: int, value: int) -> None:
         """Posted register write, which lands after the posted-write latency."""
-        self.charge(self.costs.doorbell_ns)
+        self.charge(self._doorbell_ns)
         self._post_write(self._due_ps(register), register, value)
 
     def read(self, register: int, callback: Callable[[int], None]) -> None:

@@ -29,7 +29,7 @@ class Surroundings(Protocol):
     stats: list[int]
     write_latency_ps: int
     now_ps: int
-    on_access: Callable[[int, int, int], None] | None
+    on_completion: Callable[[int, int, int], None] | None
 
     def after(self, delay_ps: int, fn: Callable[..., None], *args: object) -> None:
         """Call ``fn(*args)`` that much later."""
@@ -155,12 +155,12 @@ class Completer:
             device.stats[Stat.WRITE_ERRORS] += 1
             self._on_write_error()
             error = True
-        if device.on_access is not None:
-            device.on_access(2, device.now_ps, self.base)
+        if device.on_completion is not None:
+            device.on_completion(2, device.now_ps, self.base)
         self.visible = count
         self._writing -= len(batch)
         self._moderate(error)
-        if self.idle:
+        if not self._writing and not self._batch:
             self._on_idle()
 
     def _write_slot(self, time: int, ring_index: int, status: Status, flags: CplFlag, segments: int) -> None:
@@ -220,7 +220,7 @@ class Completer:
             self._fire_if_due()
 
     def _fire_if_due(self) -> None:
-        if self.armed and self._due and not self.mask:
+        if self._due and self.armed and not self.mask:
             self.armed = False
             self._due = False
             self._moderating = False

@@ -34,10 +34,10 @@ from ringwire.nic.registers import (
 )
 from ringwire.nic.twin_queue import TwinQueue
 
-_GLOBAL = {register.offset: register for register in GLOBAL_REGISTERS}
-_QUEUE = {register.offset: register for register in QUEUE_REGISTERS}
 _LEGAL = {"CTRL": 7, "BYTE_TIME_HI": 0x3FFFFF, "LAUNCH_LEAD": 0xFFFFFF}
 """Bits that may be set in a register, where not all may."""
+_NOWHERE = (None, None)
+_NOBODY: Callable[[int, int, int], None] | None = None
 _BURST_BEATS = 256
 _PAGE = 4096
 # Plain values for what every frame meets.
@@ -97,7 +97,7 @@ class Twin:
         """How late the host may hear of an interrupt: a run that has raised one ends so much later."""
         self.wake_on_frame = False
         """Every frame wakes the host, for software that waits for what was sent."""
-        self.on_access: Callable[[int, int, int], None] | None = None
+        self.on_read = self.on_fetch = self.on_completion = _NOBODY
         """Told of accesses to memory: (kind, time in ps, address), see ``ringwire.host.world.Access``."""
         self._width = config.data_bits // 8
         self._period_ps = config.clock_ps
@@ -114,6 +114,14 @@ class Twin:
         self._complete_at_fetch = False
         self._bound = self._lead = 0
         self.queues = [TwinQueue(self, index) for index in range(config.queues)]
+        self._registers: dict[int, tuple[TwinQueue | None, Register]] = {
+            register.offset: (None, register) for register in GLOBAL_REGISTERS
+        } | {
+            QUEUE_BASE + QUEUE_STRIDE * queue.index + register.offset: (queue, register)
+            for queue in self.queues
+            for register in QUEUE_REGISTERS
+        }
+        """By address, each with its queue if it is one's."""
         self._last_served = config.queues - 1
         self._issue_free_ps = 0
         self._issue_waits = False
@@ -197,15 +205,8 @@ class Twin:
         self._attention = True
         answer(self.now_ps, self.read(address))
 
-    def _find(self, address: int) -> tuple[TwinQueue | None, Register | None]:
-        """The register at an address, and its queue if it is one's."""
-        if address < QUEUE_BASE:
-            return None, _GLOBAL.get(address)
-        index, offset = divmod(address - QUEUE_BASE, QUEUE_STRIDE)
-        return (self.queues[index], _QUEUE.get(offset)) if index < len(self.queues) else (None, None)
-
     def _write(self, address: int, value: int) -> None:
-        queue, register = self._find(address)
+        queue, register = self._registers.get(address, _NOWHERE)
         if register is None:
             accepted = False
         elif queue is not None:
@@ -225,7 +226,7 @@ class Twin:
                 self._stat_latch = self.stats[stat] >> 32
                 return self.stats[stat] & 0xFFFFFFFF
             return self._stat_latch
-        queue, register = self._find(address)
+        queue, register = self._registers.get(address, _NOWHERE)
         if register is None:
             self.refused += 1
             return 0xFFFFFFFF
@@ -331,9 +332,9 @@ class Twin:
             last = addr + length - 1
             beats += last // width - addr // width + 1
             bursts += last // span - addr // span + 1
-        if self.on_access is not None:
+        if self.on_read is not None:
             for addr, _ in segment.buffers:
-                self.on_access(0, now_ps, addr)
+                self.on_read(0, now_ps, addr)
         self.stats[_READ_REQUESTS] += bursts
         self._issue_free_ps = now_ps + bursts * period
         first_ps = now_ps + self.read_latency_ps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from ringwire.host.memory import DmaFault
@@ -49,6 +50,7 @@ class QueueHost(Surroundings, Protocol):
     """What a queue needs of its device."""
 
     read_latency_ps: int
+    on_fetch: Callable[[int, int, int], None] | None
     prefetch: int
     """Descriptors a queue may hold that are fetched and not on their way yet."""
 
@@ -162,9 +164,9 @@ class TwinQueue:
             self._fetched = (first + count) & self.mask
             self._fetching += count
             device = self._device
-            if device.on_access is not None:
+            if device.on_fetch is not None:
                 base = self._values["Q_RING_LO"] | self._values["Q_RING_HI"] << 32
-                device.on_access(1, device.now_ps, base + first * DESCRIPTOR_BYTES)
+                device.on_fetch(1, device.now_ps, base + first * DESCRIPTOR_BYTES)
             device.after(device.read_latency_ps, self._arrived, self._epoch, first, count)
 
     def _arrived(self, epoch: int, first: int, count: int) -> None:
@@ -335,15 +337,15 @@ class TwinQueue:
     def write(self, register: Register, value: int) -> bool:
         """Software writes a register; False when the device refuses, which leaves it as it was."""
         name = register.name
+        if name == "Q_CPL_ARM" or name == "Q_CPL_CONSUMED":
+            return self._consumed(value, name == "Q_CPL_ARM")
+        if name == "Q_TAIL":
+            return self._doorbell(value)
         if register.access is Access.RO or value & ~_LEGAL.get(name, 0xFFFFFFFF):
             return False
         if register.access is Access.CONFIG and (self.enabled or not self.idle):
             return False
         match name:
-            case "Q_TAIL":
-                return self._doorbell(value)
-            case "Q_CPL_ARM" | "Q_CPL_CONSUMED":
-                return self._consumed(value, name == "Q_CPL_ARM")
             case "Q_CTRL":
                 return self._control(value)
             case "Q_RING_LOG2" if not MIN_RING_LOG2 <= value <= MAX_RING_LOG2:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ringwire.host.cpu import HostCosts
 from ringwire.host.memory import HostMemory
-from ringwire.host.world import PS_PER_NS, AccessListener, World
+from ringwire.host.world import PS_PER_NS, Access, AccessListener, World
 from ringwire.nic.twin import Twin, TwinConfig
 
 
@@ -59,10 +59,14 @@ class TwinWorld(World):
         super().flow_control(paused, priorities)
         self.device.flow_control(paused, priorities)
 
-    def watch_accesses(self, listener: AccessListener) -> None:
+    def watch_accesses(self, listener: AccessListener, kinds: Iterable[Access] = tuple(Access)) -> None:
         """As ``World.watch_accesses``."""
-        super().watch_accesses(listener)
-        self.device.on_access = listener
+        super().watch_accesses(listener, kinds)
+        reads, fetches, completions = (
+            listener if self.watched >> kind & 1 else None
+            for kind in (Access.PAYLOAD, Access.DESCRIPTOR, Access.COMPLETION)
+        )
+        self.device.on_read, self.device.on_fetch, self.device.on_completion = reads, fetches, completions
 
     async def advance(self, to_ns: int) -> None:
         reached_ps = self.device.run_until(to_ns * PS_PER_NS)
