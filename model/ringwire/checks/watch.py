@@ -15,7 +15,7 @@ from ringwire.checks.finding import BugFound, Findings
 from ringwire.checks.frames import Pieces, difference, frames_of
 from ringwire.checks.registers import RegisterTap
 from ringwire.checks.stall import Stall
-from ringwire.gso import GsoError
+from ringwire.gso import GsoError, with_checksum
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.descriptors import Status
@@ -177,10 +177,7 @@ class Watch:
         if rc == NETDEV_TX_OK and given.freed_ns != DROPPED:
             queue.given += 1
             if queue.expects:
-                if skb.gso_size or skb.csum_flags or skb.vlan_tci is not None:
-                    self._expect(given)
-                else:
-                    queue.expected.append((skb.data, 0, given))
+                self._expect(given)
         else:
             if queue.untold:
                 queue.untold = untold
@@ -213,13 +210,14 @@ class Watch:
         queue.untold = 0
 
     def _expect(self, given: Given) -> None:
+        skb, expected = given.skb, given.queue.expected
         try:
-            frames = frames_of(given.skb)
+            if skb.gso_size or skb.vlan_tci is not None:
+                expected.extend([(frame, number, given) for number, frame in enumerate(frames_of(skb))])
+            else:
+                expected.append((with_checksum(skb) if skb.csum_flags else skb.data, 0, given))
         except GsoError:
             return
-        expected = given.queue.expected
-        for number, frame in enumerate(frames):
-            expected.append((frame, number, given))
 
     def _dropped(self, skb: Skb) -> None:
         """The stack's hook for each packet that won't be sent; in the driver's hands it is one of ours."""

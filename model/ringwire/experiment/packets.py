@@ -18,7 +18,7 @@ first bytes. Of a driver that maps nothing (bounce buffers) ring and nic are one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ringwire.checks import Watch
@@ -143,8 +143,10 @@ class Packets:
         """Told of each frame that is on the wire and the packet it is of, before that is brought up to date."""
         self.on_end: Callable[[Packet, Skb, Frame, int], None] | None = None
         """Told of each frame of a packet and when it ends, in ps."""
-        self.on_given: Callable[[Packet, Skb, TxQueue, int], None] | None = None
-        """Told of each packet that the driver has taken, and when it was given, in ns."""
+        self.on_given: Sequence[Callable[[], None]] = ()
+        """By queue, told of each packet that the driver has taken there, if there are any."""
+        self.on_super: Callable[[Packet, Skb, TxQueue, int], None] | None = None
+        """Told of each super-packet among them, and when it was given, in ns."""
         self._world = world
         self._dev = dev
         self.now_ns = dev.now_ns
@@ -212,8 +214,10 @@ class Packets:
                         packet.held_until_ns = txq.limit_released_ns
                     if journal:
                         self._unread[journal[0][0] >> _LINE_BITS] = packet
-                if self.on_given is not None:
-                    self.on_given(packet, skb, txq, now_ns)
+                if self.on_given:
+                    self.on_given[queue]()
+                if skb.gso_size and self.on_super is not None:
+                    self.on_super(packet, skb, txq, now_ns)
             self._held[queue] = txq.state & STACK_XOFF != 0
         return rc
 

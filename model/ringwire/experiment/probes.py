@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ringwire.bql import MAX_LIMIT
+from ringwire.bql import MAX_LIMIT, U32
 from ringwire.checks import Watch
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.experiment.bins import Bins, last, least, most, total
@@ -22,7 +22,6 @@ from ringwire.nic.frame import Frame
 from ringwire.nic.pacer import wire_bytes
 from ringwire.qdisc.base import AnyQdisc
 from ringwire.rig.plugin import ReplayDriver
-from ringwire.skb import Skb
 from ringwire.traffic.flow import Flow
 
 NONE_LEAST, NONE_MOST = 1 << 62, -1
@@ -53,6 +52,7 @@ class QueueProbe:
 
     def __init__(self, txq: TxQueue, interval_ns: int) -> None:
         self.txq = txq
+        self._dql = txq.dql
         self.packets = self.frames = self.bytes = 0
         self.limit_most = 0
         self.starved = 0
@@ -69,8 +69,8 @@ class QueueProbe:
 
     def note_limits(self) -> None:
         """Look at the byte queue limit, which may be otherwise before the next look at everything."""
-        dql = self.txq.dql
-        limit, inflight = dql.limit, dql.inflight
+        dql = self._dql
+        limit, inflight = dql.limit, dql.num_queued - dql.num_completed & U32
         if limit < self._limit_low:
             self._limit_low = limit
         if limit > self._limit_high:
@@ -146,7 +146,7 @@ class Probes:
         self._free_ps = -1.0
         """When the wire is free again, the gap behind the last frame included."""
         self._timeline: Timeline | None = None
-        packets.on_given = self._given
+        packets.on_given = [probe.note_limits for probe in self.queues]
         packets.on_frame = self._left
 
     def begin(self, timeline: Timeline) -> None:
@@ -164,10 +164,7 @@ class Probes:
         """What the watch knows of the queues."""
         self._watched = watch.queues
 
-    # -- what happens with every packet
-
-    def _given(self, packet: Packet, skb: Skb, txq: TxQueue, now_ns: int) -> None:
-        self.queues[txq.index].note_limits()
+    # -- what happens with every frame
 
     def _left(self, frame: Frame, packet: Packet | None) -> None:
         """A frame is on the wire."""

@@ -121,16 +121,14 @@ class SuperPacket:
         first, end = self._packets.measure_from_ns, self._packets.measure_to_ns
         self._from_ns = [(first + end) // 2, first]
         self._last_doorbell.clear()
-        self._given_below, self._packets.on_given = self._packets.on_given, self._given
+        self._packets.on_super = self._given
 
     def attach(self, watch: Watch) -> None:
         """What the watch knows of the queues."""
         self._watched = watch.queues
 
     def _given(self, packet: Packet, skb: Skb, txq: TxQueue, now_ns: int) -> None:
-        if self._given_below is not None:
-            self._given_below(packet, skb, txq, now_ns)
-        if not skb.gso_size or self._now is not None or not self._from_ns or now_ns < self._from_ns[-1]:
+        if self._now is not None or not self._from_ns or now_ns < self._from_ns[-1]:
             return
         self._from_ns = [when for when in self._from_ns if when > now_ns]
         mapped = list(self._packets.journal)

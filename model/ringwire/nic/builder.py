@@ -17,6 +17,8 @@ CSUM = int(DescFlag.CSUM)
 VLAN = int(DescFlag.VLAN)
 OFFLOAD = int(DescFlag.OFFLOAD)
 RESERVED = 0xFFFF & ~(EOP | REPORT | TSTAMP | CSUM | VLAN | OFFLOAD)
+_ASKS = RESERVED | CSUM | VLAN
+_OK = Status.OK
 
 
 class Packet:
@@ -65,7 +67,7 @@ class Packet:
         """Of a tag to insert."""
         self.end = 0
         """Ring index one past its last descriptor."""
-        self.status = Status.OK
+        self.status = _OK
         self.header = b""
         """What is repeated before each segment, once it is read."""
         self.picked = 0
@@ -86,7 +88,7 @@ class Packet:
 
     def kill(self, status: Status) -> None:
         """No more of it will leave, for this reason; a packet is killed for one reason only, the first."""
-        if self.status is Status.OK:
+        if self.status is _OK:
             self.status = status
             self.buffers = []
             self.launch = 0
@@ -94,15 +96,14 @@ class Packet:
     @property
     def all_picked(self) -> bool:
         """Nothing of it is left to be picked."""
-        if self.status is not Status.OK or self.request is None:
+        if self.status is not _OK or self.request is None:
             return self.picked > 0
         return self.request.header_len + self.picked * self.request.mss >= self.length
 
     @property
     def next_length(self) -> int:
         """Bytes of the wire frame that is picked next, with a tag that is inserted, without padding."""
-        tag = 0 if self.vlan_tci is None else TAG_BYTES
-        request = self.request
+        request, tag = self.request, 0 if self.vlan_tci is None else TAG_BYTES
         if request is None:
             return self.length + tag
         return request.header_len + min(request.mss, self._unpicked(request)) + tag
@@ -121,7 +122,7 @@ class Packet:
     def pick(self) -> Segment:
         """Its next wire frame; one without bytes if it is killed."""
         segment = Segment(self, self.picked)
-        if self.status is Status.OK:
+        if self.status is _OK:
             segment.length = length = self.next_length
             segment.wire_bytes = wire_bytes(length)
             request = self.request
@@ -165,7 +166,7 @@ class Segment:
         self.stored = 0
         """Of the frame buffer, bytes."""
         self.data = b""
-        self.dead = packet.status is not Status.OK
+        self.dead = packet.status is not _OK
         """It will not leave; its turn passes without bytes."""
         self.arrived = False
         """Its bytes are in the frame buffer."""
@@ -214,18 +215,20 @@ class PacketBuilder:
         packet = self._packet
         self._count += 1
         packet.flags |= flags
-        if packet.status is Status.OK:
+        if packet.status is _OK:
             if flags & OFFLOAD:
                 status = self._offload(flags, parse_request(addr, length, csum_start, csum_offset, vlan_tci))
             else:
                 status = self._data(addr, length, flags)
-                if self._first_data and status is Status.OK:
+                if self._first_data and status is _OK:
                     self._first_data = False
-                    packet.csum = (csum_start, csum_offset) if flags & CSUM else None
-                    packet.vlan_tci = vlan_tci if flags & VLAN else None
-            if status is Status.OK and flags & EOP:
+                    if flags & CSUM:
+                        packet.csum = csum_start, csum_offset
+                    if flags & VLAN:
+                        packet.vlan_tci = vlan_tci
+            if status is _OK and flags & EOP:
                 status = self._whole()
-            if status is not Status.OK:
+            if status is not _OK:
                 packet.kill(status)
         if not flags & EOP:
             return None
@@ -242,14 +245,12 @@ class PacketBuilder:
         if request.kind is not SegType.NONE:
             self._packet.request = request
             self._limit = request.header_len + (MAX_DATAGRAM if request.kind is SegType.UFO4 else MAX_PAYLOAD)
-        return Status.OK
+        return _OK
 
     def _data(self, addr: int, length: int, flags: int) -> Status:
         packet = self._packet
-        if (
-            flags & RESERVED
-            or (flags & (CSUM | VLAN) and not self._first_data)
-            or (flags & CSUM and packet.request is not None)
+        if flags & _ASKS and (
+            flags & RESERVED or not self._first_data or (flags & CSUM and packet.request is not None)
         ):
             return Status.BAD_FLAGS
         if not 0 < length <= MAX_BUFFER:
@@ -260,15 +261,16 @@ class PacketBuilder:
             return Status.TOO_LONG
         if self._count == MAX_DESCRIPTORS and not flags & EOP:
             return Status.TOO_MANY_DESC
-        return Status.OK
+        return _OK
 
     def _whole(self) -> Status:
         """What can be told only once all descriptors are there."""
         packet = self._packet
-        if packet.csum is not None and sum(packet.csum) + 2 > packet.length:
+        csum = packet.csum
+        if csum is not None and csum[0] + csum[1] + 2 > packet.length:
             return Status.BAD_CSUM
         if packet.request is not None and packet.length <= packet.request.header_len:
             return Status.BAD_OFFLOAD
         if packet.vlan_tci is not None and packet.length < ETH_HLEN:
             return Status.BAD_OFFLOAD
-        return Status.OK
+        return _OK

@@ -144,7 +144,7 @@ class Completer:
             for time, ring_index, status, flags, segments in batch:
                 if status is not _OK:
                     error = True
-                if status not in _EVENTS:
+                if status is _OK or status not in _EVENTS:
                     self._head_index = ring_index
                 if self.head_addr is None or status is not _OK:
                     self._write_slot(time, ring_index, status, flags, segments)

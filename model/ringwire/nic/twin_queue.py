@@ -293,10 +293,7 @@ class TwinQueue:
         self.head = packet.end
         if packet.flags & REPORT or packet.status is not _OK:
             flags = _STAMPED if packet.flags & TSTAMP else _NO_FLAGS
-            self._report(stamp, packet.end, packet.status, flags, segments)
-
-    def _report(self, stamp: int, ring_index: int, status: Status, flags: CplFlag, segments: int = 0) -> None:
-        self.completer.add(stamp, ring_index, status, flags, segments, not self.enabled or self.halted)
+            self.completer.add(stamp, packet.end, packet.status, flags, segments, not self.enabled or self.halted)
 
     def left(self) -> None:
         """A packet is off the device's hands."""
@@ -440,4 +437,5 @@ class TwinQueue:
         """Report it once there is a slot; one report stands for all that wait."""
         self._event_waits = self._free_slots() <= 1
         if not self._event_waits:
-            self._report(self._device.stamp(), self.tail, Status.BAD_DOORBELL, _NO_FLAGS)
+            stamp, status = self._device.stamp(), Status.BAD_DOORBELL
+            self.completer.add(stamp, self.tail, status, _NO_FLAGS, 0, not self.enabled or self.halted)
