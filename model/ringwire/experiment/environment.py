@@ -51,12 +51,16 @@ class Arrivals:
         self._lookahead_ns = NEVER_NS
         self.eager = False
         """A flow has a lookahead of nothing: each frame wakes the host, which then has to look."""
+        self.due_ns = NEVER_NS
+        """When the wire has to be looked at again at the latest."""
         packets.on_end = self._ended
+        packets.on_open = self._look_later
 
     def add(self, flow: Flow) -> None:
         """One more flow that is active."""
         self._lookahead_ns = min(self._lookahead_ns, flow.lookahead_ns)
         self.eager = not self._lookahead_ns
+        self._look_later()
 
     def _ended(self, packet: Packet, skb: Skb, frame: Frame, end_ps: int) -> None:
         if packet.flow.lookahead_ns < NEVER_NS or packet.figures.behind is not None:
@@ -74,20 +78,20 @@ class Arrivals:
                 there_ns = figures.behind(end_ns, data)
             if is_last and there_ns is not None and packet.written_ns >= self._packets.measure_from_ns:
                 figures.end_to_end.add(there_ns - packet.written_ns)
+        self._look_later()
 
-    def next_look_ns(self) -> int:
-        """When the wire has to be looked at again at the latest."""
+    def _look_later(self) -> None:
+        """Set ``due_ns``: after the last look, or the first packet behind it."""
         lookahead_ns, packets = self._lookahead_ns, self._packets
+        self.due_ns = NEVER_NS
         if lookahead_ns == NEVER_NS:
-            return NEVER_NS
-        slack_ns = lookahead_ns - self._edge_ns if lookahead_ns > self._edge_ns else 0
-        due_ns = self._waiting[0][0] + slack_ns if self._waiting else NEVER_NS
-        if packets.open and not self.eager:
-            since_ns = self._looked_ns if self._looked_ns > packets.open_since_ns else packets.open_since_ns
-            unseen_ns = since_ns + (slack_ns or 1)
-            if unseen_ns < due_ns:
-                return unseen_ns
-        return due_ns
+            return
+        slack_ns = max(0, lookahead_ns - self._edge_ns)
+        if self._waiting:
+            self.due_ns = self._waiting[0][0] + slack_ns
+        # with a lookahead of nothing, each frame wakes the host
+        if packets.open and lookahead_ns:
+            self.due_ns = min(self.due_ns, max(self._looked_ns, packets.open_since_ns) + max(slack_ns, 1))
 
 
 def along(path: Path, random: Random) -> Callable[[int, bytes], int | None]:

@@ -195,7 +195,7 @@ class _Traffic:
                 return
             pending = timeline.next_ns()
             to_ns = until_ns if pending is None or pending > until_ns else pending
-            look_ns = arrivals.next_look_ns()
+            look_ns = arrivals.due_ns
             if look_ns < to_ns:
                 to_ns = max(look_ns, timeline.now_ns)
             await world.advance(to_ns)

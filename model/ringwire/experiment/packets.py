@@ -132,6 +132,8 @@ class Packets:
         """Those on their way, by ``Skb.id``."""
         self.open_since_ns = 0
         """Since when there has been one."""
+        self.on_open: Callable[[], None] = lambda: None
+        """Told when there is one again."""
         self.begin_ns = 0
         """When the traffic began."""
         self.measure_from_ns = 0
@@ -178,9 +180,11 @@ class Packets:
         self._number = number = self._number + 1
         skb.id = number
         skb.sk = flow.sk
-        if not self.open:
-            self.open_since_ns = now_ns
+        first = not self.open
         self.open[number] = Packet(flow, figures, skb, now_ns if written_ns is None else written_ns, now_ns)
+        if first:
+            self.open_since_ns = now_ns
+            self.on_open()
         figures.packets += 1
         return dev_queue_xmit(skb, self._dev)
 
@@ -306,8 +310,9 @@ def is_ce(frame: bytes) -> bool:
 
 def ecn_of(frame: bytes) -> int:
     """The ECN field of a frame's IP header (RFC 3168), behind one VLAN tag or none; 0 if it is not IP."""
-    at = 18 if frame[12:14] == b"\x81\x00" else 14
-    kind = frame[at - 2 : at]
+    at, kind = 14, frame[12:14]
+    if kind == b"\x81\x00":
+        at, kind = 18, frame[16:18]
     if kind == b"\x08\x00":
         return frame[at + 1] & 3
     return frame[at + 1] >> 4 & 3 if kind == b"\x86\xdd" else 0

@@ -88,26 +88,6 @@ class Cpu:
         self._timeline.add(when_ns, event)
         return event
 
-    def _take(self, event: CpuEvent) -> None:
-        """Run an event whose time has come, or let it wait for its turn."""
-        now_ns = self._timeline.now_ns
-        if self._resume_pending or self._clock_ns > now_ns:
-            self._waiting[event.level].append(event)
-            self._resume_later()
-            return
-        fn, event.fn = event.fn, None
-        if fn is None:
-            return
-        self._clock_ns = now_ns
-        cpus = self._cpus
-        cpus.running = self
-        if cpus.jitter_ns:
-            cpus.charge(cpus.draw(0, cpus.jitter_ns))
-        try:
-            fn()
-        finally:
-            cpus.running = None
-
     def _resume_later(self) -> None:
         if not self._resume_pending:
             self._resume_pending = True
@@ -118,7 +98,7 @@ class Cpu:
         self._resume_pending = False
         for waiting in self._waiting:
             while waiting:
-                self._take(waiting.popleft())
+                waiting.popleft().come()
                 if self._clock_ns > self._timeline.now_ns:
                     if any(self._waiting):
                         self._resume_later()
@@ -136,7 +116,26 @@ class CpuEvent(Event):
         self.level = level
 
     def come(self) -> None:
-        self._cpu._take(self)
+        """Run, or wait for its turn."""
+        fn = self.fn
+        if fn is None:
+            return
+        cpu = self._cpu
+        now_ns = cpu._timeline.now_ns
+        if cpu._resume_pending or cpu._clock_ns > now_ns:
+            cpu._waiting[self.level].append(self)
+            cpu._resume_later()
+            return
+        self.fn = None
+        cpu._clock_ns = now_ns
+        cpus = cpu._cpus
+        cpus.running = cpu
+        if cpus.jitter_ns:
+            cpus.charge(cpus.draw(0, cpus.jitter_ns))
+        try:
+            fn()
+        finally:
+            cpus.running = None
 
 
 class Cpus:

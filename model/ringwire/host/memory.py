@@ -90,8 +90,6 @@ class HostMemory:
         self.size = len(arena)
         self.maps = 0
         self.unmaps = 0
-        self.bytes_mapped = 0
-        self.peak_live = 0
         self.faults = 0
         self.first_fault: DmaFault | None = None
         self.journal: list[tuple[int, int]] | None = None
@@ -134,14 +132,10 @@ class HostMemory:
         line = place >> 6
         self._mapped[line : line + lines] = _ONES[lines]
         addr = self.base + offset
-        live = self._live
-        live[addr] = (length, size_class)
+        self._live[addr] = (length, size_class)
         if self.journal is not None:
             self.journal.append((addr, length))
         self.maps += 1
-        self.bytes_mapped += length
-        if len(live) > self.peak_live:
-            self.peak_live = len(live)
         return addr
 
     def unmap(self, addr: int) -> None:

@@ -253,8 +253,12 @@ class Twin:
         if self._issue_waits or not self._enabled:
             return
         bound = self._bound
-        if bound and self._committed >= bound and not any([queue.pressing for queue in self.queues]):
-            return
+        if bound and self._committed >= bound:
+            for queue in self.queues:
+                if queue.pressing:
+                    break
+            else:
+                return
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
             if packet.drop_late and packet.picked == 0 and self.stamp() > packet.launch:
@@ -327,14 +331,14 @@ class Twin:
     def _read_payload(self, segment: Segment) -> None:
         """Ask for a frame's bytes: a request a cycle, then a beat a cycle, in order behind the frames before."""
         width, period, span, now_ps = self._width, self._period_ps, self._burst, self.now_ps
+        on_read = self.on_read
         bursts = beats = 0
         for addr, length in segment.buffers:
             last = addr + length - 1
             beats += last // width - addr // width + 1
             bursts += last // span - addr // span + 1
-        if self.on_read is not None:
-            for addr, _ in segment.buffers:
-                self.on_read(0, now_ps, addr)
+            if on_read is not None:
+                on_read(0, now_ps, addr)
         self.stats[_READ_REQUESTS] += bursts
         self._issue_free_ps = now_ps + bursts * period
         first_ps = now_ps + self.read_latency_ps

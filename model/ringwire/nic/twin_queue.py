@@ -229,9 +229,11 @@ class TwinQueue:
         """Its turn counts though there is no room: weighted queues share rounds, and packets that fail need no room."""
         if self._weight:
             return True
-        if not self.ready and self._cutting is None:
-            return False
-        packet = self.next_packet()
+        packet = self._cutting
+        if packet is None:
+            if not self.ready:
+                return False
+            packet = self.ready[0]
         return packet.status is not _OK or packet.drop_late
 
     def next_packet(self) -> Packet:
