@@ -155,6 +155,18 @@ def test_a_worker_process_is_kept_from_call_to_call_and_replaced_when_it_dies() 
             workers.submit(divmod, 1, 0).result(PATIENCE_S)
 
 
+def test_an_error_ends_the_processes_and_begins_no_other_call(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    with pytest.raises(ZeroDivisionError), Workers(1) as workers:
+        first = workers.submit(time.sleep, 20)
+        second = workers.submit(begun.touch)
+        workers.submit(divmod, 1, 1)
+        raise ZeroDivisionError
+    assert second.cancelled() and not begun.exists()
+    with pytest.raises(WorkerDied):
+        first.result(PATIENCE_S)
+
+
 def test_leaving_by_an_exception_ends_the_processes_and_drops_what_waits(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="enough"), executor(1) as made:
         running = made.submit(sweep_points.endless, {"nic.ring": 1, "seed": 1}, tmp_path)

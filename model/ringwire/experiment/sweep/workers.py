@@ -15,7 +15,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 PATIENCE_S = 5.0
@@ -30,7 +30,8 @@ class WorkerDied(RuntimeError):
 
 
 class Workers(Executor):
-    """An executor of ``jobs`` processes. Leaving its context, or :meth:`shutdown`, ends them within seconds."""
+    """An executor of ``jobs`` processes. Its context waits for all calls; if it is left by an error, or Ctrl-C, it ends
+    those that run within seconds, and begins no other."""
 
     def __init__(self, jobs: int) -> None:
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="worker")
@@ -59,6 +60,11 @@ class Workers(Executor):
         for worker in self._workers:
             worker.end()
         self._threads.shutdown(wait=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown(cancel_futures=kind is not None)
 
 
 class _Worker:
