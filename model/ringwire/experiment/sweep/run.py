@@ -62,13 +62,8 @@ def executor(jobs: int, cluster: str = "") -> Iterator[Executor]:
         with _cluster(cluster) as made:
             yield made
         return
-    workers = Workers(jobs)
-    try:
+    with Workers(jobs) as workers:
         yield workers
-    except BaseException:
-        workers.shutdown(cancel_futures=True)
-        raise
-    workers.shutdown()
 
 
 @contextmanager
