@@ -1,10 +1,11 @@
-"""What left on the wire: frames with their times, drained from the capture ring of the simulated world."""
+"""What left on the wire: frames with their times, taken from the capture ring of the simulated world."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
+
+from ringwire.cosim.hostmem import Hostmem
 
 _HEADER = struct.Struct("<QQII")
 _WRAP = 0xFFFFFFFF
@@ -35,47 +36,55 @@ class WireFrame(NamedTuple):
 
 
 class WireCapture:
-    """Collects frames. Draining copies bytes only; a frame becomes an object when it is asked for."""
+    """Collects frames: from the ring when they are asked for, or when it has become half full."""
 
-    def __init__(self, ring: memoryview) -> None:
+    def __init__(self, hostmem: Hostmem) -> None:
         self.keeps = True
-        """Without, frames are dropped as they are drained: for long runs that only count."""
-        self._ring = ring
-        self._mask = len(ring) - 1
-        self._chunks: list[bytes] = []
+        """Without, frames are dropped as they are taken: for long runs that only count."""
+        self._ring = hostmem.frames
+        self._control = hostmem.control
+        self._head, self._tail = hostmem.word("frame_head"), hostmem.word("frame_tail")
         self._frames: list[WireFrame] = []
 
-    def drain(self, tail: int, head: int) -> None:
-        """Take what the ring holds between two free-running byte counts."""
-        if not self.keeps:
-            return
-        start, end = tail & self._mask, head & self._mask
-        if start < end:
-            self._chunks.append(bytes(self._ring[start:end]))
-        else:
-            self._chunks.append(bytes(self._ring[start:]))
-            self._chunks.append(bytes(self._ring[:end]))
+    @property
+    def waiting(self) -> int:
+        """Bytes of the ring that hold frames."""
+        return self._control[self._head] - self._control[self._tail]
 
     @property
     def frames(self) -> list[WireFrame]:
         """All frames so far, in the order in which they left."""
-        for chunk in self._chunks:
-            self._frames.extend(_parse(chunk))
-        self._chunks.clear()
+        self.drain()
         return self._frames
 
     def take(self) -> list[WireFrame]:
         """The frames since the last ``take``, which are then forgotten."""
-        frames, self._frames = self.frames, []
+        self.drain()
+        frames, self._frames = self._frames, []
         return frames
 
-
-def _parse(chunk: bytes) -> Iterator[WireFrame]:
-    at = 0
-    while at + _HEADER.size <= len(chunk):
-        start_ps, end_ps, length, user = _HEADER.unpack_from(chunk, at)
-        if length == _WRAP:
+    def drain(self) -> None:
+        """Make room in the ring."""
+        control, size = self._control, len(self._ring)
+        head, tail = control[self._head], control[self._tail]
+        if head == tail:
             return
-        at += _HEADER.size
-        yield WireFrame(start_ps, end_ps, user, chunk[at : at + length])
-        at += length + 7 & ~7
+        if self.keeps:
+            start, end = tail % size, head % size
+            if start < end:
+                self._read(start, end)
+            else:
+                self._read(start, size)
+                self._read(0, end)
+        control[self._tail] = head
+
+    def _read(self, at: int, end: int) -> None:
+        """The frames of a part of the ring that does not wrap around."""
+        ring, frames = self._ring, self._frames
+        while at + _HEADER.size <= end:
+            start_ps, end_ps, length, user = _HEADER.unpack_from(ring, at)
+            if length == _WRAP:
+                return
+            at += _HEADER.size
+            frames.append(WireFrame(start_ps, end_ps, user, bytes(ring[at : at + length])))
+            at += length + 7 & ~7

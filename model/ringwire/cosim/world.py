@@ -135,7 +135,7 @@ class SimulatedWorld(World):
         place = (c.arena, c.lines, settings.dma_base, settings.seed)
         memory = WeakMemory(*place, settings.dma_order_ns) if settings.dma_order_ns else HostMemory(*place)
         super().__init__(memory, settings.cpus, settings.costs, settings.seed)
-        self.capture = WireCapture(c.frames)
+        self.capture = WireCapture(c)
         self.on_frame: Callable[[int, int, bytes], None] | None = None
         """Called with (start_ps, queue, bytes) of each frame once the host is awake, instead of keeping them."""
         self.faults: list[Fault] = []
@@ -148,7 +148,8 @@ class SimulatedWorld(World):
         self._lost = c.word("lost")
         self._interrupt_ring = (c.word("interrupt_head"), c.word("interrupt_tail"), len(c.interrupts) // 2)
         self._fault_ring = (c.word("fault_head"), c.word("fault_tail"), len(c.faults) // 3)
-        self._frame_ring = (c.word("frame_head"), c.word("frame_tail"))
+        self._frame_room = settings.capture_bytes // 2
+        self._accesses = c.accesses
         self._access_ring = (c.word("access_head"), c.word("access_tail"), len(c.accesses) // 3)
         self._woken: Any = dut.host_wake.value_change
         """What :meth:`advance` waits for."""
@@ -183,30 +184,30 @@ class SimulatedWorld(World):
 
     def _collect(self) -> None:
         """The host is awake: let its events up to now run, then hand it what the device has reported."""
-        control = self._control
+        control, timeline = self._control, self.timeline
         if control[self._lost]:
             raise WorldError(self._loss_text())
-        timeline = self.timeline
         now_ns = control[self._now] // PS_PER_NS
         self.memory.refresh()
-        self._collect_accesses()  # before the host can use a place in memory for something else
+        if self.watched:
+            self._collect_accesses()  # before the host can use a place in memory for something else
         head, tail, size = self._interrupt_ring
-        if control[head] != control[tail]:
+        last, entry = control[head], control[tail]
+        if entry != last:
             ring = self.hostmem.interrupts
-            for entry in range(control[tail], control[head]):
+            while entry != last:
                 at = entry % size * 2
                 timeline.run_until(ring[at] // PS_PER_NS)
                 self.interrupt(ring[at], ring[at + 1])
-            control[tail] = control[head]
+                entry += 1
+            control[tail] = last
         timeline.run_until(now_ns)
         self._collect_answers()
-        head, tail = self._frame_ring
-        if control[head] != control[tail]:
-            self.capture.drain(control[tail], control[head])
-            control[tail] = control[head]
-            if self.on_frame is not None:
-                for frame in self.capture.take():
-                    self.on_frame(frame.start_ps, frame.queue, frame.data)
+        if self.on_frame is not None:
+            for frame in self.capture.take():
+                self.on_frame(frame.start_ps, frame.queue, frame.data)
+        elif self.capture.waiting > self._frame_room:
+            self.capture.drain()
         head, tail, size = self._fault_ring
         if control[head] != control[tail]:
             faults = self.hostmem.faults
@@ -218,14 +219,16 @@ class SimulatedWorld(World):
 
     def _collect_accesses(self) -> None:
         head, tail, size = self._access_ring
-        control, listener = self._control, self.on_access
-        if control[head] == control[tail] or listener is None:
+        control, ring, listener = self._control, self._accesses, self.on_access
+        last, entry = control[head], control[tail]
+        if entry == last or listener is None:
             return
-        ring = self.hostmem.accesses
-        for entry in range(control[tail], control[head]):
+        while entry != last:
             at = entry % size * 3
-            listener(ring[at + 2], ring[at], ring[at + 1])
-        control[tail] = control[head]
+            time_ps, addr, kind = ring[at : at + 3]
+            listener(kind, time_ps, addr)
+            entry += 1
+        control[tail] = last
 
     @abstractmethod
     def _collect_answers(self) -> None:
