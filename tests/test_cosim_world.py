@@ -481,7 +481,7 @@ async def flood(world: FastWorld, listens: bool) -> tuple[int, int, int]:
     device.read(0, beats=64)
     await world.pause(2_000)
     if not listens:
-        world._frame_ring = (0, 0)
+        world._frame_room = len(world.hostmem.frames)
     for turn in range(300):
         device.set(puppet.FRAME, 2_001, after_ns=turn * 200)
     await world.pause(100_000)
@@ -525,7 +525,7 @@ async def all_vectors(world: FastWorld, vectors: int) -> list[int]:
     for vector in range(vectors):
         world.listen(vector, world.cpus[0], lambda vector=vector: seen.append(vector))  # type: ignore[misc]
         device.set(puppet.IRQ, vector, after_ns=100 * (vectors - vector))
-    await world.pause(5_000)
+    await world.pause(10_000)
     return seen
 
 
