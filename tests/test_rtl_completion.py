@@ -68,6 +68,12 @@ def test_head_write_back_counts_an_error_only_when_the_ring_has_it(sim: Place) -
     run(sim, each, (completion.head_record, configs))
 
 
+@worlds("verilator")
+@pytest.mark.parametrize("data_w", [64, 128])
+def test_head_write_back_puts_its_record_where_it_belongs_on_narrow_buses(sim: Place, data_w: int) -> None:
+    run(sim, each, (completion.head_record, [(1, 6, 1), (7, 6, 7)]), data_w=data_w)
+
+
 @worlds(*FAST, *HOSTILE)
 def test_the_half_with_the_phase_is_written_last_on_64_bits(sim: Place) -> None:
     count = 130 if sim.name == "verilator" else 24 if sim == "verilator" else 10
