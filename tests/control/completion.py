@@ -40,7 +40,7 @@ def ring_image(entries: int, completions: list[Completion]) -> bytes:
     for number, completion in enumerate(completions):
         phase = 1 - (number // entries & 1)
         at = number % entries * COMPLETION_BYTES
-        image[at : at + COMPLETION_BYTES] = pack_completion(completion._replace(phase=phase))
+        image[at : at + COMPLETION_BYTES] = pack_completion(*completion._replace(phase=phase))
     return bytes(image)
 
 

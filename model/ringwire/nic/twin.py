@@ -254,10 +254,7 @@ class Twin:
             return
         bound = self._bound
         if bound and self._committed >= bound:
-            for queue in self.queues:
-                if queue.pressing:
-                    break
-            else:
+            if not any(queue.pressing for queue in self.queues):
                 return
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
