@@ -19,7 +19,7 @@ from ringwire.driver.tx_ring import CompletionError
 from ringwire.host.cpu import HostCosts
 from ringwire.host.world import drive
 from ringwire.netdev import NETDEV_TX_BUSY, NETDEV_TX_OK, NetDevice, dev_queue_xmit
-from ringwire.nic.descriptors import Completion, CplFlag, Status, pack_completion
+from ringwire.nic.descriptors import Status, pack_completion
 from ringwire.nic.pacer import byte_time
 from ringwire.nic.registers import GLOBAL_OFFSETS, MAX_FRAME, Stat, queue_register
 from ringwire.nic.twin import TwinConfig
@@ -550,7 +550,7 @@ def test_a_completion_that_no_packet_ends_at_is_called_out() -> None:
         ring = bench.driver.rings[0]
         bench.xmit(bench.skb(100, 100))
         bench.world.device.queues[0].enabled = False
-        ring._completions[:16] = pack_completion(*Completion(0, 1, Status.OK, CplFlag(0), 1, 1))
+        ring._completions[:16] = pack_completion(0, 1, Status.OK, 0, 1, 1)
         with pytest.raises(CompletionError, match=r"eth0 tx-0: .* a completion up to 1, where no packet ends"):
             ring.poll(64)
 

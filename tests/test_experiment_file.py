@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ringwire.experiment.scenario import BqlKnobs
+from ringwire.experiment.rigtables import BqlKnobs
 from ringwire.experiment.tomlfile import ExperimentError, TomlFile
 from ringwire.host.cpu import HostCosts
 from ringwire.traffic.probe import Probe
@@ -29,7 +29,8 @@ WRONG = [
     ('a = """\nb\n', "x.toml:2: Unterminated string"),
     (
         HEAD.replace("[nic]", "[nik]") + FLOW,
-        "x.toml:2: no key nik; allowed: title, duration, warmup, drain, seed, link, nic, host, setup, probes, flow",
+        "x.toml:2: no key nik; allowed: title, duration, warmup, drain, seed, folder, link, nic, host, setup, probes, "
+        "flow",
     ),
     (HEAD + "rign = 64\n" + FLOW, f"x.toml:4: no key nic.rign; allowed: {NIC_KEYS}"),
     (

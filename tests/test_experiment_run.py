@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ringwire.experiment import job
 from ringwire.experiment.results import SERIES, Results
 from ringwire.experiment.run import ExperimentFailed, Stop, run_experiment
+from ringwire.experiment.scenario import Source, read_experiment
 from ringwire.host.world import Stuck
 from ringwire.pcap import read_capture
 from ringwire.skb import Skb
@@ -231,7 +233,7 @@ def test_a_flow_that_fails_is_named_and_leaves_nothing(tmp_path: Path, monkeypat
 def test_a_run_leaves_its_file_its_figures_its_series_the_wire_and_a_file_for_flent(tmp_path: Path) -> None:
     results = run(SERVER + BULK + PROBE, tmp_path)
     out = tmp_path / "out"
-    assert (out / "experiment.toml").read_text() == SERVER + BULK + PROBE
+    assert (out / "experiment.toml").read_text() == 'title = "test"\n' + SERVER + BULK + PROBE
     assert json.loads((out / "summary.json").read_text()) == results.summary
     for name, table in results.series.items():
         assert tuple(table) == SERIES[name]
@@ -242,6 +244,51 @@ def test_a_run_leaves_its_file_its_figures_its_series_the_wire_and_a_file_for_fl
     ends = [packet["time_ns"] for packet in packets(results, "bulk")]
     starts = [frame.time_ns for frame in frames if len(frame.data) == 1514]
     assert starts == [end_ns - FRAME_NS for end_ns in ends]
+
+
+def leftovers(out: Path) -> dict[str, bytes]:
+    """All that a run leaves but its own file and what the wall's clock has a part in."""
+    files = {path.name: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+    summary = json.loads(files.pop("summary.json"))
+    summary["wall_s"] = summary["totals"]["frames per wall s"] = 0.0
+    del files["experiment.toml"]
+    return {re.sub(r".*\.flent", "flent", name): data for name, data in files.items()} | {
+        "summary": json.dumps(summary).encode()
+    }
+
+
+LINES = r'''[setup]
+lines = """
+# a "word" and a \\
+tc qdisc replace dev eth0 root fq_codel
+"""
+'''
+CHANGED = {
+    "duration": "700us",
+    "seed": "5",
+    "nic__ring": "64",
+    "nic__bql": '{ limit_max = "20k", hold = "1ms" }',
+    "host__jitter": "2us",
+    "flow__bulk__tos": "8",
+    "probes__series": '["wire", "throughput"]',
+}
+
+
+@pytest.mark.parametrize("settings", [{}, CHANGED], ids=["as it stands", "changed from outside"])
+def test_what_was_run_can_be_run_again_by_the_file_that_it_leaves(settings: dict[str, str], tmp_path: Path) -> None:
+    from tests.captures import pcap, stamped
+    from tests.frames import Frame
+
+    (tmp_path / "one.pcap").write_bytes(pcap(stamped([Frame(payload=bytes(900)).build()])))
+    capture = '[[flow]]\nkind = "pcap"\nname = "one"\nfile = "one.pcap"\n'
+    first = run(SERVER + LINES + BULK + PROBE + capture, tmp_path, **settings)
+    path = tmp_path / "out" / "experiment.toml"
+    again = run_experiment(read_experiment(Source(path, path.read_text())), tmp_path / "again")
+    assert again.summary["title"] == "test"
+    assert leftovers(tmp_path / "again") == leftovers(tmp_path / "out")
+    assert flow(first, "one")["sent"] == 1
+    # which leaves the same file
+    assert (tmp_path / "again" / "experiment.toml").read_text() == path.read_text()
 
 
 def test_the_file_for_flent_has_the_layout_that_flent_reads(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ringwire.experiment import keys
 from ringwire.experiment.reader import Reader, field_readers, literal
+from ringwire.experiment.rigtables import folder_of
 from ringwire.experiment.tomlfile import Place, show
 from ringwire.rig.config import Rig
 from ringwire.sock import Sock
@@ -69,7 +70,7 @@ def _entry(reader: Reader, place: Place, table: dict[str, Any], rig: Rig, durati
     if name in names or not name:
         raise reader.error((*place, "name"), f"{show((*place, 'name'))} = {literal(name)}: needed: a name of its own")
     names.add(name)
-    beside: dict[str, Any] = {"name": name, "folder": str(reader.file.path.parent)}
+    beside: dict[str, Any] = {"name": name, "folder": str(folder_of(reader))}
     has_path = "path" in field_readers(cls)
     flow: Flow = reader.make(cls, place, beside, [key for key in COMMON_KEYS if key != "path" or not has_path])
     flow.name = name

@@ -2,7 +2,7 @@
 
 ::
 
-    experiment.toml      as it was run
+    experiment.toml      as it was run, to be run again
     summary.json         what was set and what came out: see Results.summary
     series/NAME.csv      each series, and as series/NAME.parquet
     wire.pcap            what was on the wire

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ringwire.cosim.build import BuildError
+from ringwire.experiment.asrun import as_run
 from ringwire.experiment.flent import write_flent
 from ringwire.experiment.job import Work, run
 from ringwire.experiment.results import Results
@@ -103,7 +104,7 @@ def _leave(results: Results, experiment: Experiment, wire: Path, target: Path) -
         shutil.rmtree(target / "series", ignore_errors=True)
         results.save(target)
         shutil.move(wire, target / "wire.pcap")
-        (target / "experiment.toml").write_text(experiment.source.text, encoding="utf-8")
+        (target / "experiment.toml").write_text(as_run(experiment), encoding="utf-8")
         write_flent(results, target / f"{experiment.source.path.stem}.flent.gz")
     except OSError as error:
         raise ExperimentError(f"--out {target}: {error.strerror}") from None

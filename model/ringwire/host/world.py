@@ -64,7 +64,7 @@ class World(ABC):
         costs = self.cpus.costs
         self._posted_write_ns, self._interrupt_delay_ns = costs.posted_write_ns, costs.interrupt_delay_ns
         self.interrupt_lag_ns = costs.interrupt_delay_ns + costs.interrupt_ns
-        """From a device's interrupt until software's first own step because of it: this world may hear of it so late."""
+        """From a device's interrupt to software's first step because of it: so late may this world hear of it."""
         self._handlers: dict[int, tuple[Cpu, Callable[[], None]]] = {}
         self._last_due_ps: dict[int, int] = {}
 
@@ -88,7 +88,7 @@ class World(ABC):
 
     @abstractmethod
     async def advance(self, to_ns: int) -> None:
-        """Let the device run up to ``to_ns``, or the first answer, or ``interrupt_lag_ns`` beyond the first interrupt.
+        """Let the device run up to ``to_ns``, or to the first answer, or ``interrupt_lag_ns`` behind an interrupt.
 
         Afterwards the timeline has been run up to the time reached, and what the device reported is on it.
         """
@@ -175,8 +175,17 @@ class HostPort:
     """
 
     __slots__ = (
-        "_bus", "_cpu", "_doorbell_ns", "_due_ps", "_post_write", "charge", "costs", "dma_wmb", "memory", "now_ns"
-    )  # fmt: skip
+        "_bus",
+        "_cpu",
+        "_doorbell_ns",
+        "_due_ps",
+        "_post_write",
+        "charge",
+        "costs",
+        "dma_wmb",
+        "memory",
+        "now_ns",
+    )
 
     def __init__(self, world: World, cpu: Cpu) -> None:
         self.memory = world.memory

@@ -254,7 +254,10 @@ class Twin:
             return
         bound = self._bound
         if bound and self._committed >= bound:
-            if not any(queue.pressing for queue in self.queues):
+            for each in self.queues:
+                if each.pressing:
+                    break
+            else:
                 return
         while (queue := self._next_queue()) is not None:
             packet = queue.next_packet()
