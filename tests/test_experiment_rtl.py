@@ -18,6 +18,8 @@ import pytest
 from ringwire.experiment import job
 from ringwire.experiment.results import Results
 from ringwire.experiment.run import Stop, run_experiment
+from ringwire.experiment.scenario import Source, read_experiment
+from ringwire.experiment.shipped import find
 from ringwire.pcap import read_capture
 from tests.experiments import FREE, experiment, flow, packets, run
 
@@ -98,6 +100,20 @@ def test_with_jumps_and_without_the_same_comes_out(on_rtl: Results, folder: Path
         for column, values in table.items():
             np.testing.assert_array_equal(values, without.series[name][column], err_msg=f"{name}.{column}")
     assert without.summary["totals"]["clock edges"] > 4 * on_rtl.summary["totals"]["clock edges"]
+
+
+def test_a_shipped_scenario_gives_on_icarus_what_it_gives_on_verilator(tmp_path: Path) -> None:
+    path, text = find("two-queues")
+    found = []
+    for device in ("icarus", "verilator"):
+        settings = (("nic.device", device), ("duration", "60us"), ("warmup", "0"), ("flow.bulk.sndbuf", "20k"))
+        results = run_experiment(read_experiment(Source(path, text, settings)), tmp_path / device)
+        assert results.summary["problems"] == []
+        summary = figures(results)
+        assert summary["setup"].pop("device") == device
+        found.append((summary, wire(tmp_path / device / "wire.pcap")))
+    assert found[0] == found[1]
+    assert [row["sent"] > 0 for row in found[0][0]["flows"]] == [True, True]
 
 
 def test_a_super_packets_timeline_is_seen_on_the_bus(on_rtl: Results) -> None:
