@@ -175,7 +175,6 @@ class HostileWorld(SimulatedWorld):
                 data = int.from_bytes(done.data, "little") if done.resp == OKAY else 0xFFFFFFFF
                 self._answers.append((answer, self.now_ps(), data))
                 self._control[self._host_next] = 0
-                self._control[self._news] = 1
 
     async def _write(self, register: int, value: int) -> None:
         done = await self.master.write(register, value.to_bytes(4, "little"))

@@ -201,7 +201,6 @@ static uint32_t stall_edges(void) {
 static void lose(uint64_t *records) {
     ++*records;
     control->lost++;
-    control->news = 1;
 }
 
 static void report_fault(uint64_t time_ps, uint64_t addr, hm_kind kind) {
@@ -211,7 +210,6 @@ static void report_fault(uint64_t time_ps, uint64_t addr, hm_kind kind) {
     }
     faults[control->fault_head % HM_FAULTS] = (hm_fault){time_ps, addr, (uint64_t)kind};
     control->fault_head++;
-    control->news = 1;
 }
 
 // Add to the log of accesses, if this kind is wanted, and have the host look before it is full.
@@ -512,7 +510,6 @@ void hm_register_done(uint64_t now_ps, unsigned is_read, unsigned data, unsigned
     } else {
         answers[control->answer_head % HM_ANSWERS] = (hm_answer){now_ps, (uint64_t)response << 32 | data};
         control->answer_head++;
-        control->news = 1;
     }
     state.wake = 1;
 }
@@ -571,7 +568,5 @@ unsigned hm_wire_beat(uint64_t now_ps, unsigned last, unsigned user, uint64_t ke
         memcpy(state.frame_place, frame, sizeof *frame);
         control->frame_head += sizeof *frame + ((frame->length + 7u) & ~7u);
     }
-    if (frame_room() >= frame_ring_bytes / 2) return control->wake_on_frame ? HM_WIRE_WAKE : 0;
-    control->news = 1;
-    return HM_WIRE_WAKE;
+    return control->wake_on_frame || frame_room() < frame_ring_bytes / 2 ? HM_WIRE_WAKE : 0;
 }

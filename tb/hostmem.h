@@ -42,7 +42,6 @@ extern "C" {
     /* written by the world */                                                                                         \
     X(now_ps) /* of the last clock edge */                                                                             \
     X(wakes)  /* times that the host was woken */                                                                      \
-    X(news)   /* 1: there are answers, faults or lost records, or frames want room; the host clears it */              \
     X(post_tail)                                                                                                       \
     X(interrupt_head)                                                                                                  \
     X(answer_head)                                                                                                     \

@@ -303,7 +303,6 @@ def _cut_stream(skb: Skb, headers: Headers, outer: Outer | None, complete: bool)
     fixed = skb.gso_fixed_id
     segments = []
     last = (len(payload) - 1) // size
-    truesize = linear_truesize(len(head) + size)
     for index, payload_sum in enumerate(piecewise_sums(payload, size) if complete else [0] * (last + 1)):
         part = payload[index * size : index * size + size]
         l4_len = l4_hlen + len(part)
@@ -330,10 +329,7 @@ def _cut_stream(skb: Skb, headers: Headers, outer: Outer | None, complete: bool)
         _put16(head, check_at, check)
         if outer is not None:
             outer.put(head, l4, len(head) + len(part), 0 if fixed else index, -(pseudo + l4_len))
-        if index == last:
-            truesize = linear_truesize(len(head) + len(part))
-        data = bytes(head), part
-        segments.append(_child(skb, len(head) + len(part), data, truesize, csum_flags, l4, check_at - l4))
+        segments.append(_child(skb, len(head) + len(part), (bytes(head), part), csum_flags, l4, check_at - l4))
     return segments
 
 
@@ -357,8 +353,7 @@ def _cut_fragments(skb: Skb, headers: Headers) -> list[Skb]:
         _put16(head, l3 + 6, more | offset >> 3)
         _put16(head, l3 + 10, 0)
         _put16(head, l3 + 10, checksum(head[l3:]))
-        length = len(head) + len(part)
-        segments.append(_child(skb, length, (bytes(head), part), linear_truesize(length)))
+        segments.append(_child(skb, len(head) + len(part), (bytes(head), part)))
     return segments
 
 
@@ -369,9 +364,8 @@ def _cut_figures(skb: Skb) -> list[Skb]:
         raise GsoError(f"hdr_len {skb.hdr_len}; allowed: 1 to {skb.len - 1}")
     if payload_len <= skb.gso_size:
         return [_as_ordinary(skb, True)]
-    parts = (min(skb.gso_size, payload_len - done) for done in range(0, payload_len, skb.gso_size))
-    lengths = (skb.hdr_len + part for part in parts)
-    return _hand_over(skb, [_child(skb, length, (), linear_truesize(length)) for length in lengths])
+    lengths = (min(skb.gso_size, payload_len - done) for done in range(0, payload_len, skb.gso_size))
+    return _hand_over(skb, [_child(skb, skb.hdr_len + length, ()) for length in lengths])
 
 
 def _as_ordinary(skb: Skb, complete: bool) -> Skb:
@@ -385,18 +379,17 @@ def _child(
     skb: Skb,
     length: int,
     data: tuple[bytes | memoryview, ...],
-    truesize: int,
     csum_flags: CsumFlag = _CSUM_NONE,
     csum_start: int = 0,
     csum_offset: int = 0,
 ) -> Skb:
     return Skb(
-        length,
-        data,
-        skb.id,
-        csum_flags,
-        csum_start,
-        csum_offset,
+        len=length,
+        data=data,
+        id=skb.id,
+        csum_flags=csum_flags,
+        csum_start=csum_start,
+        csum_offset=csum_offset,
         priority=skb.priority,
         hash=skb.hash,
         mark=skb.mark,
@@ -407,7 +400,7 @@ def _child(
         tstamp=skb.tstamp,
         enqueued_ns=skb.enqueued_ns,
         pkt_len=skb.pkt_len,
-        truesize=truesize,
+        truesize=linear_truesize(length),
         tunnel=skb.tunnel,
         inner_l3=skb.inner_l3,
     )

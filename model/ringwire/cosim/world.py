@@ -146,7 +146,6 @@ class SimulatedWorld(World):
         self._flow = c.word("flow")
         self._wakes = c.word("wakes")
         self._lost = c.word("lost")
-        self._news = c.word("news")
         self._interrupt_ring = (c.word("interrupt_head"), c.word("interrupt_tail"), len(c.interrupts) // 2)
         self._fault_ring = (c.word("fault_head"), c.word("fault_tail"), len(c.faults) // 3)
         self._frame_room = settings.capture_bytes // 2
@@ -186,6 +185,8 @@ class SimulatedWorld(World):
     def _collect(self) -> None:
         """The host is awake: let its events up to now run, then hand it what the device has reported."""
         control, timeline = self._control, self.timeline
+        if control[self._lost]:
+            raise WorldError(self._loss_text())
         now_ns = control[self._now] // PS_PER_NS
         self.memory.refresh()
         if self.watched:
@@ -201,22 +202,11 @@ class SimulatedWorld(World):
                 entry += 1
             control[tail] = last
         timeline.run_until(now_ns)
+        self._collect_answers()
         if self.on_frame is not None:
             for frame in self.capture.take():
                 self.on_frame(frame.start_ps, frame.queue, frame.data)
-            timeline.run_until(now_ns)
-        if control[self._news]:
-            control[self._news] = 0
-            self._collect_rest()
-            timeline.run_until(now_ns)
-
-    def _collect_rest(self) -> None:
-        """What does not come with every frame."""
-        control = self._control
-        if control[self._lost]:
-            raise WorldError(self._loss_text())
-        self._collect_answers()
-        if self.capture.waiting > self._frame_room:
+        elif self.capture.waiting > self._frame_room:
             self.capture.drain()
         head, tail, size = self._fault_ring
         if control[head] != control[tail]:
@@ -225,6 +215,7 @@ class SimulatedWorld(World):
                 at = entry % size * 3
                 self.faults.append(Fault(faults[at], faults[at + 1], KINDS[faults[at + 2]]))
             control[tail] = control[head]
+        timeline.run_until(now_ns)
 
     def _collect_accesses(self) -> None:
         head, tail, size = self._access_ring
@@ -274,7 +265,6 @@ class SimulatedWorld(World):
     def finish(self) -> None:
         """Raise WorldError if anything was lost, or if there was a fault that nobody took out."""
         self._collect()
-        self._collect_rest()
         if self.faults:
             first = "; ".join(map(str, self.faults[:4]))
             raise WorldError(f"{len(self.faults)} accesses were answered with an error: {first}")

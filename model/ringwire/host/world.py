@@ -8,7 +8,6 @@ read reach the device, and how time passes (``advance``).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -67,7 +66,7 @@ class World(ABC):
         self.interrupt_lag_ns = costs.interrupt_delay_ns + costs.interrupt_ns
         """From a device's interrupt to software's first step because of it: so late may this world hear of it."""
         self._handlers: dict[int, tuple[Cpu, Callable[[], None]]] = {}
-        self._last_due_ps: dict[int, int] = defaultdict(int)
+        self._last_due_ps: dict[int, int] = {}
 
     # -- what a kind of device gives
 
@@ -130,10 +129,7 @@ class World(ABC):
         due_ps = (cpus.now_ns() + self._posted_write_ns) * PS_PER_NS
         running = cpus.running
         cpu, block = -1 if running is None else -2 - running.index, register >> 8
-        if last[cpu] > due_ps:
-            due_ps = last[cpu]
-        if last[block] > due_ps:
-            due_ps = last[block]
+        due_ps = max(due_ps, last.get(cpu, 0), last.get(block, 0))
         last[cpu] = last[block] = due_ps
         return due_ps
 
