@@ -242,10 +242,7 @@ int hm_inject(int kind, uint64_t low, uint64_t high, uint64_t skip, uint64_t cou
 
 void hm_inject_nothing(void) { state.rule_count = 0; }
 
-void hm_call_host(int (*host)(void)) {
-    state.host = host;
-    state.host_due = 0;
-}
+void hm_call_host(int (*host)(void)) { state.host = host; }
 
 // Set the response of each beat of a burst that a rule wants to fail.
 static void apply_rules(hm_kind kind, uint64_t addr, uint32_t beats, uint8_t *bad) {
@@ -417,51 +414,23 @@ static uint64_t deadline_ps(uint64_t deadline) {
     return (uint64_t)(((unsigned __int128)deadline * PS_PER_NS + 65535) >> 16);
 }
 
-// When anything of the device's, or of what is on its way to it, happens next.
-static uint64_t device_next_ps(unsigned deadline_valid, uint64_t deadline) {
-    uint64_t next = response_due_ps();
+unsigned hm_low(uint64_t now_ps, unsigned idle, unsigned deadline_valid, uint64_t deadline) {
+    if (state.host_due) {
+        state.host_due = 0;
+        if (state.host) state.host_signal = state.host();
+    }
+    if (!idle || !control->jumps || state.host_signal || state.flow != control->flow) return 1;
+    uint64_t next = earlier(control->host_next_ps, response_due_ps());
     if (control->post_tail != control->post_head) next = earlier(next, posts[control->post_tail % HM_POSTS].due_ps);
     for (int id = 0; id < 2; id++) {
         const fifo *queue = &state.waiting[id];
         if (!empty(queue)) next = earlier(next, state.reads[queue->entry[queue->tail]].due_ps);
     }
-    return deadline_valid ? earlier(next, deadline_ps(deadline)) : next;
-}
-
-// The first edge behind the one at `now_ps` that is not before a time.
-static uint64_t edge_ps(uint64_t now_ps, uint64_t time_ps) {
-    if (time_ps == HM_NEVER || time_ps <= now_ps) return now_ps + control->period_ps;
-    uint64_t periods = (time_ps - now_ps + control->period_ps - 1) / control->period_ps;
-    return now_ps + earlier(periods, MAX_SKIP) * control->period_ps;
-}
-
-static void call_host(void) {
-    state.host_due = 0;
-    state.host_signal = state.host();
-}
-
-unsigned hm_low(uint64_t now_ps, unsigned idle, unsigned deadline_valid, uint64_t deadline) {
-    if (state.host_due) call_host();
-    if (!idle || !control->jumps) return 1;
-    const uint64_t begin_ps = now_ps, last_ps = now_ps + MAX_SKIP * control->period_ps;
-    uint64_t next_ps;
-    for (;; now_ps = next_ps) {
-        if (state.host_signal || state.flow != control->flow) {
-            next_ps = now_ps + control->period_ps;
-            break;
-        }
-        uint64_t device_ps = device_next_ps(deadline_valid, deadline);
-        next_ps = edge_ps(now_ps, earlier(device_ps, control->host_next_ps));
-        // an edge at which the device has nothing to do need not be: the host alone looks
-        if (!state.host || next_ps < control->host_next_ps || next_ps >= device_ps || next_ps >= last_ps) break;
-        control->skipped_edges += (next_ps - now_ps) / control->period_ps;
-        control->now_ps = next_ps;
-        control->host_next_ps = HM_NEVER;
-        control->wakes++;
-        call_host();
-    }
-    control->skipped_edges += (next_ps - now_ps) / control->period_ps - 1;
-    return (unsigned)((next_ps - begin_ps) / control->period_ps);
+    if (deadline_valid) next = earlier(next, deadline_ps(deadline));
+    if (next == HM_NEVER || next <= now_ps) return 1;
+    uint64_t periods = earlier((next - now_ps + control->period_ps - 1) / control->period_ps, MAX_SKIP);
+    control->skipped_edges += periods - 1;
+    return (unsigned)periods;
 }
 
 unsigned hm_poll(uint64_t now_ps, unsigned flags) {
