@@ -18,11 +18,12 @@ from ringwire.traffic.flow import Environment, Flow
 from ringwire.transport.congestion import ALGORITHMS
 from ringwire.transport.connect import Connect
 from ringwire.transport.listen import Listener
+from ringwire.transport.output import WINDOW_FIELD
 from ringwire.transport.packet import ACK, SEQ, SYN, Endpoints, PacketMaker, read_segment
 from ringwire.transport.path import Path
 from ringwire.transport.receiver import DELAYED_ACK_NS, MAX_QUICK_ACKS, RMEM_MAX, Ack, Receiver, initial_window
 from ringwire.transport.rtt import UNKNOWN_US
-from ringwire.transport.sender import WINDOW_FIELD, Sender
+from ringwire.transport.sender import Sender
 from ringwire.transport.settings import TcpSettings
 from ringwire.transport.shared import shared
 from ringwire.transport.timers import FarClock

@@ -1,66 +1,25 @@
 """A TCP sender: what it sends when, and what it does with acknowledgements.
 
-After tcp_write_xmit, tcp_transmit_skb, tcp_retransmit_skb (net/ipv4/tcp_output.c), tcp_ack (tcp_input.c) and
-tcp_timer.c of Linux 6.12. Sequence numbers are counted from the SYN's, 0, without end; the wire's have ``isn`` added.
-Times are nanoseconds.
+After tcp_write_xmit, tcp_retransmit_skb (net/ipv4/tcp_output.c) and tcp_ack (tcp_input.c) of Linux 6.12. Sequence
+numbers are counted from the SYN's, 0, without end; the wire's have ``isn`` added. Times are nanoseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Protocol
 
-from ringwire.netdev import NetDevice
-from ringwire.skb import Skb
 from ringwire.sock import Sock
-from ringwire.transport import pacing
-from ringwire.transport.congestion import ALGORITHMS, Window
-from ringwire.transport.congestion.cubic import Cubic
-from ringwire.transport.pacing import NO_MIN_RTT, NO_RATE_LIMIT, PacingStatus
-from ringwire.transport.packet import (
-    ACK,
-    CWR,
-    ECT_0,
-    GSO_LEGACY_MAX,
-    HEAD_TRUESIZE,
-    MAX_TCP_HEADER,
-    PSH_ACK,
-    SEQ,
-    PacketMaker,
-)
-from ringwire.transport.rack import Rack
+from ringwire.transport.output import NS_PER_MS, Host, Output
+from ringwire.transport.packet import ACK, CWR, ECT_0, HEAD_TRUESIZE, PSH_ACK, SEQ, PacketMaker
 from ringwire.transport.receiver import Ack
-from ringwire.transport.recovery import Recovery, State
+from ringwire.transport.recovery import State
 from ringwire.transport.retransmit import RetransmitTimer
-from ringwire.transport.rtt import UNKNOWN_US, RttEstimator
-from ringwire.transport.scoreboard import Acked, Scoreboard, Segment
+from ringwire.transport.scoreboard import Acked, Segment
 from ringwire.transport.sendbuffer import SendBuffer
 from ringwire.transport.settings import TcpSettings
-from ringwire.transport.timers import Timer
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
-WINDOW_FIELD = 502
-"""What packets advertise, scaled by 2^7: the sender receives no data."""
-UNPACED_SEGMENTS = 10
-"""So many segments leave before pacing starts."""
 
 
-class Host(Protocol):
-    """What a sender needs of the machine that it runs on."""
-
-    dev: NetDevice
-
-    def now_ns(self) -> int: ...
-    def call_at(self, when_ns: int, fn: Callable[[], None]) -> object: ...
-
-    def send(self, skb: Skb, written_ns: int | None) -> int:
-        """Charge for a packet's making and hand it to the stack; what dev_queue_xmit returns."""
-        ...
-
-
-class Sender:
+class Sender(Output):
     """One established connection. ``on_space`` is called when a writer that had to wait may go on."""
 
     def __init__(
@@ -73,49 +32,27 @@ class Sender:
         window: int,
         on_space: Callable[[], None],
     ) -> None:
-        self.host, self.sock, self.maker, self.settings = host, sock, maker, settings
-        self.mss = mss = maker.mss
+        super().__init__(host, sock, maker, settings, isn)
         self.buffer = SendBuffer(settings.sndbuf, settings.wmem_default, settings.wmem_max)
-        self.board = Scoreboard(mss)
-        self.rtt = RttEstimator(settings.rto_min_us)
-        self.window = Window(cwnd=settings.initial_cwnd, snd_una=1, snd_nxt=1)
-        self.congestion = ALGORITHMS.find(settings.congestion)(self.window)
-        if isinstance(self.congestion, Cubic) and not settings.hystart:
-            self.congestion.hystart = None
-        self.rack = Rack(self.board, self.rtt)
-        self.recovery = Recovery(self.board, self.window, self.congestion, self.rack)
         self.snd_nxt = 1
         """The next new byte."""
         self.waiting = False
         """A writer waits for room (SOCK_NOSPACE)."""
-        self.wmem = 0
-        """sk_wmem_alloc: bytes of truesize in the qdisc and the ring."""
         self.failed = False
         """Given up, after as many timeouts as Linux takes (tcp_retries2)."""
-        self.data_segments = self.retransmits = self.local_drops = self.small_queue_waits = self.busy_retransmits = 0
+        self.retransmits = self.busy_retransmits = 0
 
-        self._isn = isn
         self._on_space = on_space
         self._edge = 1 + window
         """Up to where the receiver takes bytes."""
         self._max_window = window
-        self._echo = 0
         self._found = Acked()
         self._small_end = 0
         """End of the last packet that was less than full (Nagle, as Minshall has it)."""
-        self._throttled = self._tasklet_pending = False
-        self._departure_ns = 0
-        """When the last packet departs, or the next may (tcp_wstamp_ns)."""
-        self._last_sent_ns = 0
         self._limit_seq = 0
         self._expanded_for = 0
         """The largest window that the send buffer was made large enough for."""
-        self._pace = Timer(host, self.tasklet)
         self.timer = RetransmitTimer(self)
-        limit = settings.max_pacing_rate
-        sock.max_pacing_rate = limit
-        self._max_rate = NO_RATE_LIMIT if limit is None else limit
-        self._update_rate()
 
     def established(self, rtt_us: int | None, syns: int) -> None:
         """The handshake has measured a round trip, unless its SYN was sent more than once (tcp_init_transfer)."""
@@ -155,32 +92,6 @@ class Sender:
         return taken
 
     # -- sending
-
-    @property
-    def pacing_status(self) -> PacingStatus:
-        sock = self.sock
-        if sock.paced_by_fq:
-            return PacingStatus.FQ
-        return PacingStatus.NEEDED if sock.max_pacing_rate is not None else PacingStatus.NONE
-
-    @property
-    def _gso_max_size(self) -> int:
-        size = self.host.dev.gso_max_size
-        return (size if size < GSO_LEGACY_MAX else GSO_LEGACY_MAX) - MAX_TCP_HEADER - 1
-
-    def tso_segments(self) -> int:
-        """Segments of the largest packet to be sent now."""
-        dev, settings, min_us = self.host.dev, self.settings, self.rtt.min_us
-        return pacing.tso_autosize(
-            self.sock.pacing_rate or 0,
-            settings.pacing_shift,
-            NO_MIN_RTT if min_us == UNKNOWN_US else min_us,
-            settings.tso_rtt_log,
-            self._gso_max_size,
-            dev.gso_max_segs if dev.gso else 1,
-            self.mss,
-            settings.min_tso_segs,
-        )
 
     def transmit(self, probe: bool = False) -> bool:
         """tcp_write_xmit: send what window, pacing and small queues allow; whether anything was.
@@ -258,75 +169,6 @@ class Sender:
         if first:
             self.timer.first_sent(now_ns)
         return True
-
-    def _transmit(self, segment: Segment, flags: int, ecn: int, written_ns: int | None, now_ns: int) -> bool:
-        """tcp_transmit_skb: a copy of a packet goes to the stack. False: it was dropped there."""
-        before_ns = self._departure_ns
-        departure_ns = now_ns if now_ns > before_ns else before_ns
-        payload = segment.end - segment.seq
-        skb = self.maker.make(
-            self._isn + segment.seq, payload, 1, flags, WINDOW_FIELD, departure_ns // NS_PER_MS & SEQ, self._echo, ecn
-        )
-        skb.tstamp = departure_ns
-        skb.truesize = segment.truesize
-        skb.destructor = partial(self._freed, segment)
-        segment.in_host += 1
-        self.wmem += segment.truesize
-        rc = self.host.send(skb, written_ns)
-        if rc:
-            if rc > 0:
-                self.recovery.congested(by_mark=False)
-            if rc != 2:
-                self.local_drops += 1
-                return False
-        self.data_segments += segment.count
-        self._last_sent_ns = now_ns
-        segment.sent_ns = self._departure_ns = departure_ns
-        rate = self.sock.pacing_rate
-        status = self.window.pacing_status = self.pacing_status
-        if status and rate and self.data_segments >= UNPACED_SEGMENTS:
-            gap_ns = payload * NS_PER_S // rate
-            self._departure_ns += gap_ns - min(gap_ns // 2, departure_ns - before_ns)
-        return True
-
-    def paced(self, now_ns: int) -> bool:
-        """Nothing may depart yet, and a timer of the socket's own is set (tcp_pacing_check)."""
-        if self._departure_ns <= now_ns or self.pacing_status != PacingStatus.NEEDED:
-            return False
-        self._pace.set(self._departure_ns)
-        return True
-
-    def throttled(self, truesize: int, factor: int) -> bool:
-        """TCP Small Queues: enough of this socket is below already; what leaves there lets it go on."""
-        settings = self.settings
-        if settings.limit_output_bytes is None or len(self.board.segments) < 2:
-            return False
-        if not pacing.small_queue_throttled(
-            self.sock.pacing_rate or 0,
-            settings.pacing_shift,
-            self.pacing_status,
-            settings.limit_output_bytes,
-            truesize,
-            factor,
-            self.wmem,
-            len(self.board.segments),
-        ):
-            return False
-        self._throttled = True
-        self.small_queue_waits += 1
-        return True
-
-    def _freed(self, segment: Segment, skb: Skb) -> None:
-        """tcp_wfree: a packet has left the host, or was dropped in it; a tasklet sends more."""
-        self.wmem -= skb.truesize
-        segment.in_host -= 1
-        if self._throttled and not self._tasklet_pending:
-            self._throttled, self._tasklet_pending = False, True
-            self.host.call_at(self.host.now_ns(), self._run_tasklet)
-
-    def _run_tasklet(self) -> None:
-        self._tasklet_pending = False
-        self.tasklet()
 
     def tasklet(self) -> None:
         """tcp_tsq_write: what waited for room below, or for its time."""
@@ -512,14 +354,6 @@ class Sender:
         rtt.backoff = 0
         window.srtt_shl3, window.min_rtt_us = rtt.srtt_shl3, rtt.min_us
         self.congestion.sampled(path_us, now_ns // 1000)
-
-    def _update_rate(self) -> None:
-        """tcp_update_pacing_rate."""
-        window = self.window
-        rate = pacing.pacing_rate_of(
-            self.mss, window.cwnd, window.ssthresh, self.board.packets_out, self.rtt.srtt_shl3, self._max_rate
-        )
-        self.sock.pacing_rate = window.pacing_rate = rate
 
     def _check_space(self) -> None:
         """tcp_new_space: a larger buffer if it is what limits, and the writer goes on if a third is free."""
