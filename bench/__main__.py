@@ -11,11 +11,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import engine, lengths, limits, qdisc, simulation, stack
+from bench import engine, experiments, lengths, limits, qdisc, simulation, stack, tcp_cost
 from bench.row import Row, figure, table, write_json
 from ringwire.cosim.warm import keep_simulators
 
-MEASUREMENTS = (engine.rows, limits.rows, lengths.rows, simulation.rows, stack.rows, qdisc.rows)
+MEASUREMENTS = (
+    engine.rows,
+    limits.rows,
+    lengths.rows,
+    simulation.rows,
+    stack.rows,
+    qdisc.rows,
+    tcp_cost.rows,
+    experiments.rows,
+)
 TABLE_WIDTH = 130
 DEFAULT_FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench
-from bench import lengths, qdisc
+from bench import experiments, lengths, qdisc, tcp_cost
 from bench.row import Row
 from ringwire.netdev import NetDevice
 from ringwire.qdisc.registry import kinds, qdisc_class
@@ -89,3 +89,21 @@ def test_what_is_measured_is_packets_that_come_and_go(subject: qdisc.Subject, mo
 def test_a_filter_that_is_measured_can_be_made(rest: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qdisc, "PACKETS", 100)
     assert qdisc.us_a_verdict(rest) > 0
+
+
+@pytest.mark.parametrize("device", experiments.GOALS)
+def test_an_experiment_that_is_measured_is_a_full_wire_and_a_probe(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "MARK", 50)
+    found = experiments.measure(device, "fq_codel", (("duration", "5ms"), ("flow.bulk.initial_cwnd", "400")))
+    assert found.frames > 300
+    assert found.frames_per_s > 0 < found.cpu_s
+    if device == "twin":  # the other one's process does not know of the patch
+        first, second, *_ = found.memory
+        assert 10_000_000 < first <= 1.5 * second
+
+
+@pytest.mark.parametrize("tso", [True, False])
+def test_a_flow_that_is_measured_sends(tso: bool) -> None:
+    assert 0.1 < tcp_cost.us_a_frame(tso) < 10_000
