@@ -25,6 +25,7 @@ from ringwire.nic.registers import GLOBAL_OFFSETS, MAX_FRAME, Stat, queue_regist
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
 from ringwire.skb import CsumFlag, GsoType
+from tests.control.bench import sent
 from tests.driver_bench import MS, CountedSkb, DriverBench, Storm, storm
 
 
@@ -814,3 +815,15 @@ def test_the_driver_uses_the_narrow_port_and_nothing_else_of_the_world() -> None
         assert len(world.wire) == 50
 
     run(test())
+
+
+def test_a_frame_that_is_not_padded_is_called_out() -> None:
+    async def test() -> None:
+        bench = await twin().up()
+        bench.send(40)
+        await bench.all_done()
+        (frame,) = sent(bench.world)
+        bench.watch.frames([frame._replace(data=frame.data[:40])])
+        assert bench.watch.findings.bugs == {"underrun"}
+
+    drive(test())

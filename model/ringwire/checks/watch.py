@@ -243,7 +243,8 @@ class Watch:
             expected = queue.expected
             if expected:
                 want, _, given = expected[0]
-                if data == b"".join(want) or data == b"".join(want).ljust(MIN_FRAME, b"\0"):
+                whole = b"".join(want)
+                if data == (whole if len(whole) >= MIN_FRAME else whole.ljust(MIN_FRAME, b"\0")):
                     expected.popleft()
                     queue.in_step = True
                     if 0 <= given.freed_ns * PS_PER_NS < frame.start_ps and not queue.complete_at_fetch:
