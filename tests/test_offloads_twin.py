@@ -461,6 +461,8 @@ def test_a_reset_drops_what_was_to_leave_of_a_packet_with_a_failed_read() -> Non
         while await q.get("CTRL") & 2:
             assert w.timeline.now_ns < 10**9
         assert outcome(q.seen()) == [(3, Status.READ, 2)]
+        # what was committed goes back when the gap behind the second segment has passed
+        await w.run(lambda: w.device.next_ps() is None, 10**9, "the device to fall silent")
         assert sent(w.wire) == WHOLE[:2]
         assert w.device._committed == w.device._buffered == 0
 
