@@ -19,7 +19,7 @@ from ringwire.host.world import Stuck
 from ringwire.pcap import read_capture
 from ringwire.skb import Skb
 from ringwire.traffic.datagrams import Datagrams
-from ringwire.traffic.flow import Environment, Flow
+from ringwire.traffic.flow import Environment
 from tests.experiments import FREE, experiment, flow, packets, run
 
 FRAME_NS, WIRE_NS = 8 * (1514 + 4), 8 * (1514 + 24)
@@ -120,7 +120,7 @@ def test_a_flow_goes_to_the_queue_that_it_names_and_others_as_they_would(tmp_pat
 
 
 @dataclass
-class Listener(Datagrams, Flow):
+class Listener(Datagrams):
     """Sends 20 frames and notes when it hears of each."""
 
     kind = "test-listener"

@@ -11,7 +11,6 @@ import pytest
 from ringwire.packet import checksum, parse_headers, pseudo_header_sum
 from ringwire.pcap import read_capture
 from ringwire.skb import CsumFlag
-from ringwire.traffic.datagrams import Datagrams
 from ringwire.traffic.flow import FLOWS, Flow, UnknownFlow
 from ringwire.traffic.game import Game
 from ringwire.traffic.probe import Probe
@@ -65,15 +64,15 @@ def test_filters_see_the_fields_that_a_flow_sets() -> None:
     flow = Udp(name="a", rate_bps=1000, tos=0xB8, mark=7, priority=None, size_bytes=100)
     skb = flow.datagram(100)
     assert (skb.tos, skb.mark, skb.priority, skb.csum_flags) == (0xB8, 7, 4, CsumFlag.NEEDS_CSUM)
-    assert Datagrams(priority=3, tos=0xB8).datagram(100).priority == 3
-    assert Datagrams(source="fd00::1", destination="fd00::2", tos=0xB8).datagram(100).priority == 0
+    assert Udp(rate_bps=1000, priority=3, tos=0xB8).datagram(100).priority == 3
+    assert Udp(rate_bps=1000, source="fd00::1", destination="fd00::2", tos=0xB8).datagram(100).priority == 0
 
 
 def test_flows_of_other_names_have_other_ports_and_hashes_and_the_same_ones_in_every_run() -> None:
-    one, other = Datagrams(name="one"), Datagrams(name="other")
+    one, other = Udp(rate_bps=1000, name="one"), Udp(rate_bps=1000, name="other")
     assert one.sport != other.sport
     assert one.datagram(100).hash != other.datagram(100).hash
-    assert one.sport == Datagrams(name="one").sport
+    assert one.sport == Udp(rate_bps=1000, name="one").sport
     assert one.sport is not None and 32_768 <= one.sport < 65_536
 
 
@@ -264,7 +263,7 @@ from ringwire.traffic.flow import Flow
 
 
 @dataclass
-class Bursts(Datagrams, Flow):
+class Bursts(Datagrams):
     """A burst at the beginning."""
 
     kind = "test-bursts"

@@ -26,20 +26,30 @@ class LoadError(Exception):
 class Registry(Generic[T]):
     """The classes of one package."""
 
-    def __init__(self, noun: str, package: str, group: str, unknown: type[LookupError]) -> None:
-        """``noun`` and ``unknown`` are what errors say and are; ``group`` is the entry-point group."""
+    base: type[Any]
+    """What its classes derive from; whoever defines that sets it, and lets ``__init_subclass__`` call ``note``."""
+
+    def __init__(self, noun: str, package: str, group: str, unknown: type[LookupError], key: str = "kind") -> None:
+        """``noun`` and ``unknown`` are what errors say and are; ``group`` is the entry-point group.
+
+        ``key`` is the attribute of a class that names its kind.
+        """
         self._noun = noun
         self._package = package
         self._group = group
         self._unknown = unknown
+        self._key = key
         self.classes: dict[str, type[T]] = {}
         """Those that are known so far, by kind."""
         self.complete = False
         """The package and the entry points have been looked through."""
         _registries.append(self)
 
-    def register(self, kind: str, cls: type[T]) -> None:
-        """Make a class known; two different classes can't share a kind."""
+    def note(self, cls: type[T]) -> None:
+        """Make a class known if it has a kind of its own; two different classes can't share one."""
+        kind = vars(cls).get(self._key)
+        if kind is None:
+            return
         known = self.classes.setdefault(kind, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"{self._noun} {kind!r} is {known.__module__}.{known.__qualname__} already")
@@ -63,7 +73,11 @@ class Registry(Generic[T]):
         self.complete = True
         package = import_module(self._package)
         for module in iter_modules(package.__path__):
-            import_module(f"{self._package}.{module.name}")
+            found = import_module(f"{self._package}.{module.name}")
+            # a compiled class (ringwire.compiled) gets its kind after it has been made
+            for cls in vars(found).values():
+                if isinstance(cls, type) and issubclass(cls, self.base) and cls.__module__ == found.__name__:
+                    self.note(cls)
         for entry in entry_points(group=self._group):
             entry.load()
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from ringwire.action.registry import register
+from ringwire.action.registry import ACTIONS
 from ringwire.skb import Skb
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Action(ABC, Generic[P]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "kind" in cls.__dict__:
-            register(cls)
+        ACTIONS.note(cls)
 
     def __init__(self, dev: ActionDevice, index: int, params: P, estimator: Estimator | None = None) -> None:
         """``dev`` is the device of the filter that the action is made for. QdiscError refuses."""
@@ -113,3 +112,6 @@ class Action(ABC, Generic[P]):
         STOLEN means that the action has taken the packet and sees to it that it is freed. ``drops`` and
         ``overlimits`` are the kind's to count, bytes and packets are not.
         """
+
+
+ACTIONS.base = Action

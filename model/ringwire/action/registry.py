@@ -16,8 +16,3 @@ class UnknownAction(LookupError):
 
 ACTIONS: Registry[Action[Any]] = Registry("action", "ringwire.action", "ringwire.actions", UnknownAction)
 action_class, kinds = ACTIONS.find, ACTIONS.kinds
-
-
-def register(cls: type[Action[Any]]) -> None:
-    """Make a class known under its ``kind``; two different classes can't share one."""
-    ACTIONS.register(cls.kind, cls)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 from ringwire.driver.config import MAX_MOD_FRAMES, MAX_NS, MAX_RATE_BPS, BusyError, ConfigError, DriverConfig
 from ringwire.driver.dump import hang
@@ -73,9 +74,9 @@ class ProbeError(Exception):
 class RingwireDriver:
     """One device. ``open`` it, let time pass, and it is ``up``; packets that come meanwhile wait in their qdisc."""
 
-    max_ring_entries = 1 << MAX_RING_LOG2
-    ring_allowed = f"a power of two, {1 << MIN_RING_LOG2} to {max_ring_entries}"
-    coalesce_allowed = (
+    max_ring_entries: ClassVar[int] = 1 << MAX_RING_LOG2
+    ring_allowed: ClassVar[str] = f"a power of two, {1 << MIN_RING_LOG2} to {1 << MAX_RING_LOG2}"
+    coalesce_allowed: ClassVar[str] = (
         f"tx-usecs 0 to {MAX_NS // 1000}; tx-frames 0 to {MAX_MOD_FRAMES}, "
         "above 1 only with tx-usecs or adaptive-tx; adaptive-tx on or off"
     )

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from ringwire.action import ActionDevice, ActionSpec, Pipeline
 from ringwire.action.estimator import EstimatorSpec
-from ringwire.filter.registry import register
+from ringwire.filter.registry import FILTERS
 from ringwire.qdisc.classify import FilterBlock, Match
 from ringwire.skb import Skb
 
@@ -30,8 +30,7 @@ class Filter(ABC, Generic[F]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "kind" in cls.__dict__:
-            register(cls)
+        FILTERS.note(cls)
 
     def __init__(self, block: FilterBlock, protocol: int, prio: int) -> None:
         self.block = block
@@ -99,3 +98,6 @@ class Filter(ABC, Generic[F]):
 
     def release(self, pipeline: Pipeline | None) -> None:
         self.dev.net.actions.release(pipeline)
+
+
+FILTERS.base = Filter

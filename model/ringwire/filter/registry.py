@@ -16,8 +16,3 @@ class UnknownFilter(LookupError):
 
 FILTERS: Registry[Filter[Any]] = Registry("filter", "ringwire.filter", "ringwire.filters", UnknownFilter)
 filter_class, kinds = FILTERS.find, FILTERS.kinds
-
-
-def register(cls: type[Filter[Any]]) -> None:
-    """Make a class known under its ``kind``; two different classes can't share one."""
-    FILTERS.register(cls.kind, cls)

@@ -18,7 +18,7 @@ from ringwire.qdisc.classify import FilterBlock, no_blocks
 from ringwire.qdisc.device import QdiscDevice, Timer
 from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.options import NoParams, option, shown
-from ringwire.qdisc.registry import register
+from ringwire.qdisc.registry import QDISCS
 from ringwire.qdisc.stab import SizeTable
 from ringwire.skb import Skb
 
@@ -95,8 +95,7 @@ class Qdisc(ABC, Generic[P]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "kind" in cls.__dict__:
-            register(cls)
+        QDISCS.note(cls)
 
     def __init__(self, dev: QdiscDevice, params: P | None = None, *, handle: int = 0, parent_id: int = ROOT_ID) -> None:
         """``handle`` and ``parent_id`` are 32-bit ids, major number in the upper half."""
@@ -285,6 +284,9 @@ class Qdisc(ABC, Generic[P]):
             if packets > 0:
                 parent.drops += packets
             qdisc = parent
+
+
+QDISCS.base = Qdisc
 
 
 AnyQdisc: TypeAlias = Qdisc[Any]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ringwire.qdisc.base import CAN_BYPASS, option, shown
-from ringwire.qdisc.codel_discipline import CodelDiscipline
-from ringwire.qdisc.codel_law import NEVER, CodelState, drop_next_us, to_us
+from ringwire.qdisc.codel_law import NEVER, Codel, CodelState, drop_next_us, to_us
 from ringwire.qdisc.headqueue import HeadQueue
 from ringwire.skb import Skb
 
@@ -43,22 +42,22 @@ class CodelStats:
     ce_mark: int = shown("number")
 
 
-class CodelQdisc(CodelDiscipline[CodelParams], HeadQueue[CodelParams]):
+class CodelQdisc(HeadQueue[CodelParams]):
     """A packet that finds ``limit`` packets is dropped; the law drops at the head."""
 
     kind: ClassVar[str] = "codel"
     params_type = CodelParams
     default_flags: ClassVar[int] = CAN_BYPASS
-    ecn_by_default: ClassVar[bool] = False
 
     def setup(self) -> None:
         super().setup()
+        self.law = Codel(self, ecn=False)
         self.limit = DEFAULT_LIMIT
         self.vars = CodelState()
         self.drop_overlimit = 0
 
     def change(self, params: CodelParams) -> None:
-        self.change_law(params)
+        self.law.change(params)
         if params.limit is not None:
             self.limit = params.limit
         if not self.limit:
@@ -100,7 +99,17 @@ class CodelQdisc(CodelDiscipline[CodelParams], HeadQueue[CodelParams]):
         skb.enqueued_ns = self.dev.now_ns()
         return self.append(skb)
 
-    def take(self) -> Skb | None:
+    def dequeue(self) -> Skb | None:
+        skb = self._take()
+        if self.law.lost:
+            self.law.report(self)
+        return skb
+
+    def peek(self) -> Skb | None:
+        return self.law.peek(self, self._take)
+
+    def _take(self) -> Skb | None:
+        """The next packet, counted as sent; the law may have dropped others."""
         skb = self.law.dequeue(self, self.vars, self.pop)
         if skb is not None:
             self.bytes += skb.pkt_len

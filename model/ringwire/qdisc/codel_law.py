@@ -7,9 +7,9 @@ include/net/codel.h and codel_impl.h of Linux 6.12; K. Nichols and V. Jacobson, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from ringwire.qdisc.base import AnyQdisc
+from ringwire.qdisc.base import AnyQdisc, psched_mtu
 from ringwire.qdisc.ecn import set_ce
 from ringwire.qdisc.psched import U32
 from ringwire.skb import Skb
@@ -31,6 +31,10 @@ REC_ONE = 0xFFFF
 """Of count 1."""
 REENTRY = 16
 """Intervals since the last drop within which dropping resumes at the old pace."""
+
+MIN_MTU = 256
+"""Bytes, also of a quantum."""
+MAX_MTU = 1 << 20
 
 DEFAULT_TARGET_US = 5_000
 DEFAULT_INTERVAL_US = 100_000
@@ -90,8 +94,21 @@ class CodelState:
         """How long the last packet waited."""
 
 
+class LawParams(Protocol):
+    """Times in microseconds; what is None was not given."""
+
+    @property
+    def target(self) -> int | None: ...
+    @property
+    def ce_threshold(self) -> int | None: ...
+    @property
+    def interval(self) -> int | None: ...
+    @property
+    def ecn(self) -> bool | None: ...
+
+
 class Codel:
-    """The law's parameters, and what it counts, for one discipline."""
+    """The law's parameters, and what it counts, for one discipline; drops are always reported, as since Linux 6.15."""
 
     __slots__ = (
         "ce_marks",
@@ -108,7 +125,7 @@ class Codel:
         "target",
     )
 
-    def __init__(self, mtu: int, ecn: bool) -> None:
+    def __init__(self, owner: AnyQdisc, ecn: bool) -> None:
         self.target = from_us(DEFAULT_TARGET_US)
         self.interval = from_us(DEFAULT_INTERVAL_US)
         self.ce_threshold = NEVER
@@ -116,7 +133,7 @@ class Codel:
         self.ce_mask = 0
         """Above ``ce_threshold`` only packets are marked whose TOS under this mask is ``ce_selector``; 0 = all."""
         self.ecn = ecn
-        self.mtu = mtu
+        self.mtu = min(max(psched_mtu(owner.dev), MIN_MTU), MAX_MTU)
         """Bytes: nothing is dropped while no more than this is queued."""
 
         self.max_packet = 0
@@ -125,6 +142,30 @@ class Codel:
         self.lost = 0
         """Dropped packets that the disciplines above don't know of yet (:meth:`report`)."""
         self.lost_bytes = 0
+
+    def change(self, params: LawParams) -> None:
+        if params.target is not None:
+            self.target = from_us(params.target)
+        if params.interval is not None:
+            self.interval = from_us(params.interval)
+        if params.ce_threshold is not None:
+            self.ce_threshold = from_us(params.ce_threshold)
+        if params.ecn is not None:
+            self.ecn = params.ecn
+
+    def peek(self, owner: AnyQdisc, take: Pop) -> Skb | None:
+        """What ``owner`` will give next; what ``take`` took for it is among its ``requeued``."""
+        # The packet is put back before the drops are reported: its queue must not seem empty to those above.
+        requeued = owner.requeued
+        if not requeued:
+            skb = take()
+            if skb is not None:
+                requeued.append(skb)
+                owner.qlen += 1
+                owner.backlog += skb.pkt_len
+            if self.lost:
+                self.report(owner)
+        return requeued[0] if requeued else None
 
     def dequeue(self, owner: AnyQdisc, state: CodelState, pop: Pop) -> Skb | None:
         """The queue's next packet that may go; those before it are dropped."""

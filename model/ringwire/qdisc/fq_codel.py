@@ -15,8 +15,7 @@ from typing import ClassVar
 from ringwire.qdisc.base import CAN_BYPASS, XMIT_BYPASS, XMIT_CN, XMIT_SUCCESS, AnyQdisc, QdiscStats, option, shown
 from ringwire.qdisc.classful import Classful, QdiscClass, verdict_rc
 from ringwire.qdisc.classify import NO_CLASS
-from ringwire.qdisc.codel_discipline import MAX_MTU, MIN_MTU, CodelDiscipline
-from ringwire.qdisc.codel_law import NEVER, CodelState, drop_next_us, to_us
+from ringwire.qdisc.codel_law import MAX_MTU, MIN_MTU, NEVER, Codel, CodelState, drop_next_us, to_us
 from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.headqueue import free_later
 from ringwire.skb import Skb
@@ -118,16 +117,16 @@ class FlowClass(QdiscClass):
         return FlowStats(flow.deficit, flow.count, flow.last_count, to_us(flow.ldelay), flow.dropping, drop_next)
 
 
-class FqCodel(CodelDiscipline[FqCodelParams], Classful[FqCodelParams, FlowClass]):
+class FqCodel(Classful[FqCodelParams, FlowClass]):
     """A flow is the packet's hash, unless a filter or the packet's priority names one."""
 
     kind: ClassVar[str] = "fq_codel"
     params_type = FqCodelParams
     default_flags: ClassVar[int] = CAN_BYPASS
-    ecn_by_default: ClassVar[bool] = True
 
     def setup(self) -> None:
         super().setup()
+        self.law = Codel(self, ecn=True)
         self.limit = DEFAULT_LIMIT
         self.quantum = self.law.mtu
         self.memory_limit = DEFAULT_MEMORY
@@ -149,7 +148,7 @@ class FqCodel(CodelDiscipline[FqCodelParams], Classful[FqCodelParams, FlowClass]
             raise QdiscError("EINVAL", "Invalid quantum")
         if not self.flows:
             self.flows = [Flow(self, index) for index in range(params.flows or DEFAULT_FLOWS)]
-        self.change_law(params)
+        self.law.change(params)
         if params.ce_threshold_selector is not None:
             self.law.ce_selector = params.ce_threshold_selector
         if params.ce_threshold_mask is not None:
@@ -318,7 +317,17 @@ class FqCodel(CodelDiscipline[FqCodelParams], Classful[FqCodelParams, FlowClass]
             else:
                 heappop(heap)
 
-    def take(self) -> Skb | None:
+    def dequeue(self) -> Skb | None:
+        skb = self._take()
+        if self.law.lost:
+            self.law.report(self)
+        return skb
+
+    def peek(self) -> Skb | None:
+        return self.law.peek(self, self._take)
+
+    def _take(self) -> Skb | None:
+        """The next packet, counted as sent; the law may have dropped others."""
         new, old = self._new, self._old
         while True:
             flows = new or old

@@ -16,8 +16,3 @@ class UnknownQdisc(LookupError):
 
 QDISCS: Registry[Qdisc[Any]] = Registry("qdisc", "ringwire.qdisc", "ringwire.qdiscs", UnknownQdisc)
 qdisc_class, kinds = QDISCS.find, QDISCS.kinds
-
-
-def register(cls: type[Qdisc[Any]]) -> None:
-    """Make a class known under its ``kind``; two different classes can't share one."""
-    QDISCS.register(cls.kind, cls)

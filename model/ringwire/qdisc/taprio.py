@@ -198,7 +198,8 @@ class Taprio(TxQueues[TaprioParams, QueueClass]):
         oper, admin, entry = self.oper, self.admin, self._entry
         if oper is None or entry is None:
             if admin is not None:
-                self.oper, self.admin = oper, admin = admin, None
+                oper = self.oper = admin
+                self.admin = admin = None
             assert oper is not None
             self._entry = oper.entries[0]
         else:

@@ -8,6 +8,7 @@ from zlib import crc32
 
 from ringwire.packet import IPPROTO_UDP, flow_hash, sum16, tos_to_priority
 from ringwire.skb import CsumFlag, Skb, linear_truesize
+from ringwire.traffic.flow import Flow
 
 ETH_HLEN, IPV4_HLEN, IPV6_HLEN, UDP_HLEN = 14, 20, 40, 8
 SOURCE_MAC, DESTINATION_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
@@ -21,7 +22,7 @@ NUMBER_BYTES = 8
 
 
 @dataclass
-class Datagrams:
+class Datagrams(Flow):
     """Where datagrams go and how filters see them; the fields are keys of the flows that send some. ValueError."""
 
     name: str = ""

@@ -70,8 +70,7 @@ class Flow(ABC):
 
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
-        if "kind" in cls.__dict__:
-            FLOWS.register(cls.kind, cls)
+        FLOWS.note(cls)
 
     @abstractmethod
     def start(self, env: Environment) -> None:
@@ -96,6 +95,9 @@ class Flow(ABC):
     def totals(self) -> Mapping[str, float]:
         """What its row of the summary shows beside what the wire shows, by name with unit."""
         return {}
+
+
+FLOWS.base = Flow
 
 
 __all__ = ["FLOWS", "NEVER_NS", "Environment", "Flow", "UnknownFlow"]

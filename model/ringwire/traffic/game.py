@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ringwire.traffic.datagrams import UDP_HLEN, check
 from ringwire.traffic.sparse import Sparse
@@ -13,7 +14,7 @@ from ringwire.traffic.udp import MAX_DATAGRAM
 class Game(Sparse):
     """A player: datagrams of ``least_bytes`` to ``most_bytes`` at ``pps``, each earlier or later by the jitter."""
 
-    kind = "game"
+    kind: ClassVar[str] = "game"
 
     dport: int = 27_015
     pps: float = 60.0

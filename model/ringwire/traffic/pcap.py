@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from ringwire.pcap import CaptureError
 from ringwire.skb import Skb
@@ -20,7 +21,7 @@ PACES = ("capture", "fast")
 class Pcap(Flow):
     """Sends the packets of a pcap or pcapng file, made anew as :mod:`ringwire.traffic.capture` says."""
 
-    kind = "pcap"
+    kind: ClassVar[str] = "pcap"
 
     file: str
     """Beside the experiment's own file, unless its path is absolute."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ringwire.traffic.datagrams import UDP_HLEN, check
 from ringwire.traffic.sparse import Sparse
@@ -13,7 +14,7 @@ from ringwire.traffic.udp import MAX_DATAGRAM
 class Probe(Sparse):
     """64 bytes each millisecond unless told otherwise."""
 
-    kind = "probe"
+    kind: ClassVar[str] = "probe"
 
     dport: int = 7
     size_bytes: int = 64

@@ -6,11 +6,11 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 
 from ringwire.traffic.datagrams import Datagrams
-from ringwire.traffic.flow import Environment, Flow
+from ringwire.traffic.flow import Environment
 
 
 @dataclass
-class Sparse(Datagrams, Flow):
+class Sparse(Datagrams):
     """Sends one datagram after the other, whatever became of those before."""
 
     _stopped: bool = field(default=False, init=False, repr=False)

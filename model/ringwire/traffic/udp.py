@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ringwire.qdisc.base import XMIT_CN, XMIT_SUCCESS
 from ringwire.skb import Skb
 from ringwire.socket import SNDBUF_MIN, Socket
 from ringwire.traffic.datagrams import UDP_HLEN, Datagrams, check
-from ringwire.traffic.flow import Environment, Flow
+from ringwire.traffic.flow import Environment
 
 PATTERNS = ("constant", "poisson", "onoff")
 _NS_PER_S = 1_000_000_000
@@ -19,7 +20,7 @@ AGAIN_NS = 10_000
 
 
 @dataclass
-class Udp(Datagrams, Flow):
+class Udp(Datagrams):
     """Sends at ``rate_bps`` of its frames' bits, or ``pps`` datagrams a second.
 
     Without either, it sends as fast as its socket's send buffer lets it; on a host whose work takes no time, one that
@@ -28,7 +29,7 @@ class Udp(Datagrams, Flow):
     much; without, nothing waits, and what finds the queue full is dropped.
     """
 
-    kind = "udp"
+    kind: ClassVar[str] = "udp"
 
     size_bytes: int = 1514
     """Of the frame, with all headers, without FCS."""

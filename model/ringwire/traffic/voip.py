@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ringwire.traffic.datagrams import UDP_HLEN, check
 from ringwire.traffic.sparse import Sparse
@@ -16,7 +17,7 @@ EXPEDITED = 0xB8
 class Voip(Sparse):
     """A call; G.711 (64 kbit/s, 20 ms a packet) unless told otherwise: 214 bytes, 50 times a second."""
 
-    kind = "voip"
+    kind: ClassVar[str] = "voip"
 
     dport: int = 5004
     tos: int = EXPEDITED

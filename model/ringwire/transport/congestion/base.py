@@ -23,7 +23,7 @@ class UnknownCongestionControl(LookupError):
 
 
 ALGORITHMS: Registry[CongestionControl] = Registry(
-    "congestion control", "ringwire.transport.congestion", "ringwire.congestion", UnknownCongestionControl
+    "congestion control", "ringwire.transport.congestion", "ringwire.congestion", UnknownCongestionControl, "name"
 )
 
 
@@ -58,8 +58,7 @@ class CongestionControl(ABC):
 
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
-        if "name" in cls.__dict__:
-            ALGORITHMS.register(cls.name, cls)
+        ALGORITHMS.note(cls)
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -111,6 +110,9 @@ class CongestionControl(ABC):
         """tcp_is_cwnd_limited: a larger window would be used; in slow start also if half of it is."""
         window = self.window
         return window.cwnd_limited or (window.in_slow_start and window.cwnd < 2 * window.max_packets_out)
+
+
+ALGORITHMS.base = CongestionControl
 
 
 def algorithm_named(name: str) -> type[CongestionControl]:

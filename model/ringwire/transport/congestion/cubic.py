@@ -63,7 +63,7 @@ class Cubic(CongestionControl):
         self._epoch_us = None
         # fast convergence (section 4.7): give way to newcomers
         self.w_max = cwnd * (1 + BETA) / 2 if cwnd < self.w_max else float(cwnd)
-        self._cwnd_prior = cwnd
+        self._cwnd_prior = float(cwnd)
         return max(int(cwnd * BETA), 2)
 
     def acked(self, packets: int, now_us: int) -> None:
