@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ringwire.cosim.build import cache_root, hardware_root
+from ringwire.places import cache_root, hardware_root
 
 
 def broken_rtl(name: str, module: str, line: str, instead: str) -> Path:

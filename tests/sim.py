@@ -21,8 +21,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from ringwire.cosim.build import SIMULATORS, Design, cache_root
+from ringwire.cosim.build import SIMULATORS, Design
 from ringwire.cosim.run import DEFAULT_LIMIT_S, Run, simulate
+from ringwire.places import cache_root
 
 WORLDS = ("fast", "hostile")
 TEST_FILES = "test_*.py"

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from ringwire import places
 from ringwire.cosim import build as build_module
-from ringwire.cosim.build import SIMULATORS, BuildError, Design, MissingTool, build, cache_root
+from ringwire.cosim.build import SIMULATORS, Design, MissingTool, build
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import FastWorld, WorldSettings
+from ringwire.places import BuildError, cache_root
 from tests.cosim_jobs import MARKED, PUPPET, Puppet
 from tests.test_cosim_world import road
 
@@ -27,7 +29,7 @@ BOTH = pytest.mark.parametrize("sim", SIMULATORS)
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of this test's own."""
-    monkeypatch.setenv(build_module.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(places.CACHE_VARIABLE, str(tmp_path / "cache"))
     yield tmp_path / "cache"
 
 
@@ -148,8 +150,8 @@ def test_each_design_has_a_folder_of_its_own() -> None:
 
 def test_an_installed_package_builds_in_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = tmp_path / "ringwire" / "_hw"
-    monkeypatch.setattr(build_module, "hardware_root", lambda: installed)
-    monkeypatch.delenv(build_module.CACHE_VARIABLE, raising=False)
+    monkeypatch.setattr(places, "hardware_root", lambda: installed)
+    monkeypatch.delenv(places.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     assert cache_root() == tmp_path / "home" / "ringwire"
 
@@ -160,14 +162,14 @@ def test_hardware_is_found_in_a_checkout_and_in_an_installed_package(
     for root, package in ((tmp_path / "a", "model/ringwire"), (tmp_path / "b", "site-packages/ringwire")):
         home = root / package
         hardware = root if package.startswith("model") else home / "_hw"
-        for folder in (home / "cosim", hardware / "rtl", hardware / "tb"):
+        for folder in (hardware / "rtl", hardware / "tb"):
             folder.mkdir(parents=True)
-        monkeypatch.setattr(build_module, "__file__", str(home / "cosim" / "build.py"))
-        assert build_module.hardware_root() == hardware
+        monkeypatch.setattr(places, "PACKAGE", home)
+        assert places.hardware_root() == hardware
     shutil.rmtree(tmp_path / "a" / "rtl")
-    monkeypatch.setattr(build_module, "__file__", str(tmp_path / "a/model/ringwire/cosim/build.py"))
+    monkeypatch.setattr(places, "PACKAGE", tmp_path / "a/model/ringwire")
     with pytest.raises(BuildError, match="has rtl/ and tb/"):
-        build_module.hardware_root()
+        places.hardware_root()
 
 
 async def mark(world: FastWorld, _config: Any) -> int:

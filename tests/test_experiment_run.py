@@ -130,8 +130,11 @@ class Listener(Datagrams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.lookahead_ns = self.ahead_ns
         made[self.name] = self
+
+    @property
+    def lookahead_ns(self) -> int:
+        return self.ahead_ns
 
     def start(self, env: Environment) -> None:
         self.env = env

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ringwire.cosim.build import Design, hardware_root
+from ringwire.cosim.build import Design
+from ringwire.places import hardware_root
 
 REFUSED = {
     "DATA_W=1024": "DATA_W is 1024; 64, 128, 256 or 512 is allowed",

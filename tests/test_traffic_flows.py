@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -234,7 +235,7 @@ def test_kinds_are_found_by_name() -> None:
         (lambda: Probe(interval_ns=1), "interval_ns 1; allowed: 1000 to"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused(make: type[Flow], says: str) -> None:
+def test_what_makes_no_sense_is_refused(make: Callable[[], Flow], says: str) -> None:
     with pytest.raises(ValueError) as refused:
         make()
     assert str(refused.value).startswith(says)

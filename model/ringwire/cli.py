@@ -21,13 +21,14 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
+from ringwire.compiled.commands import compile_command
 from ringwire.conformance import conformance, conformance_on_rtl
-from ringwire.cosim.build import BuildError
 from ringwire.experiment.commands import list_command, new_command, run_command
 from ringwire.experiment.commands_report import report_command, sweep_command
 from ringwire.experiment.commands_results import results_command
 from ringwire.experiment.tomlfile import ExperimentError
 from ringwire.faults import FAULTS, FaultError, fault_named
+from ringwire.places import BuildError
 from ringwire.progress import ProgressBar
 from ringwire.registry import LoadError, load_file
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
@@ -338,7 +339,15 @@ def tc_command(devices: tuple[str, ...], load: tuple[str, ...], line: tuple[str,
     )
 
 
-for command in (run_command, list_command, new_command, report_command, sweep_command, results_command):
+for command in (
+    compile_command,
+    run_command,
+    list_command,
+    new_command,
+    report_command,
+    sweep_command,
+    results_command,
+):
     cli.add_command(command)
 
 

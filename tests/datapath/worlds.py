@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from ringwire.cosim.build import Design, cache_root
+from ringwire.cosim.build import Design
 from ringwire.cosim.run import Run, simulate
 from ringwire.cosim.world import WorldSettings
 from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import World, drive
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
+from ringwire.places import cache_root
 from tests.control.bench import HOST
 
 Scenario = Callable[[World, Any], Awaitable[Any]]

@@ -25,11 +25,10 @@ from uuid import uuid4
 from cocotb_tools.runner import get_runner
 
 from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
+from ringwire.places import PACKAGE, BuildError, cache_root, hardware_root
 
 SIMULATORS = ("verilator", "icarus")
 TOP = "ringwire_tb"
-CACHE_VARIABLE = "RINGWIRE_CACHE"
-"""Environment variable: folder for builds and runs instead of ``build/sim`` or the user's cache."""
 COVERAGE_VARIABLE = "RINGWIRE_COVERAGE"
 """Environment variable: folder in which each run of ringwire's RTL on Verilator leaves what it reached of it."""
 C_SOURCES = ("hostmem.c", "traffic.c", "harness.c")
@@ -42,15 +41,11 @@ PRELOADED = "quick_cast"
 HARNESS = "harness"
 HASHED_C = (".c", ".h")
 HASHED = (".sv", ".svh", ".vlt", ".cpp", *HASHED_C)
-REGISTER_HEADER = Path(__file__).resolve().parents[1] / "nic"
+REGISTER_HEADER = PACKAGE / "nic"
 """Folder of ringwire.h."""
 DEBIAN = "apt-get install {}"
 
 _environment = threading.Lock()
-
-
-class BuildError(Exception):
-    """The build failed; one line says why and where its log is."""
 
 
 class MissingTool(BuildError):
@@ -138,25 +133,6 @@ def random_reset(design: Design, seed: int) -> list[str]:
     if design.sim != "verilator" or not design.strict:
         return []
     return ["+verilator+rand+reset+2", f"+verilator+seed+{seed % (2**31 - 1) + 1}"]
-
-
-def hardware_root() -> Path:
-    """The folder that holds ``rtl/`` and ``tb/``: the checkout's, or the installed package's."""
-    package = Path(__file__).resolve().parents[1]
-    for root in (package.parents[1], package / "_hw"):
-        if (root / "rtl").is_dir() and (root / "tb").is_dir():
-            return root
-    raise BuildError(f"neither {package.parents[1]} nor {package / '_hw'} has rtl/ and tb/: install ringwire again")
-
-
-def cache_root() -> Path:
-    """Where builds and runs go: ``build/sim`` in a checkout, else the user's cache."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen)
-    root = hardware_root()
-    if root.name != "_hw":
-        return root / "build" / "sim"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringwire"
 
 
 def build(design: Design) -> Built:

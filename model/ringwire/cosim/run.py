@@ -24,9 +24,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ringwire.cosim import warm
-from ringwire.cosim.build import TOP, Built, Design, build, cache_root
+from ringwire.cosim.build import TOP, Built, Design, build
 from ringwire.cosim.hostmem import library_environment
 from ringwire.cosim.world import DATA_W_VARIABLE, PROGRESS_MARK, QUEUES_VARIABLE, WorldSettings
+from ringwire.places import cache_root
 
 JOB_VARIABLE = "RINGWIRE_JOB"
 JOB_MODULE = "ringwire.cosim.job"

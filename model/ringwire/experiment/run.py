@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ringwire.cosim.build import BuildError
 from ringwire.experiment.asrun import as_run
 from ringwire.experiment.flent import write_flent
 from ringwire.experiment.job import Work, run
 from ringwire.experiment.results import Results
 from ringwire.experiment.scenario import Experiment
 from ringwire.experiment.tomlfile import ExperimentError
+from ringwire.places import BuildError
 from ringwire.rig.run import RunFailed, run_on
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ringwire.cosim.build import BuildError
 from ringwire.faults import fault_named
+from ringwire.places import BuildError
 from ringwire.replay import job
 from ringwire.replay.config import ReplayConfig, ReplayError, ReplayFailed
 from ringwire.replay.report import Measured, ReplayReport

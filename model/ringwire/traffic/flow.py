@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from random import Random
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from ringwire.netdev import NetDevice
 from ringwire.netdev.device import Clock
@@ -17,7 +17,7 @@ from ringwire.registry import Registry
 from ringwire.skb import Skb
 from ringwire.sock import Sock
 
-NEVER_NS = 1 << 62
+NEVER_NS: Final = 1 << 62
 """A ``lookahead_ns``: it does not matter when this flow learns of a frame."""
 
 
@@ -65,12 +65,15 @@ class Flow(ABC):
     kind: ClassVar[str]
     name: str
     sk: Sock
-    lookahead_ns: int = NEVER_NS
-    """How long after a frame's end the flow may be told of it; 0: at once, which makes every frame wake the host."""
 
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
         FLOWS.note(cls)
+
+    @property
+    def lookahead_ns(self) -> int:
+        """How long after a frame's end the flow may be told of it; 0: at once, so that each wakes the host."""
+        return NEVER_NS
 
     @abstractmethod
     def start(self, env: Environment) -> None:

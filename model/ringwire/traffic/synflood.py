@@ -78,7 +78,7 @@ class SynFlood(Flow):
         self._stopped = False
 
     @property
-    def lookahead_ns(self) -> int:  # type: ignore[override]
+    def lookahead_ns(self) -> int:
         """The path's round trip: others that share the listener are to find it in order."""
         self.path = shared(self.path, Path, "path")
         return self.path.lookahead_ns

@@ -186,7 +186,7 @@ class TcpFlow(Flow):
         return self._failure
 
     @property
-    def lookahead_ns(self) -> int:  # type: ignore[override]
+    def lookahead_ns(self) -> int:
         """The round trip without the bottleneck."""
         self.path = shared(self.path, Path, "path")
         return self.path.lookahead_ns

@@ -16,13 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ringwire import __version__
-from ringwire.cosim.build import cache_root
 from ringwire.experiment.report.chart import Plot
 from ringwire.experiment.report.overview import overview
 from ringwire.experiment.report.plots import Drawn
 from ringwire.experiment.report.render import LOOK, columns, document, without_legends
 from ringwire.experiment.report.text import grid, pairs, si
 from ringwire.experiment.results import Results
+from ringwire.places import cache_root
 
 _PACKAGE = "ringwire.experiment.report"
 
