@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench import engine, experiments, lengths, limits, qdisc, simulation, stack, tcp_cost
 from bench.row import Row, figure, table, write_json
+from ringwire import compiled
 from ringwire.cosim.warm import keep_simulators
 
 MEASUREMENTS = (
@@ -32,6 +33,8 @@ DEFAULT_FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 def main(argv: list[str]) -> int:
     path = Path(argv[0]) if argv else DEFAULT_FILE
     note = Console(stderr=True)
+    if not compiled.in_use():
+        note.print("the model is Python: `ringwire compile` makes it two to three times as fast", highlight=False)
     found: list[Row] = []
     with keep_simulators():
         for measure in MEASUREMENTS:

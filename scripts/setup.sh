@@ -7,7 +7,7 @@ stamp=$1
 venv=.venv
 log=build/setup.log
 
-needed=(ca-certificates python3 python3-venv libpython3.11 make perl g++ ccache iverilog git tshark)
+needed=(ca-certificates python3 python3-dev python3-venv libpython3.11 make perl g++ ccache iverilog git tshark)
 waves=(liblz4-dev zlib1g-dev) # for FST waves of Verilator; everything else runs without
 browser=(chromium)            # for the test of report.html, which is skipped without
 optional=("${waves[@]}" "${browser[@]}")

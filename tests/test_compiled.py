@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -93,6 +94,20 @@ def test_modules_to_compile_are_there_and_those_left_out_say_why() -> None:
     known = {build._dotted(path) for path in compiled.source_files()}
     wanted = {f"ringwire.{name}" for name in (*build.MODULES, *build.LEFT)}
     assert wanted <= known and not {f"ringwire.{name}" for name in build.LEFT} & set(names)
+
+
+def test_no_class_is_made_of_its_own_names() -> None:
+    """In a compiled class they would be those of the module, or nothing."""
+    for name in build.chosen():
+        path = places.PACKAGE.parent / f"{name.replace('.', '/')}.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            known: set[str] = set()
+            for step in node.body if isinstance(node, ast.ClassDef) else []:
+                if isinstance(step, (ast.Assign, ast.AnnAssign)) and step.value is not None:
+                    used = {each.id for each in ast.walk(step.value) if isinstance(each, ast.Name)}
+                    assert not used & known, f"{path}:{step.lineno}"
+                    targets = step.targets if isinstance(step, ast.Assign) else [step.target]
+                    known |= {each.id for each in targets if isinstance(each, ast.Name)}
 
 
 @pytest.fixture

@@ -150,3 +150,7 @@ def test_segments_for_a_device_with_checksums_but_no_segmentation_keep_their_req
     dev_queue_xmit(super_packet(3000), bench.dev)
     bench.drain()
     assert asked == [False, True]
+
+
+def test_all_features_are_all_features() -> None:
+    assert int(Feature.ALL) == sum(Feature)

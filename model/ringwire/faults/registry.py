@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
+from ringwire import compiled
 from ringwire.checks import Watch
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import bus, device, driver, memory
@@ -210,4 +211,6 @@ def fault_named(name: str) -> Fault | None:
         return None
     if name not in FAULTS:
         raise FaultError(f"{name}: no such fault; there are {', '.join(FAULTS)}")
+    if compiled.in_use():
+        raise FaultError(f"{name}: faults go into the model's Python files; set {compiled.VARIABLE}=0")
     return FAULTS[name]

@@ -8,6 +8,7 @@ Layers lie on one another. A register access goes down through them to the devic
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from ringwire.host.cpu import Cpu
@@ -39,7 +40,8 @@ class BusLayer:
         self.below = below
         for name in ("post_write", "post_read", "listen"):
             if getattr(type(self), name) is getattr(BusLayer, name):
-                setattr(self, name, getattr(below, name))  # what a layer does not look at goes past it
+                with suppress(AttributeError):  # a compiled layer keeps its methods, which cost little
+                    setattr(self, name, getattr(below, name))  # what a layer does not look at goes past it
 
     def post_write(self, due_ps: int, register: int, value: int) -> None:
         """A register write on its way down."""

@@ -29,7 +29,7 @@ class Feature(IntFlag):
     """IPv4 fragments of one UDP datagram (tx-udp-fragmentation)."""
     TSO_MANGLEID = 256
     """Super-packets whose segments all have one IPv4 id (tx-tcp-mangleid-segmentation)."""
-    ALL = SG | HW_CSUM | VLAN_TX | TSO | TSO6 | TSO_ECN | USO | UFO | TSO_MANGLEID
+    ALL = 511
 
 
 GSO_FEATURES = Feature.TSO | Feature.TSO6 | Feature.TSO_ECN | Feature.USO | Feature.UFO | Feature.TSO_MANGLEID

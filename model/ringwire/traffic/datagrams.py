@@ -118,7 +118,7 @@ class Datagrams(Flow):
         return head, bytes(max(0, payload - NUMBER_BYTES))
 
 
-def check(name: str, value: float, low: float, high: float) -> None:
+def check(name: str, value: int | float, low: int | float, high: int | float) -> None:
     """ValueError unless a key's value lies between two others."""
     if not low <= value <= high:
         raise ValueError(f"{name} {value}; allowed: {low} to {high}")
