@@ -131,7 +131,8 @@ class FqCodel(Classful[FqCodelParams, FlowClass]):
         self.quantum = self.law.mtu
         self.memory_limit = DEFAULT_MEMORY
         self.drop_batch = DEFAULT_BATCH
-        self.flows: list[Flow] = []
+        self.flows: list[Flow | None] = []
+        """By number, those that have had a packet."""
         self._new: deque[Flow] = deque()
         self._old: deque[Flow] = deque()
         self._fat: list[int] | None = None
@@ -147,7 +148,7 @@ class FqCodel(Classful[FqCodelParams, FlowClass]):
         if params.quantum is not None and params.quantum > MAX_MTU:
             raise QdiscError("EINVAL", "Invalid quantum")
         if not self.flows:
-            self.flows = [Flow(self, index) for index in range(params.flows or DEFAULT_FLOWS)]
+            self.flows = [None] * (params.flows or DEFAULT_FLOWS)
         self.law.change(params)
         if params.ce_threshold_selector is not None:
             self.law.ce_selector = params.ce_threshold_selector
@@ -214,7 +215,7 @@ class FqCodel(Classful[FqCodelParams, FlowClass]):
         return iter(())
 
     def clear(self) -> None:
-        for flow in self.flows:
+        for flow in filter(None, self.flows):
             while flow.queue:
                 self.dev.drop(flow.queue.popleft())
             flow.backlog = 0
@@ -240,11 +241,16 @@ class FqCodel(Classful[FqCodelParams, FlowClass]):
         minor = self.match.classid & 0xFFFF
         return minor if 0 < minor <= flows else -(XMIT_SUCCESS | XMIT_BYPASS)
 
+    def _open(self, index: int) -> Flow:
+        """A flow's first packet has come; those that never have any take no room."""
+        flow = self.flows[index] = Flow(self, index)
+        return flow
+
     def enqueue(self, skb: Skb, to_free: list[Skb]) -> int:
         number = self._classify(skb)
         if number <= 0:
             return self.refuse_unclassified(skb, -number, to_free)
-        flow = self.flows[number - 1]
+        flow = self.flows[number - 1] or self._open(number - 1)
         size = skb.pkt_len
         skb.enqueued_ns = self.dev.now_ns()
         flow.queue.append(skb)
@@ -309,6 +315,7 @@ class FqCodel(Classful[FqCodelParams, FlowClass]):
         while True:
             key = heap[0]
             flow = self.flows[key & MAX_FLOWS - 1]
+            assert flow is not None
             now = _fat_key(flow)
             if now == key:
                 return flow
