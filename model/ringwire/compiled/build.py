@@ -23,6 +23,8 @@ PACKAGES = ("action", "checks", "driver", "filter", "host", "netdev", "nic", "qd
 """Whose work is done for each packet ..."""
 MODULES = (
     "bql",
+    "cosim.capture",
+    "cosim.world",
     "experiment.packets",
     "experiment.probes",
     "experiment.supers",

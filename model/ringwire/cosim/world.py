@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from ringwire.cosim.capture import WireCapture, WireFrame
 from ringwire.cosim.direct import Direct, Waking
@@ -282,7 +282,7 @@ class FastWorld(SimulatedWorld):
     Making one resets the device and starts the clock.
     """
 
-    _runs = 0
+    _runs: ClassVar[int] = 0
 
     def __init__(self, dut: Any, settings: WorldSettings | None = None) -> None:
         super().__init__(dut, settings)
