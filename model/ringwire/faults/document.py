@@ -26,8 +26,8 @@ bql-overcompletion: queue 0 completed 3028 bytes with 1514 in flight
 and fails the run. A healthy run says nothing: `tests/test_healthy.py` has 50,000 packets on the twin and 10,000 on the
 RTL, random traffic with random settings; `make soak PACKETS=10000000` has 10 million on the twin, 200,000 on the RTL,
 and 1,000 resets under load. It has run to its end: seeds 1 to 50, 10,000,000 packets on the twin, 225,000 on the RTL
-and 1,500 resets, each skb ended once, and no alarm. What breaks a rule of the buses ends a run of the RTL by itself, with
-the checker's name
+and 1,500 resets, each skb ended once, and no alarm. What breaks a rule of the buses ends a run of the RTL by itself,
+with the checker's name
 (`CHECK axi_ar_page: ...`, see `tb/axi_checker.sv`).
 
 One bug has many consequences, and each is found: a packet freed too early is a frame that differs as well. Lines are in
