@@ -143,10 +143,14 @@ def test_a_build_is_used_only_with_the_sources_it_was_made_of(cache: Path, monke
     assert sys.meta_path[0].find_spec("ringwire.skb", None, None) is None
 
 
-def test_whoever_insists_is_told_that_there_is_none(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiled.VARIABLE, "1")
-    with pytest.raises(BuildError, match=r"no build of these sources in .*: run `ringwire compile`"):
-        compiled.use()
+def test_whoever_insists_is_told_in_one_line_that_there_is_none(cache: Path) -> None:
+    environment = {**os.environ, compiled.VARIABLE: "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ringwire", "list"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    said = f"no build of these sources in {cache}: run `RINGWIRE_COMPILED=0 ringwire compile`"
+    assert done.stderr == f"ringwire: RINGWIRE_COMPILED=1, and {said}\n"
 
 
 def test_a_tool_that_is_missing_is_named_with_its_cure(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

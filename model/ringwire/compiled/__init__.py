@@ -84,4 +84,6 @@ def use() -> None:
     if (files := modules()) is not None:
         sys.meta_path.insert(0, _Finder(build_folder(), files))
     elif choice == "1":
-        raise BuildError(f"{VARIABLE}=1, and no build of these sources in {build_folder()}: run `ringwire compile`")
+        said = f"{VARIABLE}=1, and no build of these sources in {build_folder()}: run `{VARIABLE}=0 ringwire compile`"
+        print(f"ringwire: {said}", file=sys.stderr)
+        raise SystemExit(2)  # nothing is imported yet that could say so in one line
