@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     path = Path(argv[0]) if argv else DEFAULT_FILE
     note = Console(stderr=True)
     if not compiled.in_use():
-        note.print("the model is Python: `ringwire compile` makes it two to three times as fast", highlight=False)
+        note.print("the model is Python: `ringwire compile` builds it in C, which is faster", highlight=False)
     found: list[Row] = []
     with keep_simulators():
         for measure in MEASUREMENTS:

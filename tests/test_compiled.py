@@ -159,6 +159,11 @@ def test_a_tool_that_is_missing_is_named_with_its_cure(cache: Path, monkeypatch:
         build.compile_model(lambda text: None)
     monkeypatch.undo()
     monkeypatch.setenv(places.CACHE_VARIABLE, str(cache))
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(BuildError, match="gcc is missing: sudo apt-get install gcc"):
+        build.compile_model(lambda text: None)
+    monkeypatch.undo()
+    monkeypatch.setenv(places.CACHE_VARIABLE, str(cache))
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(cache))
     with pytest.raises(BuildError, match=r"Python\.h is missing: sudo apt-get install libpython3\.\d+-dev"):
         build.compile_model(lambda text: None)

@@ -56,6 +56,8 @@ def compile_model(tell: Tell) -> Path:
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise BuildError(f"Python.h is missing: sudo apt-get install libpython{version}-dev")
+    if shutil.which("gcc") is None:
+        raise BuildError("gcc is missing: sudo apt-get install gcc")
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(work, ignore_errors=True)
