@@ -1,8 +1,8 @@
 """The model in C: what ``ringwire compile`` has built is imported in place of the Python files it was made of.
 
 It behaves as they do, and runs faster: on the twin two to three times. A build belongs to one version of the sources:
-after any change the Python files are what runs, until the next ``ringwire compile``. Users' own drivers, disciplines and
-flows stay Python and derive from compiled classes as from others.
+after any change the Python files are what runs, until the next ``ringwire compile``. Drivers, disciplines and
+flows of users stay Python and derive from compiled classes as from others.
 
 ``RINGWIRE_COMPILED=0`` imports Python, whatever is there; ``1`` insists on what is compiled.
 """
