@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
+import cocotb_tools.config
 from cocotb_tools.runner import get_runner
 
 from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
@@ -38,7 +39,7 @@ OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
 VPI_LIBRARY = "hostmem"
 PRELOADED = "quick_cast"
 """What Icarus has loaded before anything else, see ``tb/quick_cast.c``."""
-HARNESS = "harness"
+VERILATOR_MAIN = "verilator_main.cpp"
 HASHED_C = (".c", ".h")
 HASHED = (".sv", ".svh", ".vlt", ".cpp", *HASHED_C)
 REGISTER_HEADER = PACKAGE / "nic"
@@ -151,19 +152,13 @@ def _vpi_library(recipe: _Recipe) -> Path:
     return library
 
 
-def build_harness(design: Design) -> list[str]:
-    """Build the world without Python (``tb/harness.h``), with the same model and flags; return its command.
-
-    Verilator's is a program of its own; Icarus runs the build that is there for Python.
-    """
-    if design.sim == "icarus":
-        built = build(design)
-        environment = [f"{name}={value}" for name, value in built.environment.items()]
-        return ["env", *environment, "vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
-    folder = cache_root() / f"harness-{design.folder_name}"
-    recipe = _Recipe(design, folder)
-    _make_once(folder, lambda: recipe.digest, recipe.make_harness)
-    return [str(folder / HARNESS)]
+def harness_command(design: Design) -> list[str]:
+    """What runs a build's world without Python (``tb/harness.h``)."""
+    built = build(design)
+    if design.sim == "verilator":
+        return [str(built.folder / TOP), "+harness"]
+    environment = [f"{name}={value}" for name, value in built.environment.items()]
+    return ["env", *environment, "vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
 
 
 def _make_once(folder: Path, digest: Callable[[], str], make: Callable[[], None]) -> None:
@@ -211,64 +206,57 @@ class _Recipe:
             defines["TX_PARAMETERS"] = named
         return defines
 
+    @property
+    def _parameters(self) -> dict[str, int]:
+        return {"DATA_W": self.design.data_w, "QUEUES": self.design.queues}
+
     def _verilator_args(self) -> list[str]:
-        args = ["--no-public-flat-rw", str(self.tb / "public.vlt"), "--timing", "--assert", "-O3", "-Wno-fatal"]
-        # clock_gen's delays are never 0: if they could be, the loop that looks for edges would compute the whole device
-        args.append("--no-sched-zero-delay")
+        args = ["--cc", "--exe", "--build", "--build-jobs", str(os.cpu_count()), "--vpi", "--timing", "--assert", "-O3"]
+        args += ["--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "--timescale", "1ps/1ps", "-Wno-fatal"]
+        args += [str(self.tb / "public.vlt"), str(self.tb / VERILATOR_MAIN), *map(str, self.c_sources)]
         x = "unique" if self.design.strict else "fast"
         args += ["--x-assign", x, "--x-initial", x]
-        args += ["-CFLAGS", f"-march=native -fcoroutines -I{REGISTER_HEADER}", *map(str, self.c_sources)]
-        args += ["-LDFLAGS", "-rdynamic"]
+        flags = f"-march=native -fcoroutines -I{REGISTER_HEADER} -I{self.tb} -DDATA_W={self.design.data_w}"
+        args += ["-CFLAGS", flags + " -DBUS_MODELS" * self.design.bus_models]
+        libraries = cocotb_tools.config.libs_dir
+        args += ["-LDFLAGS", f"-rdynamic -Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
         if self.design.coverage is not None:
             args += ["--coverage-line", "--coverage-expr"]
-        if self.design.waves and _can_write_fst():
-            args.append("--trace-fst")
+        if self.design.waves:
+            args.append("--trace-fst" if _can_write_fst() else "--trace")
         return args
 
     def make(self) -> None:
         log = self.folder / "build.log"
-        environment = _verilator_environment() if self.design.sim == "verilator" else {}
         try:
-            with _patched_environment(environment):
-                get_runner(self.design.sim).build(
-                    sources=self.sources,
-                    includes=[self.rtl, self.tb],
-                    hdl_toplevel=TOP,
-                    build_dir=self.folder,
-                    defines=self.defines,
-                    parameters={"DATA_W": self.design.data_w, "QUEUES": self.design.queues},
-                    build_args=self.args,
-                    timescale=("1ps", "1ps"),
-                    waves=self.design.waves,
-                    always=True,
-                    log_file=log,
-                )
+            (self._run_verilator if self.design.sim == "verilator" else self._run_icarus)(log)
         except (RuntimeError, SystemExit, subprocess.CalledProcessError):
             raise BuildError(f"{self.design.folder_name} does not build: {_first_error(log)} ({log})") from None
 
-    def make_harness(self) -> None:
-        log = self.folder / "build.log"
-        command = [
-            "verilator",
-            "--cc",
-            "--exe",
-            "--build",
-            "--build-jobs",
-            "2",
-            "-Mdir",
-            str(self.folder),
-            "--top-module",
-            TOP,
-        ]
-        command += ["--prefix", "Vtop", "-o", HARNESS, "--timescale", "1ps/1ps", *self.args]
-        command += ["-CFLAGS", f"-I{self.tb}", f"-GDATA_W={self.design.data_w}", f"-GQUEUES={self.design.queues}"]
+    def _run_icarus(self, log: Path) -> None:
+        with _without_wishes():
+            get_runner("icarus").build(
+                sources=self.sources,
+                includes=[self.rtl, self.tb],
+                hdl_toplevel=TOP,
+                build_dir=self.folder,
+                defines=self.defines,
+                parameters=self._parameters,
+                timescale=("1ps", "1ps"),
+                waves=self.design.waves,
+                always=True,
+                log_file=log,
+            )
+
+    def _run_verilator(self, log: Path) -> None:
+        """With a main program of ours, which cocotb's runner has no place for."""
+        command = ["verilator", *self.args, "-Mdir", str(self.folder), f"-I{self.rtl}", f"-I{self.tb}"]
+        command += [f"-G{name}={value}" for name, value in self._parameters.items()]
         command += [f"-D{name}={value}" for name, value in self.defines.items()]
-        command += [f"-I{self.rtl}", f"-I{self.tb}", str(self.tb / "harness_main.cpp"), *map(str, self.sources)]
+        environment = {**os.environ, **_verilator_environment()}
+        command += map(str, self.sources)
         with log.open("w") as output:
-            environment = {**os.environ, **_verilator_environment()}
-            done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
-        if done.returncode:
-            raise BuildError(f"{self.folder.name} does not build: {_first_error(log)} ({log})")
+            subprocess.run(command, env=environment, stdout=output, stderr=output, check=True)
 
     def make_library(self, library: Path) -> None:
         """Compile what Icarus loads."""
@@ -378,21 +366,11 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _patched_environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """cocotb's runner takes its children's environment from ours; WAVES and GUI there would overrule the arguments."""
-    wanted: dict[str, str | None] = {**changes, "WAVES": None, "GUI": None}
+def _without_wishes() -> Iterator[None]:
+    """WAVES and GUI in the environment, where cocotb's runner looks first, would overrule its arguments."""
     with _environment:
-        before = {name: os.environ.get(name) for name in wanted}
-        _set_environment(wanted)
+        wishes = {name: os.environ.pop(name) for name in ("WAVES", "GUI") if name in os.environ}
         try:
             yield
         finally:
-            _set_environment(before)
-
-
-def _set_environment(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+            os.environ.update(wishes)

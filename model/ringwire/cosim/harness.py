@@ -13,7 +13,7 @@ from ctypes import c_uint32, c_uint64
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
-from ringwire.cosim.build import Design, build_harness, random_reset
+from ringwire.cosim.build import Design, harness_command, random_reset
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import FastWorld, WorldError, WorldSettings, control_words
 from ringwire.host.cpu import HostCosts
@@ -60,7 +60,7 @@ def without_python(traffic: Traffic, design: Design, settings: WorldSettings, li
     words = {**control_words(settings), **asdict(traffic)}
     words["count"] = words.pop("frames")  # which is a counter's name there
     words |= {"memory_bytes": settings.memory_bytes, "capture_bytes": settings.capture_bytes}
-    command = [*build_harness(design), *(f"{name}={int(value)}" for name, value in words.items())]
+    command = [*harness_command(design), *(f"{name}={int(value)}" for name, value in words.items())]
     command += random_reset(design, settings.seed)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
