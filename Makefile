@@ -24,7 +24,7 @@ help:
 	@echo 'make test           every test: model, recorded vectors, testbenches on both simulators, lint'
 	@echo 'make lint           verilator -Wall, pyslang, yosys check, ruff, mypy, generated files'
 	@echo 'make bench          measure, with the model in C; table and build/bench.json'
-	@echo 'make compiled       build the model in C: twice as fast and more without the RTL'
+	@echo 'make compiled       the model in C, and the device on Verilator built for its traffic: faster experiments'
 	@echo 'make results        run the scenarios of published numbers on the RTL, and write docs/results.md'
 	@echo 'make soak           random testbenches for MINUTES=n (10)'
 	@echo '    PACKETS=n              instead: n healthy packets on the twin, n/50 on the RTL, n/10000 resets (10000000)'
@@ -56,6 +56,7 @@ bench: compiled
 
 compiled: $(READY)
 	@$(BIN)/ringwire compile
+	@$(BIN)/ringwire tune
 
 results: $(READY)
 	@$(BIN)/ringwire results --folder build/results --write docs/results.md

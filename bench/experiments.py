@@ -83,7 +83,7 @@ def measure(device: str, qdisc: str, settings: Sequence[tuple[str, str]] = ()) -
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         work = Work(source, folder / "wire.pcap", folder / "stop")
-        measured: Measured = run_on(experiment.rig, measuring, work, lambda text: None)
+        measured: Measured = run_on(experiment.rig, "bench.experiments.measuring", work, lambda text: None)
     return measured
 
 

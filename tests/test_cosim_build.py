@@ -16,7 +16,7 @@ import pytest
 
 from ringwire import places
 from ringwire.cosim import build as build_module
-from ringwire.cosim.build import SIMULATORS, Design, MissingTool, build
+from ringwire.cosim.build import SIMULATORS, Design, MissingTool, build, training
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import FastWorld, WorldSettings
 from ringwire.places import BuildError, cache_root
@@ -71,6 +71,36 @@ def test_a_second_run_builds_nothing(sim: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(build_module._Recipe, "make", make)
     assert run_job(f"{__name__}.sets_up", {"a": 2}, design=design) == {"a": 3}
     assert files() == before
+
+
+def test_a_build_is_made_for_what_runs_of_it_counted_until_sources_change(tmp_path: Path, cache: Path) -> None:
+    design = Design(data_w=64, rtl=rtl_copy(tmp_path))
+    untrained = run_job(f"{road.__module__}.road", 8, design=design)
+    with training(design):
+        assert run_job(f"{road.__module__}.road", 8, design=design) == untrained
+    assert not (cache / f"{design.folder_name}-training").exists()
+    assert run_job(f"{road.__module__}.road", 8, design=design) == untrained
+    stamp = cache / design.folder_name / "stamp"
+    assert "-fprofile-use" in stamp.read_text()
+    log = (cache / design.folder_name / "build.log").read_text()
+    assert "-fprofile-use" in log
+    # by these names gcc looks for them
+    built = str(cache / design.folder_name).replace("/", "#")
+    for name in ("Vtop___024root__0", "hostmem", "verilator_main"):
+        assert (cache / f"{design.folder_name}.profile" / f"{built}#{name}.gcda").is_file()
+    source = tmp_path / "rtl" / "ringwire_tx.sv"
+    source.write_text(source.read_text() + "// changed\n")
+    build(design)
+    assert "-fprofile-use" not in stamp.read_text()
+
+
+def test_a_training_that_fails_leaves_things_as_they_were(tmp_path: Path, cache: Path) -> None:
+    design = Design(data_w=64, rtl=rtl_copy(tmp_path))
+    with pytest.raises(RuntimeError, match="no traffic"), training(design):
+        raise RuntimeError("no traffic")
+    build(design)
+    assert "-fprofile" not in (cache / design.folder_name / "stamp").read_text()
+    assert {path.name for path in cache.iterdir()} == {design.folder_name, f"{design.folder_name}.lock"}
 
 
 @BOTH

@@ -21,7 +21,7 @@ import click
 from rich.console import Console
 
 from ringwire import __version__
-from ringwire.compiled.commands import compile_command
+from ringwire.compiled.commands import compile_command, tune_command
 from ringwire.conformance import conformance, conformance_on_rtl
 from ringwire.experiment.commands import list_command, new_command, run_command
 from ringwire.experiment.commands_report import report_command, sweep_command
@@ -341,6 +341,7 @@ def tc_command(devices: tuple[str, ...], load: tuple[str, ...], line: tuple[str,
 
 for command in (
     compile_command,
+    tune_command,
     run_command,
     list_command,
     new_command,

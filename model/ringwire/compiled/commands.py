@@ -1,11 +1,16 @@
-"""``ringwire compile``."""
+"""``ringwire compile`` and ``ringwire tune``."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from ringwire.compiled.build import compile_model
+from ringwire.compiled.tuning import tune
+from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
 from ringwire.places import BuildError
 from ringwire.replay.config import ReplayError
 
@@ -18,10 +23,25 @@ def compile_command() -> None:
     one version of the sources: once they are changed the Python files are what runs, until this is called again.
     Drivers, disciplines and flows of your own stay Python. RINGWIRE_COMPILED=0 in the environment runs Python.
     """
+    _build("compile", compile_model)
+
+
+@click.command("tune", short_help="Build the device on Verilator for its traffic: a fifth faster.")
+@click.option("--width", type=click.Choice(list(map(str, DATA_WIDTHS))), default="512", help="Data path, bits.  [512]")
+@click.option("--queues", type=click.Choice(list(map(str, QUEUE_COUNTS))), default="1", help="Transmit queues.  [1]")
+def tune_command(width: str, queues: str) -> None:
+    """Build the device on Verilator, guided by what a run of it does (gcc's profile): a fifth faster, and no different.
+
+    It takes two builds and some traffic, a minute or two, and holds until RTL, testbench or tools change.
+    """
+    _build("tune", lambda tell: tune(int(width), int(queues), tell))
+
+
+def _build(name: str, make: Callable[[Callable[[str], None]], Path]) -> None:
     console = Console(stderr=True)
     try:
-        with console.status("compile ...") as status:
-            folder = compile_model(lambda text: status.update(f"compile: {text}"))
+        with console.status(f"{name} ...") as status:
+            folder = make(lambda text: status.update(f"{name}: {text}"))
     except BuildError as error:
         raise ReplayError(str(error)) from error
-    console.print(f"compiled: {folder}", soft_wrap=True)
+    console.print(f"{name}: done, {folder}", soft_wrap=True)

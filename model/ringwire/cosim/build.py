@@ -32,6 +32,8 @@ SIMULATORS = ("verilator", "icarus")
 TOP = "ringwire_tb"
 COVERAGE_VARIABLE = "RINGWIRE_COVERAGE"
 """Environment variable: folder in which each run of ringwire's RTL on Verilator leaves what it reached of it."""
+TRAINING_VARIABLE = "RINGWIRE_TRAINING"
+"""Environment variable: each run on Verilator counts what it does, for a build that is made for that (``tuning``)."""
 C_SOURCES = ("hostmem.c", "traffic.c", "harness.c")
 VPI_SOURCES = ("hostmem_vpi.c", "harness_vpi.c")
 OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
@@ -86,7 +88,7 @@ class Design:
     def folder_name(self) -> str:
         parts = [self.sim, f"{self.data_w}b", f"{self.queues}q"]
         parts += [f"{name}{value}" for name, value in sorted(self.parameters.items())]
-        parts += ["coverage"] * (self.coverage is not None)
+        parts += ["coverage"] * (self.coverage is not None) + ["training"] * self.training
         parts += ["bus"] * self.bus_models + ["loose"] * (not self.strict) + ["waves"] * self.waves
         if self.rtl is not None:
             parts.append(hashlib.sha256(str(self.rtl.resolve()).encode()).hexdigest()[:8])
@@ -97,6 +99,11 @@ class Design:
         """Where a run leaves what it reached of the RTL; None if nobody asked."""
         folder = os.environ.get(COVERAGE_VARIABLE)
         return Path(folder) if folder and self.sim == "verilator" and self.rtl is None else None
+
+    @property
+    def training(self) -> bool:
+        """Whether a run counts what it does of the model."""
+        return self.sim == "verilator" and os.environ.get(TRAINING_VARIABLE, "") not in ("", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,37 @@ def _make_once(folder: Path, digest: Callable[[], str], make: Callable[[], None]
             stamp.write_text(wanted)
 
 
+@contextmanager
+def training(design: Design) -> Iterator[None]:
+    """Runs of ``design`` count what they do; once all is done, its next build is made for that."""
+    folder = cache_root() / design.folder_name
+    profile = _profile(folder)
+    shutil.rmtree(profile, ignore_errors=True)
+    os.environ[TRAINING_VARIABLE] = "1"
+    counting = cache_root() / design.folder_name
+    try:
+        build(design)
+        recipe = _Recipe(design, counting)
+        yield
+        # gcc names counts by the object's whole path, / as #
+        here, there = (str(each).replace("/", "#") for each in (counting, folder))
+        for counts in profile.glob("*.gcda"):
+            counts.rename(counts.with_name(counts.name.replace(here, there)))
+        (profile / "stamp").write_text(recipe.sources_digest)
+    except BaseException:
+        shutil.rmtree(profile, ignore_errors=True)
+        raise
+    finally:
+        del os.environ[TRAINING_VARIABLE]
+        shutil.rmtree(counting)
+        counting.with_name(f"{counting.name}.lock").unlink()
+
+
+def _profile(folder: Path) -> Path:
+    """Where what was counted for a build in ``folder`` lies, and of which sources."""
+    return folder.with_name(f"{folder.name.replace('-training', '')}.profile")
+
+
 class _Recipe:
     """Sources, flags and tools of one build."""
 
@@ -190,8 +228,24 @@ class _Recipe:
 
     @property
     def digest(self) -> str:
+        return f"{self.sources_digest} {self._profile_flags}"
+
+    @property
+    def sources_digest(self) -> str:
+        """Of all that decides what the model does."""
         made_with = (self.tools, self.args, sorted(self.defines.items()))
         return _digest(made_with, HASHED, self.rtl, self.tb, REGISTER_HEADER)
+
+    @property
+    def _profile_flags(self) -> str:
+        """For gcc: count what runs, or be guided by what was counted of the same model."""
+        profile = _profile(self.folder)
+        if self.design.training:
+            return f"-fprofile-generate={profile} -fprofile-update=single"
+        stamp = profile / "stamp"
+        if stamp.is_file() and stamp.read_text() == self.sources_digest:
+            return f"-fprofile-use={profile} -fprofile-partial-training -Wno-missing-profile"
+        return ""
 
     @property
     def library_digest(self) -> str:
@@ -254,6 +308,8 @@ class _Recipe:
         command = ["verilator", *self.args, "-Mdir", str(self.folder), f"-I{self.rtl}", f"-I{self.tb}"]
         command += [f"-G{name}={value}" for name, value in self._parameters.items()]
         command += [f"-D{name}={value}" for name, value in self.defines.items()]
+        if flags := self._profile_flags:
+            command += ["-CFLAGS", flags, "-LDFLAGS", flags]
         environment = {**os.environ, **_verilator_environment()}
         command += map(str, self.sources)
         with log.open("w") as output:

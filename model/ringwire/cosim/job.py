@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import inspect
 import os
 import pickle
@@ -12,7 +11,7 @@ from typing import Any
 
 import cocotb
 
-from ringwire.cosim.run import JOB_VARIABLE
+from ringwire.cosim.run import JOB_VARIABLE, named
 from ringwire.cosim.warm import wait_for_run
 from ringwire.cosim.world import FastWorld
 
@@ -24,13 +23,11 @@ async def job(dut: Any) -> None:
     wait_for_run()
     folder = Path(os.environ[JOB_VARIABLE])
     dotted, config, settings = pickle.loads((folder / "request").read_bytes())
-    module, _, name = dotted.rpartition(".")
-    function = getattr(importlib.import_module(module), name)
     world = FastWorld(dut, settings)
     # packets end by reference counts: looking for cycles among them would only take time
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    result = function(world, config)
+    result = named(dotted)(world, config)
     if inspect.iscoroutine(result):
         result = await world.directly(result)
     world.finish()

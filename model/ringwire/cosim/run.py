@@ -7,6 +7,7 @@ inside it reaches the caller at once.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
@@ -115,8 +116,16 @@ def run_job(
         return pickle.loads((folder / "result").read_bytes())
 
 
+def named(dotted: str) -> Callable[..., Any]:
+    """The function of this name: how jobs travel, since compiled functions can't be pickled."""
+    module, _, name = dotted.rpartition(".")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
 def _simulate(run: Run, built: Built, folder: Path, progress: Callable[[str], None] | None) -> None:
-    kept = run.modules and warm.shelf() is not None and not run.design.waves and run.design.coverage is None
+    kept = run.modules and warm.shelf() is not None and not run.design.waves
+    kept = kept and run.design.coverage is None and not run.design.training
     output, timed_out = (_watch_kept if kept else _watch)(run, built, folder, progress or _nobody)
     reason = f"not finished after {run.limit_s:g} s" if timed_out else _reason(output, folder / RESULTS)
     if reason is not None:

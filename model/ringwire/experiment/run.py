@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ringwire.experiment.asrun import as_run
 from ringwire.experiment.flent import write_flent
-from ringwire.experiment.job import Work, run
+from ringwire.experiment.job import Work
 from ringwire.experiment.results import Results
 from ringwire.experiment.scenario import Experiment
 from ringwire.experiment.tomlfile import ExperimentError
 from ringwire.places import BuildError
 from ringwire.rig.run import RunFailed, run_on
+
+JOB = "ringwire.experiment.job.run"
 
 
 class ExperimentFailed(ExperimentError):
@@ -75,7 +77,7 @@ def run_experiment(
         try:
             lookahead_ns = min(entry.flow.lookahead_ns for entry in experiment.entries)
             results: Results = run_on(
-                experiment.rig, run, Work(source, wire, file), tell, wake_on_frame=lookahead_ns == 0
+                experiment.rig, JOB, Work(source, wire, file), tell, wake_on_frame=lookahead_ns == 0
             )
         except BuildError as error:
             raise ExperimentError(str(error)) from error

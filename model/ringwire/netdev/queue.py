@@ -53,9 +53,9 @@ class TxQueue:
         """When it was last stopped. Linux stamps every packet, but reads the stamp of stopped queues only."""
         self.limit_released_ns = 0
         """When byte queue limits last let it go on."""
-        self.trans_timeout = 0
+        self.trans_timeout: int = 0
         """Time-outs that the transmit watchdog saw (sysfs tx_timeout)."""
-        self.maxrate_mbps = 0
+        self.maxrate_mbps: int = 0
         """What the driver was told to keep to (sysfs tx_maxrate), 0 = no limit."""
 
     @property

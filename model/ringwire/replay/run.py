@@ -16,6 +16,8 @@ from ringwire.replay.survey import Survey, survey
 from ringwire.rig.plugin import resolved
 from ringwire.rig.run import RunFailed, run_on
 
+JOB = "ringwire.replay.job.run"
+
 
 class Progress:
     """What a replay tells while it runs; a front end shows it."""
@@ -25,6 +27,8 @@ class Progress:
 
     def advanced(self, frames: int, simulated_ns: int) -> None:
         """So many frames are on the wire."""
+
+
 
 
 def replay(config: ReplayConfig, out: Path | None = None, progress: Progress | None = None) -> ReplayReport:
@@ -76,7 +80,7 @@ def _run(work: job.Job, tell: Callable[[str], None]) -> Measured:
         settled = replace(config, driver=resolved(config.driver), select_queue=resolved(config.select_queue))
         work = replace(work, config=settled)
     try:
-        measured = run_on(config, job.run, work, tell, fault=fault_named(config.fault))
+        measured = run_on(config, JOB, work, tell, fault=fault_named(config.fault))
     except BuildError as error:
         raise ReplayError(str(error)) from error
     except RunFailed as error:

@@ -1,22 +1,22 @@
 """Runs a job on a rig: the world that its settings ask for is made, here on the twin or in a simulator's process.
 
-A job is ``async def job(world, device, work)``. What it returns comes back; on RTL it is pickled on the way, and so is
-``work``.
+A job is the dotted name of an ``async def job(world, device, work)``. What it returns comes back; on RTL it is pickled
+on the way, and so is ``work``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ringwire.cosim.build import Design
-from ringwire.cosim.run import SimulationFailed, run_job
+from ringwire.cosim.run import SimulationFailed, named, run_job
 from ringwire.cosim.world import FastWorld, WorldSettings
 from ringwire.faults import Fault
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
 from ringwire.host.weak_memory import WeakMemory
-from ringwire.host.world import World, drive
+from ringwire.host.world import drive
 from ringwire.nic.frame import Frame
 from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import Twin, TwinConfig
@@ -47,12 +47,9 @@ class Device:
     """Told a line now and then, which reaches whoever waits for the run."""
 
 
-Job = Callable[[World, Device, Any], Coroutine[Any, Any, Any]]
-
-
 def run_on(
     rig: Rig,
-    job: Job,
+    job: str,
     work: Any,
     tell: Callable[[str], None],
     *,
@@ -69,7 +66,7 @@ def run_on(
 
 
 def _on_twin(
-    rig: Rig, job: Job, work: Any, tell: Callable[[str], None], fault: Fault | None, wake_on_frame: bool
+    rig: Rig, job: str, work: Any, tell: Callable[[str], None], fault: Fault | None, wake_on_frame: bool
 ) -> Any:
     frames: list[WireFrame] = []
 
@@ -103,14 +100,14 @@ def _on_twin(
         seed=rig.seed,
     )
     try:
-        return drive(job(world, Device(take, None, list, tell), work))
+        return drive(named(job)(world, Device(take, None, list, tell), work))
     except Exception as error:
         # what a driver does wrong has many names; in the simulator's process they end in SimulationFailed
         raise RunFailed(f"{type(error).__name__}: {error}") from error
 
 
 def _on_rtl(
-    rig: Rig, job: Job, work: Any, tell: Callable[[str], None], fault: Fault | None, wake_on_frame: bool
+    rig: Rig, job: str, work: Any, tell: Callable[[str], None], fault: Fault | None, wake_on_frame: bool
 ) -> Any:
     settings: dict[str, Any] = {
         "period_ps": rig.period_ps,
@@ -140,13 +137,13 @@ def _on_rtl(
             limit_s=WALL_LIMIT_S,
             progress=tell,
             waves=rig.waves,
-            modules=(job.__module__,),
+            modules=(job.rpartition(".")[0],),
         )
     except SimulationFailed as error:
         raise RunFailed(str(error)) from error
 
 
-async def in_simulator(world: FastWorld, request: tuple[Job, Any, Fault | None]) -> Any:
+async def in_simulator(world: FastWorld, request: tuple[str, Any, Fault | None]) -> Any:
     """The job in the simulator's process."""
     job, work, fault = request
 
@@ -157,7 +154,7 @@ async def in_simulator(world: FastWorld, request: tuple[Job, Any, Fault | None])
 
     if fault is not None:
         fault.switch_on(world)
-    return await job(world, Device(world.capture.take, lambda: world.edges, take_faults, world.progress), work)
+    return await named(job)(world, Device(world.capture.take, lambda: world.edges, take_faults, world.progress), work)
 
 
 def surroundings(rig: Rig, fault: Fault | None) -> dict[str, Any]:
