@@ -86,7 +86,7 @@ def test_a_build_is_made_for_what_runs_of_it_counted_until_sources_change(tmp_pa
     assert "-fprofile-use" in log
     # by these names gcc looks for them
     built = str(cache / design.folder_name).replace("/", "#")
-    for name in ("Vtop___024root__0", "hostmem", "verilator_main"):
+    for name in ("Vtop__ALL", "hostmem", "verilator_main"):
         assert (cache / f"{design.folder_name}.profile" / f"{built}#{name}.gcda").is_file()
     source = tmp_path / "rtl" / "ringwire_tx.sv"
     source.write_text(source.read_text() + "// changed\n")
