@@ -5,6 +5,9 @@
 // happens at the edges that are left, since each knows its own time.
 `include "macros.svh"
 
+// What comes in here is read by tb/verilator_main.cpp on Verilator.
+// verilator lint_off UNUSEDPARAM
+// verilator lint_off UNUSEDSIGNAL
 module clock_gen #(
     parameter DATA_W = 512  // width of the data path, which the host is told
 ) (
@@ -17,6 +20,8 @@ module clock_gen #(
     output reg  [63:0] now_ps,          // time of the last rising edge, or of the one that comes when clk is low
     output reg  [63:0] tod              // the same in 48.16 fixed point ns, rounded down
 );
+// verilator lint_on UNUSEDPARAM
+// verilator lint_on UNUSEDSIGNAL
 
 `ifdef VERILATOR
     // In tb/verilator_main.cpp, which sets time and reset, and then clk: it falls once that has been seen.

@@ -54,8 +54,8 @@ def tune(data_w: int, queues: int, tell: Callable[[str], None]) -> Path:
         for tso in (False, True):
             replay(ReplayConfig(CAPTURE, sim="verilator", width=data_w, queues=queues, tso=tso))
         tell("experiments")
-        for tso in ("false", "true"):
-            settings = (("link.width", str(data_w)), ("nic.queues", str(queues)), ("nic.tso", tso))
+        for tso in (False, True):
+            settings = (("link.width", str(data_w)), ("nic.queues", str(queues)), ("nic.tso", str(tso).lower()))
             with tempfile.TemporaryDirectory() as name:
                 run_experiment(read_experiment(Source(Path("bulk.toml"), EXPERIMENT, settings)), Path(name) / "out")
     tell("the build for them")

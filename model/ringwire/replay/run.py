@@ -29,8 +29,6 @@ class Progress:
         """So many frames are on the wire."""
 
 
-
-
 def replay(config: ReplayConfig, out: Path | None = None, progress: Progress | None = None) -> ReplayReport:
     """Replay a capture; its wire goes to the pcap file ``out``, which appears whole or not at all.
 
