@@ -1,5 +1,5 @@
 // The simulated world without Python: the traffic of traffic.c, driven by what is compiled with the model alone. It
-// measures what cocotb and Python cost. harness_main.cpp drives Verilator's model with it, harness_vpi.c Icarus.
+// measures what cocotb and Python cost. verilator_main.cpp drives Verilator's model with it, harness_vpi.c Icarus.
 //
 // Arguments: name=value for words of the control block (hostmem.h), then count=, frame_bytes=, ring_log2=,
 // report_every=, byte_time=, memory_bytes=, capture_bytes=. Others are not its own.

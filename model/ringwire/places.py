@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -29,3 +32,12 @@ def cache_root() -> Path:
     if (root := hardware_root()).name != "_hw":
         return root / "build" / "sim"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringwire"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process builds in ``folder``, and keep others from it meanwhile."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -17,7 +17,7 @@ from typing import Any
 
 from ringwire.compiled import MANIFEST, VARIABLE, build_folder, digest, modules, source_files
 from ringwire.compiled.classes import marked
-from ringwire.places import PACKAGE, BuildError
+from ringwire.places import PACKAGE, BuildError, alone
 
 PACKAGES = ("action", "checks", "driver", "filter", "host", "netdev", "nic", "qdisc", "traffic", "transport")
 """Whose work is done for each packet ..."""
@@ -64,7 +64,13 @@ def compile_model(tell: Tell) -> Path:
         raise BuildError(f"Python.h is missing: sudo apt-get install libpython{version}-dev")
     if shutil.which("gcc") is None:
         raise BuildError("gcc is missing: sudo apt-get install gcc")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        if modules() is None:  # another process may have built it meanwhile
+            _make(folder, tell)
+    return folder
+
+
+def _make(folder: Path, tell: Tell) -> None:
     work = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -80,7 +86,6 @@ def compile_model(tell: Tell) -> Path:
         shutil.rmtree(work / name)
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
-    return folder
 
 
 def chosen() -> list[str]:

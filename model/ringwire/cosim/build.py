@@ -6,7 +6,6 @@ changed. Two processes that want the same build wait for each other.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -26,7 +25,7 @@ import cocotb_tools.config
 from cocotb_tools.runner import get_runner
 
 from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
-from ringwire.places import PACKAGE, BuildError, cache_root, hardware_root
+from ringwire.places import PACKAGE, BuildError, alone, cache_root, hardware_root
 
 SIMULATORS = ("verilator", "icarus")
 TOP = "ringwire_tb"
@@ -171,7 +170,7 @@ def harness_command(design: Design) -> list[str]:
 def _make_once(folder: Path, digest: Callable[[], str], make: Callable[[], None]) -> None:
     """Leave a finished build of this digest alone; start any other from nothing. One process at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(folder.name + ".lock")):
+    with alone(folder):
         stamp, wanted = folder / "stamp", digest()
         if not stamp.is_file() or stamp.read_text() != wanted:
             # make would look for sources that are gone; ccache has what is still as it was
@@ -410,16 +409,6 @@ def _first_error(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
     errors = [line for line in lines if re.search(r"%Error|\berror\b|%Fatal", line, re.IGNORECASE)]
     return (errors or lines[-1:] or ["no output"])[0].strip()
-
-
-# -- one build at a time
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
