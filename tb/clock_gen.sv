@@ -5,7 +5,7 @@
 // happens at the edges that are left, since each knows its own time.
 `include "macros.svh"
 
-// What comes in here is read by tb/verilator_main.cpp on Verilator.
+// What comes in here is read by tb/verilator_clock.cpp on Verilator.
 // verilator lint_off UNUSEDPARAM
 // verilator lint_off UNUSEDSIGNAL
 module clock_gen #(
@@ -24,7 +24,7 @@ module clock_gen #(
 // verilator lint_on UNUSEDSIGNAL
 
 `ifdef VERILATOR
-    // In tb/verilator_main.cpp, which sets time and reset, and then clk: it falls once that has been seen.
+    // In tb/verilator_clock.cpp, which sets time and reset, and then clk: it falls once that has been seen.
     // verilator lint_off BLKSEQ
     initial begin
         clk = 0;

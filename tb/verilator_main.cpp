@@ -1,18 +1,16 @@
 // The main program of the world on Verilator: time, the clock, and cocotb behind the simulator's interface (VPI).
 //
-// The clock lies here and not in a process of the model, so that an edge costs one evaluation and no scheduler. At most
-// edges nobody else has anything to do: no callback is due and the host is not woken. VPI's regions are gone through
-// at the others. With +harness the traffic of harness.h runs instead, without Python.
+// At most edges of the clock nobody else has anything to do: no callback is due and the host is not woken. VPI's regions
+// are gone through at the others. With +harness the traffic of harness.h runs instead, without Python.
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
 #include "Vtop.h"
-#include "Vtop___024root.h"
 #include "harness.h"
-#include "hostmem.h"
 #include "verilated.h"
 #include "verilated_vpi.h"
+#include "verilator_clock.h"
 #if VM_COVERAGE
 #include "verilated_cov.h"
 #endif
@@ -27,77 +25,6 @@ using Trace = VerilatedVcdC;
 extern "C" void vlog_startup_routines_bootstrap(void);  // cocotb's
 
 namespace {
-
-constexpr uint64_t NEVER = ~0ull;
-
-#ifndef BUS_MODELS
-
-#define TB(name) tb_.ringwire_tb__DOT__##name
-#define CLOCK(name) TB(clock__DOT__##name)
-
-// As tb/clock_gen.sv has it for Icarus, and says there.
-class Clock {
-  public:
-    explicit Clock(Vtop *top) : tb_(*top->rootp) {}
-
-    uint64_t next() const { return next_; }  // edge
-    void set(bool level) { CLOCK(clk) = level; }
-
-    // All has happened of what belongs to `now`: find the next edge, and what time it is there.
-    void low(uint64_t now) {
-        if (now != next_ && next_ != NEVER) return;
-        if (TB(host_run) != run_) {
-            run_ = TB(host_run);
-            period_ = hm_start(DATA_W / 8);
-            if (period_ < 2) VL_FATAL_MT(__FILE__, __LINE__, "", "CHECK failed: clock_period: the host has set one");
-            reset_edges_ = hm_reset_edges();
-            next_ = now + period_;
-            CLOCK(rst) = 1;
-            set_time(0);
-        } else if (now == next_ && reset_edges_) {
-            CLOCK(rst) = --reset_edges_ != 0;
-            next_ += period_;
-        } else if (now == next_) {
-            uint64_t periods = hm_low(CLOCK(now_ps), CLOCK(idle), CLOCK(deadline_valid), CLOCK(deadline));
-            set_time(CLOCK(now_ps) + periods * period_);
-            next_ += periods * period_;
-        }
-    }
-
-    uint64_t high() const { return period_ / 2; }
-    bool host_woken() {
-        bool woken = TB(host_wake) != host_wake_;
-        host_wake_ = TB(host_wake);
-        return woken;
-    }
-    void run_harness() { TB(host_run) = 1; }
-
-  private:
-    void set_time(uint64_t ps) {
-        CLOCK(now_ps) = ps;
-        CLOCK(tod) = (ps / 1000 << 16) + (ps % 1000 << 16) / 1000;
-    }
-
-    Vtop___024root &tb_;
-    uint64_t next_ = NEVER, period_ = 0, reset_edges_ = 0;
-    uint8_t run_ = 0, host_wake_ = 0;
-};
-
-#else
-
-// Bus models have a clock of their own, and listen to everything.
-class Clock {
-  public:
-    explicit Clock(Vtop *) {}
-    uint64_t next() const { return NEVER; }
-    void set(bool) {}
-    void low(uint64_t) {}
-    uint64_t high() const { return 0; }
-    bool host_woken() { return true; }
-    void run_harness() {}
-};
-
-#endif
 
 class World {
   public:
@@ -131,7 +58,7 @@ class World {
             uint64_t timed = VerilatedVpi::cbNextDeadline();
             uint64_t next = std::min(clock_.next(), timed);
             if (top_->eventsPending()) next = std::min(next, top_->nextTimeSlot());
-            if (next == NEVER) break;
+            if (next == Clock::NEVER) break;
             pass_to(next);
             if (attend) called(VerilatedVpi::callCbs(cbNextSimTime));
             if (timed <= now_) called(VerilatedVpi::callCbs(cbAfterDelay));

@@ -40,7 +40,6 @@ OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
 VPI_LIBRARY = "hostmem"
 PRELOADED = "quick_cast"
 """What Icarus has loaded before anything else, see ``tb/quick_cast.c``."""
-VERILATOR_MAIN = "verilator_main.cpp"
 HASHED_C = (".c", ".h")
 HASHED = (".sv", ".svh", ".vlt", ".cpp", *HASHED_C)
 REGISTER_HEADER = PACKAGE / "nic"
@@ -221,7 +220,6 @@ class _Recipe:
         self.tb = root / "tb"
         self.rtl = root / "rtl" if design.rtl is None else design.rtl.resolve()
         self.sources = [*_verilog(self.rtl), *_verilog(self.tb)]
-        self.c_sources = [self.tb / name for name in C_SOURCES]
         self.tools = _verilator_tools() if design.sim == "verilator" else _icarus_tools()
         self.args = self._verilator_args() if design.sim == "verilator" else []
 
@@ -266,12 +264,12 @@ class _Recipe:
     def _verilator_args(self) -> list[str]:
         args = ["--cc", "--exe", "--build", "--build-jobs", str(os.cpu_count()), "--vpi", "--timing", "--assert", "-O3"]
         args += ["--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "--timescale", "1ps/1ps", "-Wno-fatal"]
-        args += [str(self.tb / "public.vlt"), str(self.tb / VERILATOR_MAIN), *map(str, self.c_sources)]
+        clock = "verilator_bus_clock.cpp" if self.design.bus_models else "verilator_clock.cpp"
+        args += [str(self.tb / name) for name in ("public.vlt", "verilator_main.cpp", clock, *C_SOURCES)]
         x = "unique" if self.design.strict else "fast"
         # wide words in loops, which gcc makes vectors of: 6% faster than word by word
         args += ["--x-assign", x, "--x-initial", x, "--expand-limit", "4"]
-        flags = f"-march=native -fcoroutines -I{REGISTER_HEADER} -I{self.tb} -DDATA_W={self.design.data_w}"
-        args += ["-CFLAGS", flags + " -DBUS_MODELS" * self.design.bus_models]
+        args += ["-CFLAGS", f"-march=native -fcoroutines -I{REGISTER_HEADER} -I{self.tb}"]
         libraries = cocotb_tools.config.libs_dir
         args += ["-LDFLAGS", f"-rdynamic -Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"]
         if self.design.coverage is not None:
@@ -319,7 +317,7 @@ class _Recipe:
         flags = subprocess.run(["iverilog-vpi", "--cflags"], capture_output=True, text=True, check=True).stdout.split()
         shared = ["gcc", "-O2", "-shared", "-fPIC"]
         preloaded = self.tb / f"{PRELOADED}.c"
-        sources = [*self.c_sources, *(self.tb / name for name in VPI_SOURCES)]
+        sources = [self.tb / name for name in (*C_SOURCES, *VPI_SOURCES)]
         log = library.with_name("build.log")
         with log.open("w") as output:
             for command in (
