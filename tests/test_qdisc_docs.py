@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from ringwire.action.registry import ACTIONS
 from ringwire.filter.registry import FILTERS
 from ringwire.netdev import dev_queue_xmit
 from ringwire.qdisc.registry import QDISCS
+from ringwire.registry import Registry
 from ringwire.skb import Skb
 from ringwire.tools.tc import Tc
 from tests.conformance.vectors import DEFAULT_FOLDER, read
@@ -21,7 +23,7 @@ from tests.stack_bench import StackBench
 PAGE = Path(__file__).parent.parent / "docs" / "qdisc.md"
 
 
-TABLES = {"discipline": QDISCS, "filter": FILTERS, "action": ACTIONS}
+TABLES: dict[str, Registry[Any]] = {"discipline": QDISCS, "filter": FILTERS, "action": ACTIONS}
 
 
 def rows(noun: str) -> Iterator[tuple[list[str], str]]:

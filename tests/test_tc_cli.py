@@ -82,6 +82,12 @@ ringwire: {file}:4, column 7: 'foo'"""
         ("qdisc show dev", 255,
          "Command line is not complete. Try option \"help\"\nringwire: column 15, the end of the line\n"),
         ("filter add dev eth0 prio 1 flower ct_state 3", 2, "ringwire: column 35: 'ct_state': no such key; there are "),
+        ("qdisc add dev eth0 root foo", 2,
+         "Error: Specified qdisc kind is unknown.\nringwire: column 25: 'foo' (allowed: bfifo, "),
+        ("qdisc add dev eth0 root foo limit 10", 1,
+         "Unknown qdisc \"foo\", hence option \"limit\" is unparsable\nringwire: column 25: 'foo' (allowed: bfifo, "),
+        ("qdisc del dev eth0 root foo", 2,
+         "Error: Invalid qdisc name: must match existing qdisc.\nringwire: column 25: 'foo'\n"),
         ("filter add dev eth0 prio 1 matchall action pedit munge", 2, "ringwire: column 44: 'pedit': no such action"),
     ],
 )  # fmt: skip

@@ -78,6 +78,10 @@ class Words:
         """Put the last word back."""
         self._next -= 1
 
+    def skip_all(self) -> None:
+        """Take all that are left."""
+        self._next = len(self._words)
+
     def skip(self, *texts: str) -> bool:
         """Take the next word if it is one of these."""
         if self.peek() in texts and self:

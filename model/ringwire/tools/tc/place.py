@@ -30,6 +30,9 @@ class Place:
         """The word that the kernel's message is about."""
         lower = message.lower()
         for topic, names in (
+            ("kind is unknown", ("kind",)),
+            ("classifier", ("kind",)),
+            ("filter kind does", ("kind",)),
             ("handle", ("handle",)),
             ("override", ("handle",)),
             ("parent", ("parent", "handle")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ringwire.qdisc.base import AnyQdisc
 from ringwire.qdisc.psched import ATM, ETHERNET, U32, US_PER_S, Rate, ns_to_ticks, ticks_to_us, xmit_size
@@ -86,9 +85,6 @@ class TbfFrontEnd(FrontEnd):
         if missing:
             raise said(kind, "\n".join(missing))
         return _params(line)
-
-    def read_class(self, words: Words, kind: Word) -> Any:
-        raise said(kind, 'Error: Qdisc "tbf" is classless.')
 
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
         assert isinstance(qdisc, Tbf)
