@@ -47,6 +47,28 @@ def test_devices_are_those_that_are_asked_for(ringwire: Ringwire) -> None:
         assert (code, out, err.count("\n")) == (2, "", 1) and f"--dev {wrong!r}; allowed: " in err
 
 
+def test_a_device_named_teql_is_a_link_equalizer_whose_kind_the_others_have(ringwire: Ringwire) -> None:
+    devices = ("--dev", "teql0", "--dev", "eth0", "--dev", "eth1", "--dev", "teql3")
+    lines = ("qdisc add dev eth0 root teql0", "qdisc add dev eth1 root teql3", "qdisc show")
+    code, out, err = ringwire("tc", *devices, *lines)
+    assert (code, err) == (0, "")
+    assert [line.partition(" bands")[0] for line in out.splitlines()] == [
+        "qdisc pfifo_fast 0: dev teql0 root refcnt 2",
+        "qdisc teql0 8001: dev eth0 root refcnt 2 ",
+        "qdisc teql3 8001: dev eth1 root refcnt 2 ",
+        "qdisc pfifo_fast 0: dev teql3 root refcnt 2",
+    ]
+    code, _, err = ringwire("tc", *devices, "qdisc add dev teql0 root teql0")
+    assert (code, err.splitlines()[0]) == (2, "RTNETLINK answers: Too many levels of symbolic links")
+    code, _, err = ringwire("tc", *devices, "qdisc add dev eth0 root teql1")
+    assert (code, err.splitlines()[0]) == (2, "Error: Specified qdisc kind is unknown.")
+    assert ", teql0, teql3" in err
+    code, _, err = ringwire("tc", "qdisc add dev eth0 root teql0")
+    assert code == 2 and ", tbf" in err and ", teql0" not in err
+    code, _, err = ringwire("tc", "--dev", "teql0:2", "qdisc")
+    assert code == 2 and "--dev 'teql0:2'; allowed: teql0: it has one queue" in err
+
+
 def test_a_batch_stops_at_the_first_error_unless_forced(
     ringwire: Ringwire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

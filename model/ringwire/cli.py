@@ -310,7 +310,7 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
     "devices",
     metavar="NAME[:QUEUES[:MTU]]",
     multiple=True,
-    help=f"A device that the lines may name. Repeatable.  [{DEFAULT_DEVICE}]",
+    help=f"A device that the lines may name; teqlN is a TEQL master. Repeatable.  [{DEFAULT_DEVICE}]",
 )
 @load_option
 @click.argument("line", nargs=-1, type=click.UNPROCESSED, metavar="-batch FILE | LINE...")

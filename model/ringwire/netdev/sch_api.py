@@ -17,6 +17,7 @@ from ringwire.qdisc.ingress import HANDLE as INGRESS_HANDLE
 from ringwire.qdisc.ingress import INGRESS_ID, MIN_EGRESS
 from ringwire.qdisc.registry import UnknownQdisc, qdisc_class
 from ringwire.qdisc.stab import SizeTable, StabSpec
+from ringwire.qdisc.teql import slave_of
 
 if TYPE_CHECKING:
     from ringwire.netdev.device import NetDevice
@@ -120,7 +121,7 @@ def _create(
     if request.kind is None:
         raise QdiscError("EINVAL", UNKNOWN_KIND)
     try:
-        kind = qdisc_class(request.kind)
+        kind = _kind(dev, request.kind)
     except UnknownQdisc:
         raise QdiscError("ENOENT", UNKNOWN_KIND) from None
     if parent is not None:
@@ -142,6 +143,11 @@ def _create(
     else:
         _graft(dev, parent, request.parent, qdisc)
     return qdisc
+
+
+def _kind(dev: NetDevice, name: str) -> type[AnyQdisc]:
+    """The kind of this name, or that of the slaves of a master of this name; UnknownQdisc."""
+    return slave_of(name) if name in dev.equalizers else qdisc_class(name)
 
 
 def auto_handle(dev: NetDevice) -> int:

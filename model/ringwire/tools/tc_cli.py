@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 
@@ -9,6 +10,7 @@ from ringwire.host.cpu import Cpus
 from ringwire.host.timeline import Timeline
 from ringwire.netdev import NetDevice
 from ringwire.netdev.namespace import Namespace
+from ringwire.netdev.teql import TeqlMaster
 from ringwire.tools.tc import BatchError, Tc, TcError
 from ringwire.tools.words import CommandError
 
@@ -25,18 +27,27 @@ class _Idle:
 
 
 def make_devices(specs: Sequence[str]) -> list[NetDevice]:
-    """Devices ``NAME[:QUEUES[:MTU]]`` of one host. ValueError says what is wrong with one."""
+    """Devices ``NAME[:QUEUES[:MTU]]`` of one host; ``teqlN`` is a TEQL master. ValueError: what is wrong with one."""
     clock, net = Cpus(Timeline())[0], Namespace()
-    devices = []
+    devices: list[NetDevice] = []
+    masters = []
     for spec in specs or (DEFAULT_DEVICE,):
         name, *numbers = spec.split(":")
         try:
             queues, mtu = (*(int(number) for number in numbers), *(1, 1500)[len(numbers) :])
         except ValueError:
             raise ValueError(f"{spec!r}; allowed: NAME, NAME:QUEUES or NAME:QUEUES:MTU") from None
+        if re.fullmatch("teql[0-9]+", name):
+            if numbers:
+                raise ValueError(f"{spec!r}; allowed: {name}: it has one queue, and the MTU of its slaves")
+            masters.append(TeqlMaster(clock, (), name, net))
+            devices.append(masters[-1].dev)
+            continue
         if not name or queues < 1 or mtu < 68:
             raise ValueError(f"{spec!r}; allowed: a name, 1 queue or more, an MTU of 68 bytes or more")
         devices.append(NetDevice(clock, _Idle(), name=name, num_tx_queues=queues, mtu=mtu, net=net))
+    for master in masters:
+        master.serve(devices)
     return devices
 
 

@@ -15,6 +15,7 @@ from ringwire.netdev.namespace import share
 from ringwire.netdev.sch_api import UNKNOWN_KIND as UNKNOWN_QDISC
 from ringwire.netdev.sch_api import delete_class, delete_qdisc, modify_class, modify_qdisc
 from ringwire.qdisc.registry import kinds as qdisc_kinds
+from ringwire.qdisc.teql import Teql
 from ringwire.tools.refusal import by_name
 from ringwire.tools.tc.action_command import ActionsChange, ActionsDelete, ActionsShow, run_actions
 from ringwire.tools.tc.batch import BatchError, Failure, logical_lines
@@ -53,9 +54,11 @@ __all__ = [
 ]
 
 
-def _instead(message: str) -> list[str]:
+def _instead(message: str, dev: NetDevice) -> list[str]:
     """What could have stood in place of the word that the kernel's message is about, if that is a list."""
-    return {UNKNOWN_QDISC: qdisc_kinds, UNKNOWN_FILTER: filter_kinds}.get(message, list)()
+    if message == UNKNOWN_QDISC:
+        return sorted({*qdisc_kinds(), *dev.equalizers} - ({Teql.kind} - dev.equalizers.keys()))
+    return filter_kinds() if message == UNKNOWN_FILTER else []
 
 
 class Tc:
@@ -89,7 +92,7 @@ class Tc:
         except ValueError as error:
             more = "\nWe have an error talking to the kernel" if isinstance(command, FilterCommand) else ""
             message = getattr(error, "message", "")
-            raise refused(command.place.blame(message), error, more, _instead(message)) from None
+            raise refused(command.place.blame(message), error, more, _instead(message, dev)) from None
         return ""
 
     def _device(self, place: Place) -> NetDevice:
