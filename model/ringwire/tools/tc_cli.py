@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 
+from ringwire.driver.config import MAX_RATE_BPS, ConfigError
+from ringwire.driver.setup_tc import SetupTc
 from ringwire.host.cpu import Cpus
 from ringwire.host.timeline import Timeline
 from ringwire.netdev import NetDevice
@@ -20,10 +22,25 @@ NOT_MODELLED = 2
 
 
 class _Idle:
-    """A driver that no packet comes to."""
+    """A driver that no packet comes to. Its device can do for disciplines what ringwire's can."""
+
+    def __init__(self, dev: NetDevice) -> None:
+        dev.driver = self
+        dev.ndo_set_tx_maxrate = self.ndo_set_tx_maxrate
+        dev.offloads.ndo_setup_tc = SetupTc(self, dev)
 
     def ndo_start_xmit(self, skb: object, txq: object, xmit_more: bool) -> int:
         raise AssertionError("no packets here")
+
+    def ndo_set_tx_maxrate(self, txq: object, mbps: int) -> None:
+        if not 0 <= mbps <= MAX_RATE_BPS // 1_000_000:
+            raise ConfigError(f"tx_maxrate is 0 to {MAX_RATE_BPS // 1_000_000} Mbit/s, not {mbps}")
+
+    # SetupTc asks for nothing beyond the device's bounds
+
+    def set_launch_time(self, queue: int, on: bool, drop_late: bool = True) -> None: ...
+    def set_priority(self, queue: int, priority: int) -> None: ...
+    def set_weight(self, queue: int, weight: int) -> None: ...
 
 
 def make_devices(specs: Sequence[str]) -> list[NetDevice]:
@@ -45,7 +62,8 @@ def make_devices(specs: Sequence[str]) -> list[NetDevice]:
             continue
         if not name or queues < 1 or mtu < 68:
             raise ValueError(f"{spec!r}; allowed: a name, 1 queue or more, an MTU of 68 bytes or more")
-        devices.append(NetDevice(clock, _Idle(), name=name, num_tx_queues=queues, mtu=mtu, net=net))
+        devices.append(NetDevice(clock, name=name, num_tx_queues=queues, mtu=mtu, net=net))
+        _Idle(devices[-1])
     for master in masters:
         master.serve(devices)
     return devices

@@ -78,6 +78,11 @@ class Words:
         """Put the last word back."""
         self._next -= 1
 
+    @property
+    def rest(self) -> list[Word]:
+        """Those that are left."""
+        return self._words[self._next :]
+
     def skip_all(self) -> None:
         """Take all that are left."""
         self._next = len(self._words)

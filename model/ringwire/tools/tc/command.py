@@ -198,6 +198,7 @@ def _read_qdisc(words: Words, action: Word, flags: Flags | None) -> QdiscCommand
     params = None
     if kind is not None:
         place.words["kind"] = kind
+        place.options = words.rest
         if kind.text in kinds():
             params = front_end(kind.text).read(words, kind)
         elif kind.text in OTHERS:
