@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.qdisc import SUBJECTS
 from ringwire.action.registry import ACTIONS
 from ringwire.filter.registry import FILTERS
 from ringwire.netdev import dev_queue_xmit
@@ -62,6 +63,18 @@ def test_disciplines_are_called_recorded_where_there_are_recordings() -> None:
     wanted = {kind: bool(re.search(rf"qdisc .*[0-9:] {kind}\b|root {kind}\b", configured)) for kind in QDISCS.kinds()}
     said = {kind: judged.startswith("recorded") for kinds, judged in rows("discipline") for kind in kinds}
     assert {kind: wanted[kind] for kind in said} == said
+
+
+def test_the_page_gives_a_cost_within_its_goal_for_each_discipline_that_is_measured() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("\n| | us | ten thousand to ten |\n")[2].partition("\n\n")[0]
+    measured = set()
+    for line in text.splitlines()[1:]:
+        names, cost, ratio = (cell.strip() for cell in line.strip("|").split("|"))
+        kinds = names.removesuffix(" over its limit").split(", ")
+        measured.update(kinds)
+        assert max(map(float, re.findall(r"[0-9.]+", cost))) <= (3 if "pfifo" in kinds else 12), line
+        assert max(map(float, re.findall(r"[0-9.]+", ratio)), default=0) <= 2, line
+    assert measured == {subject.line.split()[0] for subject in SUBJECTS}
 
 
 @pytest.fixture
