@@ -44,7 +44,16 @@ def test_devices_are_those_that_are_asked_for(ringwire: Ringwire) -> None:
     ]
     lines = ("qdisc add dev b clsact", "filter add dev b egress prio 1 matchall action mirred egress redirect dev a")
     assert ringwire("tc", "--dev", "a:2", "--dev", "b:1:9000", *lines)[0] == 0
-    for wrong in ("a:x", ":1", "a:0", "a:1:2:3", "a:1:60"):
+    rate = ("tc", "--dev", "a:1:1500:2gbit", "--dev", "b")
+    code, out, _ = ringwire(*rate, "qdisc add dev a root tbf rate 10% burst 5k limit 5k", "qdisc show dev a")
+    assert code == 0 and "root refcnt 2 rate 200Mbit burst 5100b" in out
+    code, _, err = ringwire(*rate, "qdisc add dev b root tbf rate 10% burst 5k limit 5k")
+    assert (code, err) == (
+        1,
+        'property "speed" in file /sys/class/net/b/speed is currently unknown\nFailed to parse /sys/class/net/b/speed\n'
+        'tbf: illegal value for "rate": "10%"\nringwire: column 31: \'10%\'\n',
+    )
+    for wrong in ("a:x", ":1", "a:0", "a:1:2:3", "a:1:60", "a:1:1500:x", "a:1:1500:1gbit:1"):
         code, out, err = ringwire("tc", "--dev", wrong, "qdisc")
         assert (code, out, err.count("\n")) == (2, "", 1) and f"--dev {wrong!r}; allowed: " in err
 

@@ -303,14 +303,14 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
     "tc",
     epilog=_TC_EPILOG,
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-    options_metavar="[--dev NAME[:QUEUES[:MTU]]]... [--load FILE.py]...",
+    options_metavar="[--dev NAME[:QUEUES[:MTU[:SPEED]]]]... [--load FILE.py]...",
 )
 @click.option(
     "--dev",
     "devices",
-    metavar="NAME[:QUEUES[:MTU]]",
+    metavar="NAME[:QUEUES[:MTU[:SPEED]]]",
     multiple=True,
-    help=f"A device that the lines may name; teqlN is a TEQL master. Repeatable.  [{DEFAULT_DEVICE}]",
+    help=f"A device that the lines may name, teqlN a TEQL master; SPEED as 10gbit. Repeatable.  [{DEFAULT_DEVICE}]",
 )
 @load_option
 @click.argument("line", nargs=-1, type=click.UNPROCESSED, metavar="-batch FILE | LINE...")

@@ -14,6 +14,7 @@ from ringwire.netdev import NetDevice
 from ringwire.netdev.namespace import Namespace
 from ringwire.netdev.teql import TeqlMaster
 from ringwire.tools.tc import BatchError, Tc, TcError
+from ringwire.tools.units import parse_rate
 from ringwire.tools.words import CommandError
 
 DEFAULT_DEVICE = "eth0"
@@ -44,16 +45,17 @@ class _Idle:
 
 
 def make_devices(specs: Sequence[str]) -> list[NetDevice]:
-    """Devices ``NAME[:QUEUES[:MTU]]`` of one host; ``teqlN`` is a TEQL master. ValueError: what is wrong with one."""
+    """Devices ``NAME[:QUEUES[:MTU[:SPEED]]]`` of one host; ``teqlN`` is a TEQL master. ValueError: what is wrong."""
     clock, net = Cpus(Timeline())[0], Namespace()
     devices: list[NetDevice] = []
     masters = []
     for spec in specs or (DEFAULT_DEVICE,):
         name, *numbers = spec.split(":")
         try:
-            queues, mtu = (*(int(number) for number in numbers), *(1, 1500)[len(numbers) :])
+            queues, mtu = (*(int(number) for number in numbers[:2]), *(1, 1500)[len(numbers) :])
+            (speed,) = map(parse_rate, numbers[2:] or ("0",))
         except ValueError:
-            raise ValueError(f"{spec!r}; allowed: NAME, NAME:QUEUES or NAME:QUEUES:MTU") from None
+            raise ValueError(f"{spec!r}; allowed: NAME[:QUEUES[:MTU[:SPEED]]]") from None
         if re.fullmatch("teql[0-9]+", name):
             if numbers:
                 raise ValueError(f"{spec!r}; allowed: {name}: it has one queue, and the MTU of its slaves")
@@ -63,6 +65,7 @@ def make_devices(specs: Sequence[str]) -> list[NetDevice]:
         if not name or queues < 1 or mtu < 68:
             raise ValueError(f"{spec!r}; allowed: a name, 1 queue or more, an MTU of 68 bytes or more")
         devices.append(NetDevice(clock, name=name, num_tx_queues=queues, mtu=mtu, net=net))
+        devices[-1].speed_mbps = speed * 8 // 1_000_000
         _Idle(devices[-1])
     for master in masters:
         master.serve(devices)

@@ -5,10 +5,11 @@ After tc/tc_qdisc.c, tc_class.c and tc_filter.c of iproute2 6.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ringwire.netdev.cls_api import FilterRequest
+from ringwire.netdev.device import NetDevice
 from ringwire.netdev.sch_api import ADD, CHANGE, LINK, REPLACE, ClassRequest, Flags, QdiscRequest
 from ringwire.qdisc.base import ROOT_ID
 from ringwire.qdisc.ingress import HANDLE as INGRESS_HANDLE
@@ -117,10 +118,11 @@ def _read_switches(words: Words, switches: Switches) -> None:
             raise TcError(flag, printed, allowed="-s, -d, -j, -p, -force and -batch", status=USAGE_STATUS)
 
 
-def parse(line: str, switches: Switches | None = None, devices: Collection[str] | None = None) -> Command:
+def parse(line: str, switches: Switches | None = None, devices: Mapping[str, NetDevice] | None = None) -> Command:
     """Read one line, with or without the leading ``tc``.
 
-    ``switches`` are those of the batch that it is in; with ``devices`` it may redirect packets to no others.
+    ``switches`` are those of the batch that it is in; with ``devices`` it may redirect packets to no others, and rates
+    may be shares of their speeds.
     """
     words = Words(line, quotes=True)
     words.devices = devices

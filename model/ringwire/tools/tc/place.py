@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ringwire.tools.tc.errors import duplicate, invarg, take
-from ringwire.tools.words import Word, Words
+from ringwire.tools.words import Link, Word, Words
 
 OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("clockid", ("clockid",)),
@@ -45,6 +45,8 @@ class Place:
         if self.dev is not None:
             raise duplicate("dev", take(words))
         self.dev = take(words)
+        device = (words.devices or {}).get(self.dev.text)
+        words.link = Link(self.dev.text, None if device is None else device.speed_mbps)
 
     def blame(self, message: str) -> Word:
         """The word that the kernel's message is about."""

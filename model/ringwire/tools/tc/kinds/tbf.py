@@ -11,12 +11,12 @@ from ringwire.tools.tc.errors import said, take
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.stab import parse_linklayer
 from ringwire.tools.units import (
     format_rate,
     format_size,
     format_time_us,
-    parse_rate,
     parse_size,
     parse_time_us,
     parse_u16,
@@ -31,8 +31,8 @@ READ = {
     "limit": parse_size,
     "latency": parse_time_us,
     "mpu": parse_size,
-    "rate": parse_rate,
-    "peakrate": parse_rate,
+    "rate": parse_link_rate,
+    "peakrate": parse_link_rate,
     "overhead": parse_u16,
     "linklayer": parse_linklayer,
 }
