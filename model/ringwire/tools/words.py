@@ -90,6 +90,12 @@ class Words:
         """The word that was taken last."""
         return self._words[self._next - 1]
 
+    def split(self, at: int) -> None:
+        """Have the last word end before its character ``at``: the rest of it is the next word."""
+        word = self._words[self._next - 1]
+        rest = Word(word.text[at:], word.column + at)
+        self._words[self._next - 1 : self._next] = [Word(word.text[:at], word.column), rest]
+
     def back(self) -> None:
         """Put the last word back."""
         self._next -= 1
