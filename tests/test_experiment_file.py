@@ -129,7 +129,7 @@ WRONG = [
     (HEAD + '[[flow]]\nkind = "pcap"\n', "x.toml:4: flow[1].file is missing"),
     (
         HEAD + '[setup]\nlines = """\n\ntc qdisc add dev eth0 root pfifi\n"""\n' + FLOW,
-        "x.toml:7: column 28: 'pfifi': no such qdisc; there are bfifo",
+        "x.toml:7: column 28: 'pfifi': Error: Specified qdisc kind is unknown. (allowed: bfifo",
     ),
     (HEAD + '[setup]\nlines = "ethtool -G eth0 tx 100"\n' + FLOW, "x.toml:5: column 20: '100': "),
     (HEAD + 'driver = "nowhere.py:Driver"\n' + FLOW, "x.toml:4: nic.driver nowhere.py: FileNotFoundError"),

@@ -182,7 +182,7 @@ def test_a_class_that_a_filter_names_cant_be_deleted() -> None:
          "Error: Specified filter kind does not match existing one."),
         ("filter del dev eth0 parent 1: protocol ip",
          "Error: Cannot flush filters with protocol, handle or kind set."),
-        ("filter del dev eth0 parent 1: chain 4", "Error: Cannot find specified filter chain."),
+        ("filter del dev eth0 parent 1: chain 4 prio 1", "Error: Cannot find specified filter chain."),
     ],
 )  # fmt: skip
 def test_requests_are_refused_in_the_kernels_words(line: str, error: str) -> None:

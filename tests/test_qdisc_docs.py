@@ -1,4 +1,4 @@
-"""docs/qdisc.md: its examples are a discipline and a filter that work."""
+"""docs/qdisc.md: its examples work, and its tables name what there is, what is not, and how each is judged."""
 
 from __future__ import annotations
 
@@ -6,18 +6,75 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from bench.qdisc import SUBJECTS
 from ringwire.action.registry import ACTIONS
 from ringwire.filter.registry import FILTERS
 from ringwire.netdev import dev_queue_xmit
 from ringwire.qdisc.registry import QDISCS
+from ringwire.registry import Registry
 from ringwire.skb import Skb
 from ringwire.tools.tc import Tc
+from tests.conformance.vectors import DEFAULT_FOLDER, read
 from tests.stack_bench import StackBench
 
 PAGE = Path(__file__).parent.parent / "docs" / "qdisc.md"
+
+
+TABLES: dict[str, Registry[Any]] = {"discipline": QDISCS, "filter": FILTERS, "action": ACTIONS}
+
+
+def rows(noun: str) -> Iterator[tuple[list[str], str]]:
+    """(kinds, how they are judged) of each row of the table of what there is."""
+    text = PAGE.read_text(encoding="utf-8").partition(f"\n| {noun} | what it is | judged by |\n")[2]
+    for line in text.partition("\n\n")[0].splitlines()[1:]:
+        kinds, _, judged = line.strip("| ").split(" | ")
+        yield re.findall("`(.*?)`", kinds), judged
+
+
+def left_out(noun: str) -> list[str]:
+    (line,) = re.findall(rf"\n\| {noun}s \| (.*) \|", PAGE.read_text(encoding="utf-8"))
+    return re.findall("`(.*?)`", line.partition(" (")[0])
+
+
+def kinds_that_ship(noun: str) -> list[str]:
+    registry = TABLES[noun]
+    return [kind for kind in registry.kinds() if registry.find(kind).__module__.startswith("ringwire.")]
+
+
+@pytest.mark.parametrize("noun", TABLES)
+def test_the_page_names_every_kind_there_is_and_those_that_there_are_not(noun: str) -> None:
+    named = [kind for kinds, _ in rows(noun) for kind in kinds]
+    assert sorted(named) == kinds_that_ship(noun)
+    assert not set(left_out(noun)) & set(named)
+    assert noun != "discipline" or "cake" in left_out(noun)
+
+
+def test_disciplines_are_called_recorded_where_there_are_recordings() -> None:
+    configured = "\n".join(
+        line
+        for path in (*DEFAULT_FOLDER.glob("qdisc_*.json.gz"), DEFAULT_FOLDER / "stack_public.json.gz")
+        for scenario in read(path)["scenarios"]
+        for line in scenario["tc"]
+    )
+    wanted = {kind: bool(re.search(rf"qdisc .*[0-9:] {kind}\b|root {kind}\b", configured)) for kind in QDISCS.kinds()}
+    said = {kind: judged.startswith("recorded") for kinds, judged in rows("discipline") for kind in kinds}
+    assert {kind: wanted[kind] for kind in said} == said
+
+
+def test_the_page_gives_a_cost_within_its_goal_for_each_discipline_that_is_measured() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("\n| | us | ten thousand to ten |\n")[2].partition("\n\n")[0]
+    measured = set()
+    for line in text.splitlines()[1:]:
+        names, cost, ratio = (cell.strip() for cell in line.strip("|").split("|"))
+        kinds = names.removesuffix(" over its limit").split(", ")
+        measured.update(kinds)
+        assert max(map(float, re.findall(r"[0-9.]+", cost))) <= (3 if "pfifo" in kinds else 12), line
+        assert max(map(float, re.findall(r"[0-9.]+", ratio)), default=0) <= 2, line
+    assert measured == {subject.line.split()[0] for subject in SUBJECTS}
 
 
 @pytest.fixture

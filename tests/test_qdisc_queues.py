@@ -20,7 +20,7 @@ from ringwire.netdev.teql import TeqlMaster
 from ringwire.nic.registers import queue_register
 from ringwire.nic.twin import TwinConfig
 from ringwire.nic.twin_world import TwinWorld
-from ringwire.qdisc import XMIT_DROP, XMIT_SUCCESS, AnyQdisc
+from ringwire.qdisc import XMIT_DROP, XMIT_SUCCESS, AnyQdisc, kinds
 from ringwire.qdisc.traffic_classes import TrafficClasses
 from ringwire.skb import Skb
 from ringwire.tools.tc import Tc, TcError
@@ -288,6 +288,21 @@ def test_packets_go_to_the_slaves_in_turns() -> None:
     bench.settle()
     dev_queue_xmit(Skb(len=100, id=6), master.dev)
     assert drivers[2].sent[-1].id == 6, "one that asks for more is next"
+
+
+def test_a_master_of_another_name_has_slaves_of_its_own_kind() -> None:
+    bench, other = StackBench(name="eth0"), StackBench(name="eth1")
+    master = TeqlMaster(bench.cpus[0], [bench.dev, other.dev], "teql3")
+    run = Tc([bench.dev, other.dev, master.dev]).run
+    run("tc qdisc add dev eth0 root teql3")
+    run("tc qdisc add dev eth1 root teql3")
+    assert run("tc qdisc show dev eth0") == "qdisc teql3 8001: root refcnt 2 \n"
+    assert "teql3" not in kinds()
+    master.dev.open()
+    bench.settle()
+    for ident in range(2):
+        dev_queue_xmit(Skb(len=100, id=ident), master.dev)
+    assert [len(each.driver.sent) for each in (bench, other)] == [1, 1]
 
 
 def test_a_slave_that_has_room_again_wakes_the_master_and_is_next() -> None:

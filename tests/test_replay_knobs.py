@@ -237,3 +237,42 @@ def test_what_is_late_is_sent_at_once_or_dropped_on_request(tmp_path: Path) -> N
     assert late > 0 and found.measured.frames == 10 - late
     assert f"tx0_error_late: {late}\n" in found.measured.printed
     assert ("dropped late", str(late)) in list(found.rows())
+
+
+ETF = "etf clockid CLOCK_TAI delta 300000"
+
+
+@pytest.mark.parametrize("options", ["", " offload", " skip_sock_check", " offload skip_sock_check"])
+@pytest.mark.parametrize("by_line", [False, True])
+def test_etf_takes_the_packets_of_the_launch_pace(options: str, by_line: bool, tmp_path: Path) -> None:
+    capture, out = tmp_path / "in.pcap", tmp_path / "out.pcap"
+    packets = spaced(20, 130_001)
+    capture.write_bytes(pcap(packets, nanoseconds=True))
+    line = f"tc qdisc replace dev eth0 root {ETF}{options}"
+    asked: dict[str, Any] = {"setup": line} if by_line else {"qdisc": ETF + options}
+    report = replay(ReplayConfig(capture, sim="twin", pace="launch", afterwards=("tc -s qdisc show",), **asked), out)
+    assert report.ok, report.measured.problems
+    words = report.measured.printed.split()
+    for option in ("offload", "skip_sock_check"):
+        assert words[words.index(option) + 1] == ("on" if option in options else "off")
+    left = wire_frames(out)
+    assert [frame for _, frame in left] == [frame for _, frame in packets]
+    late = [left_ns - stamp_ns for (left_ns, _), (stamp_ns, _) in zip(left, packets, strict=True)]
+    assert min(late) >= 0 and max(late) <= 8, "to the clock edge at 250 MHz, or the one behind it"
+
+
+def test_etf_drops_what_names_no_time_of_its_clock_and_mode(tmp_path: Path) -> None:
+    capture = tmp_path / "in.pcap"
+    capture.write_bytes(pcap(spaced(10, 50_000), nanoseconds=True))
+    for pace, options in (("capture", ""), ("fast", ""), ("launch", " deadline_mode")):
+        found = replay(ReplayConfig(capture, sim="twin", pace=pace, qdisc=ETF + options))
+        assert found.ok and found.measured.dropped_packets == 10
+
+
+def test_what_etfs_offload_has_the_device_drop_is_no_fault(tmp_path: Path) -> None:
+    capture = tmp_path / "in.pcap"
+    capture.write_bytes(pcap(spaced(60, 0), nanoseconds=True))
+    knobs: dict[str, Any] = {"bql": False, "line_rate_bps": 10_000_000}
+    found = replay(ReplayConfig(capture, sim="twin", pace="launch", qdisc=f"{ETF} offload", **knobs))
+    assert found.ok, found.measured.problems
+    assert found.measured.late_packets > 0 and found.measured.frames == 60 - found.measured.late_packets

@@ -14,7 +14,7 @@ from ringwire.qdisc.registry import qdisc_class
 from ringwire.skb import Skb
 from ringwire.tools import sysfs
 from ringwire.tools.refusal import Refused
-from ringwire.tools.sysfs import Sysfs
+from ringwire.tools.shell import Shell
 from ringwire.tools.words import CommandError
 from tests.stack_bench import RingDriver, StackBench
 from tests.tool_lab import compare, modelled, real
@@ -75,7 +75,7 @@ def test_a_single_queue_has_neither_xps_nor_classes() -> None:
 
 def test_what_is_written_acts_at_the_next_completion() -> None:
     bench = StackBench()
-    run = Sysfs([bench.dev]).run
+    run = Shell([bench.dev]).run
     path = f"{NET}/eth0/{BQL}"
     bench.txq.sent(3000)
     assert run(f"cat {path}/inflight {path}/limit") == "3000\n0\n"
@@ -155,7 +155,7 @@ def test_a_wrong_line_is_refused_with_the_word_and_its_column(line: str, error: 
     dev = StackBench().dev
     before = sysfs.values(dev)
     with pytest.raises(CommandError) as caught:
-        Sysfs([dev]).run(line)
+        Shell([dev]).run(line)
     assert str(caught.value).startswith(error) and "\n" not in str(caught.value)
     assert sysfs.values(dev) == before
 
@@ -163,14 +163,14 @@ def test_a_wrong_line_is_refused_with_the_word_and_its_column(line: str, error: 
 def test_cat_prints_what_it_can() -> None:
     dev = StackBench().dev
     with pytest.raises(Refused) as caught:
-        Sysfs([dev]).run(f"cat {NET}/eth0/mtu {NET}/eth0/nonsense {NET}/eth0/tx_queue_len")
+        Shell([dev]).run(f"cat {NET}/eth0/mtu {NET}/eth0/nonsense {NET}/eth0/tx_queue_len")
     assert caught.value.output == "1500\n1000\n"
     assert caught.value.printed == f"cat: {NET}/eth0/nonsense: No such file or directory"
 
 
 def test_the_kernel_looks_at_32_bits_of_a_longer_number() -> None:
     dev = StackBench().dev
-    run = Sysfs([dev]).run
+    run = Shell([dev]).run
     run(f"echo {(2 << 32) + 1400} > {NET}/eth0/mtu")
     assert dev.mtu == 1400
     with pytest.raises(Refused, match="Invalid argument"):
@@ -183,13 +183,13 @@ def test_the_kernel_looks_at_32_bits_of_a_longer_number() -> None:
 def test_a_folder_takes_no_new_files() -> None:
     for path, said in (("mtus", "Permission denied"), ("queues/tx-3/mtu", "No such file or directory")):
         with pytest.raises(Refused) as caught:
-            Sysfs([StackBench().dev]).run(f"echo 1 > {NET}/eth0/{path}")
+            Shell([StackBench().dev]).run(f"echo 1 > {NET}/eth0/{path}")
         assert caught.value.printed == f"bash: {NET}/eth0/{path}: {said}"
 
 
 def test_a_shorter_queue_drops_what_is_queued() -> None:
     bench = StackBench(size=1)
-    run = Sysfs([bench.dev]).run
+    run = Shell([bench.dev]).run
     bench.txq.stop()
     for ident in range(3):
         bench.dev.tx_queues[0].qdisc.enqueue(Skb(len=100, id=ident), [])
@@ -212,7 +212,7 @@ def test_byte_queue_limits_take_and_show_what_the_kernels_do(tmp_path: Path) -> 
     if wanted[0].status:
         pytest.skip("this kernel's ifb has no byte queue limits")
     dev = NetDevice(Cpus(Timeline()), RingDriver(8, 4), name="ifb5", num_tx_queues=4, hz=1000 // int(wanted[0].output))
-    compare(lines, wanted[1:], modelled(Sysfs([dev]).run, lines))
+    compare(lines, wanted[1:], modelled(Shell([dev]).run, lines))
 
 
 def test_a_queues_other_files_are_as_the_kernels(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_queues_other_files_are_as_the_kernels(tmp_path: Path) -> None:
     clock = Cpus(Timeline())
     several = NetDevice(clock, RingDriver(8, 4), name="ifb5", num_tx_queues=4)
     one = NetDevice(clock, RingDriver(8), name="tap0")
-    compare(lines, wanted, modelled(Sysfs([several, one]).run, lines))
+    compare(lines, wanted, modelled(Shell([several, one]).run, lines))
 
 
 def test_the_carrier_is_that_of_a_device_that_is_up(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_the_carrier_is_that_of_a_device_that_is_up(tmp_path: Path) -> None:
     tap.ndo_change_carrier = lambda on: tap.carrier_on() if on else tap.carrier_off()
     for dev in devices:
         dev.is_up = False
-    run = Sysfs(devices).run
+    run = Shell(devices).run
     compare(lines, wanted[: len(lines)], modelled(run, lines))
     for dev in devices:
         dev.is_up = True
@@ -254,7 +254,7 @@ def test_the_carrier_is_that_of_a_device_that_is_up(tmp_path: Path) -> None:
 
 def test_a_carrier_that_goes_drops_what_comes() -> None:
     bench = StackBench()
-    dev, run = bench.dev, Sysfs([bench.dev]).run
+    dev, run = bench.dev, Shell([bench.dev]).run
     dev.ndo_change_carrier = lambda on: dev.carrier_on() if on else dev.carrier_off()
     run(f"echo 0 > {NET}/eth0/carrier")
     dev_queue_xmit(Skb(len=100), dev)
@@ -273,4 +273,4 @@ def test_lengths_are_read_and_refused_as_by_the_kernel(tmp_path: Path) -> None:
     dev = NetDevice(Cpus(Timeline()), RingDriver(), name="rw0")
     dev.max_mtu = 65535
     dev.set_qdisc(qdisc_class("noqueue")(dev))
-    compare(lines, wanted, modelled(Sysfs([dev]).run, lines))
+    compare(lines, wanted, modelled(Shell([dev]).run, lines))

@@ -196,15 +196,40 @@ def test_an_existing_root_is_respected_as_by_the_kernel(bench: StackBench, line:
 @pytest.mark.parametrize(
     "line",
     [
-        "class add dev eth0 parent 1: classid 1:1 no_such rate 1mbit",
-        "qdisc replace dev eth0 root handle 1: no_such limit 3",
-        "filter add dev eth0 parent 1: prio 1 no_such",
+        "filter add dev eth0 parent 1: prio 1 flower ct_state 3",
+        "filter add dev eth0 parent 1: prio 1 basic match text(x)",
         "qdisc add dev eth0 root estimator 1 2 pfifo",
     ],
 )
 def test_what_there_is_no_model_of_is_told_apart_from_mistakes(bench: StackBench, line: str) -> None:
     with pytest.raises(TcUnknown):
         Tc([bench.dev]).run(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("qdisc add dev eth0 root cake bandwidth 10mbit", "25: 'cake': Error: Specified qdisc kind is unknown. ("),
+        ("qdisc add dev eth0 root no_such", "25: 'no_such': Error: Specified qdisc kind is unknown. (allowed: bfifo, "),
+        ("qdisc add dev eth0 root no_such x 3",
+         "25: 'no_such': Unknown qdisc \"no_such\", hence option \"x\" is unparsable (allowed: bfifo, "),
+        ("class add dev eth0 parent 1: classid 1:1 no_such rate 1mbit",
+         "42: 'no_such': Error: Qdisc \"no_such\" is classless. (allowed: cbq, drr, dsmark, ets, hfsc, htb, qfq)"),
+        ("filter add dev eth0 parent 1: prio 1 no_such",
+         "38: 'no_such': Error: TC classifier not found.; We have an error talking to the kernel (allowed: basic, "),
+        ("filter add dev eth0 parent 1: prio 1 tcindex mask 3", "38: 'tcindex': Error: TC classifier not found.; "),
+        ("filter add dev eth0 parent 1: prio 1 no_such x",
+         "38: 'no_such': Unknown filter \"no_such\", hence option \"x\" is unparsable (allowed: basic, flow, "),
+    ],
+)  # fmt: skip
+def test_a_kind_that_there_is_not_is_refused_in_tcs_words(bench: StackBench, line: str, said: str) -> None:
+    run = Tc([bench.dev]).run
+    if not line.startswith("qdisc"):
+        run("qdisc add dev eth0 root handle 1: prio")
+    with pytest.raises(TcError) as caught:
+        run(line)
+    assert str(caught.value).startswith(f"column {said}")
+    assert not isinstance(caught.value, TcUnknown)
 
 
 def test_a_kind_that_refuses_the_device_is_pointed_at(bench: StackBench) -> None:

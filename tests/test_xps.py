@@ -13,7 +13,7 @@ from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.xps import XpsMap, format_mask, parse_mask
 from ringwire.skb import Skb
 from ringwire.tools import sysfs
-from ringwire.tools.sysfs import Sysfs
+from ringwire.tools.shell import Shell
 from tests.stack_bench import RingDriver, StackBench
 from tests.tool_lab import compare, modelled, real
 
@@ -163,4 +163,4 @@ def test_masks_are_read_and_refused_as_by_the_kernel(tmp_path: Path) -> None:
     wanted = real(tmp_path, "ip link add ifb5 numtxqueues 4 type ifb", ["nproc --all", *lines])
     possible = int(wanted.pop(0).output)
     dev = NetDevice(Cpus(Timeline(), possible), RingDriver(8, 4), name="ifb5", num_tx_queues=4)
-    compare(lines, wanted, modelled(Sysfs([dev]).run, lines))
+    compare(lines, wanted, modelled(Shell([dev]).run, lines))

@@ -303,14 +303,14 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
     "tc",
     epilog=_TC_EPILOG,
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-    options_metavar="[--dev NAME[:QUEUES[:MTU]]]... [--load FILE.py]...",
+    options_metavar="[--dev NAME[:QUEUES[:MTU[:SPEED]]]]... [--load FILE.py]...",
 )
 @click.option(
     "--dev",
     "devices",
-    metavar="NAME[:QUEUES[:MTU]]",
+    metavar="NAME[:QUEUES[:MTU[:SPEED]]]",
     multiple=True,
-    help=f"A device that the lines may name. Repeatable.  [{DEFAULT_DEVICE}]",
+    help=f"A device that the lines may name, teqlN a TEQL master; SPEED as 10gbit. Repeatable.  [{DEFAULT_DEVICE}]",
 )
 @load_option
 @click.argument("line", nargs=-1, type=click.UNPROCESSED, metavar="-batch FILE | LINE...")
@@ -320,10 +320,10 @@ def tc_command(devices: tuple[str, ...], load: tuple[str, ...], line: tuple[str,
     LINE is the words of one line, or several arguments of a line each. With -batch, lines come from FILE, - for
     standard input, up to the first that fails, or all of them with -force. tc's -s, -d, -j and -p come before either.
 
-    Devices are made for the lines and gone after them: show what you set up in the same command. It prints what tc
-    prints and exits as tc does: 0, 1 or 255 for a line that is wrong, 2 for one that the kernel refuses. Then a line
-    on standard error says in which column the offending word stands. 2 is also what tc could do and there is no model
-    of.
+    Devices are made for the lines and gone after them: show what you set up in the same command. They take the offloads
+    that ringwire's device has (etf, mqprio). It prints what tc prints and exits as tc does: 0, 1 or 255 for a line that
+    is wrong, 2 for one that the kernel refuses. Then a line on standard error says in which column the offending word
+    stands. 2 is also what tc could do and there is no model of.
     """
     try:
         for path in load:

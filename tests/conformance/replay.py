@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ringwire.netdev import NetDevice
+from ringwire.qdisc.registry import QDISCS
 from ringwire.tools import tc
 from ringwire.tools.words import CommandError
 from tests.conformance import kernel_params, vectors
@@ -60,11 +61,15 @@ def unknown_part(lines: list[str]) -> str | None:
     """Why the model can't carry out these tc lines, None if it can: the first thing it has no part for."""
     for line in lines:
         try:
-            tc.parse(line)
+            command = tc.parse(line)
+        except tc.UnknownKind as error:
+            return f"'{error.word.text}': no such qdisc"
         except tc.TcUnknown as error:
             return str(error).partition(": ")[2].partition(";")[0]
         except CommandError:
             return None  # a wrong line, or one read wrongly: its test says which
+        if isinstance(command, tc.QdiscCommand) and command.request.kind not in (None, *QDISCS.kinds()):
+            return f"'{command.request.kind}': no such qdisc"
     return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ringwire.action.estimator import EstimatorSpec
-from ringwire.filter import Filter, filter_class
+from ringwire.filter import Filter, UnknownFilter, filter_class
 from ringwire.netdev.sch_api import MAJOR, Flags
 from ringwire.netdev.tree import find_qdisc
 from ringwire.qdisc.base import ROOT_ID
@@ -19,6 +19,7 @@ from ringwire.qdisc.errors import QdiscError
 if TYPE_CHECKING:
     from ringwire.netdev.device import NetDevice
 
+UNKNOWN_KIND = "TC classifier not found"
 NOT_FOUND = "Filter with specified priority/protocol not found"
 
 
@@ -50,15 +51,21 @@ def find_block(dev: NetDevice, parent: int) -> FilterBlock:
 
 def modify_filter(dev: NetDevice, request: FilterRequest, flags: Flags) -> None:
     """Change a filter or make it, and its place by priority if that is new."""
-    block = find_block(dev, request.parent)
     prio = request.prio
+    if not prio and not flags.create:
+        raise QdiscError("ENOENT", "Invalid filter command with priority of zero")
+    block = find_block(dev, request.parent)
     there = _at(block, request, "Protocol mismatch for filter with specified priority") if prio else None
     if there is None:
         if request.kind is None or not request.protocol:
             raise QdiscError("EINVAL", "Filter kind and protocol must be specified")
         if not flags.create:
             raise QdiscError("ENOENT", "Need both RTM_NEWTFILTER and NLM_F_CREATE to create a new filter")
-        made = filter_class(request.kind)(block, request.protocol, prio or block.auto_prio(request.chain))
+        try:
+            kind = filter_class(request.kind)
+        except UnknownFilter:
+            raise QdiscError("ENOENT", UNKNOWN_KIND) from None
+        made = kind(block, request.protocol, prio or block.auto_prio(request.chain))
         made.estimator = request.estimator
         try:
             made.change(request.handle, request.params)
@@ -89,18 +96,16 @@ def _at(block: FilterBlock, request: FilterRequest, mismatch: str) -> Filter[Any
 
 def delete_filter(dev: NetDevice, request: FilterRequest) -> None:
     """Take away one filter, all of a priority, or all of a chain."""
+    if not request.prio and (request.protocol or request.handle or request.kind is not None):
+        raise QdiscError("ENOENT", "Cannot flush filters with protocol, handle or kind set")
     block = find_block(dev, request.parent)
     if not request.prio:
-        if request.protocol or request.handle or request.kind is not None:
-            raise QdiscError("ENOENT", "Cannot flush filters with protocol, handle or kind set")
         if request.chain not in block.chains:
-            if request.chain:
-                raise QdiscError("ENOENT", "Cannot find specified filter chain")
             return
         for classifier in list(block.chains[request.chain]):
             block.detach(classifier, request.chain)
         return
-    if request.chain and request.chain not in block.chains:
+    if request.chain not in block.chains:
         raise QdiscError("ENOENT", "Cannot find specified filter chain")
     there = _at(block, request, NOT_FOUND)
     if there is None:

@@ -15,13 +15,15 @@ from ringwire.qdisc.classful import Classful, UserClasses
 from ringwire.qdisc.errors import QdiscError
 from ringwire.qdisc.ingress import HANDLE as INGRESS_HANDLE
 from ringwire.qdisc.ingress import INGRESS_ID, MIN_EGRESS
-from ringwire.qdisc.registry import qdisc_class
+from ringwire.qdisc.registry import UnknownQdisc, qdisc_class
 from ringwire.qdisc.stab import SizeTable, StabSpec
+from ringwire.qdisc.teql import slave_of
 
 if TYPE_CHECKING:
     from ringwire.netdev.device import NetDevice
 
 MAJOR = 0xFFFF_0000
+UNKNOWN_KIND = "Specified qdisc kind is unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,11 @@ def _create(
     if not flags.create and not always:
         raise QdiscError("ENOENT", "Qdisc not found. To create specify NLM_F_CREATE flag")
     if request.kind is None:
-        raise QdiscError("EINVAL", "Specified qdisc kind is unknown")
+        raise QdiscError("EINVAL", UNKNOWN_KIND)
+    try:
+        kind = _kind(dev, request.kind)
+    except UnknownQdisc:
+        raise QdiscError("ENOENT", UNKNOWN_KIND) from None
     if parent is not None:
         if not isinstance(parent, Classful):
             raise QdiscError("EOPNOTSUPP", "Parent qdisc is not classful")
@@ -127,7 +133,7 @@ def _create(
             raise QdiscError("EINVAL", "STAB not supported on a non root")
     ingress = request.parent == INGRESS_ID
     handle = INGRESS_HANDLE if ingress else request.handle or auto_handle(dev)
-    qdisc = qdisc_class(request.kind)(dev, request.params, handle=handle, parent_id=request.parent)
+    qdisc = kind(dev, request.params, handle=handle, parent_id=request.parent)
     if request.stab is not None:
         qdisc.stab = SizeTable(request.stab)
     if ingress:
@@ -137,6 +143,11 @@ def _create(
     else:
         _graft(dev, parent, request.parent, qdisc)
     return qdisc
+
+
+def _kind(dev: NetDevice, name: str) -> type[AnyQdisc]:
+    """The kind of this name, or that of the slaves of a master of this name; UnknownQdisc."""
+    return slave_of(name) if name in dev.equalizers else qdisc_class(name)
 
 
 def auto_handle(dev: NetDevice) -> int:

@@ -1,8 +1,8 @@
 """The device of a link equalizer: hands each packet to the next of its slaves that can take one.
 
 ``TeqlMaster(clock, [eth0, eth1])`` makes ``teql0`` for a host with these two devices; ``tc qdisc add dev eth0 root
-teql0`` makes a slave of one, and ``ip link set teql0 up`` starts it. After net/sched/sch_teql.c of Linux 6.12. Packets
-have their link header already, so no neighbour is looked for.
+teql0`` makes a slave of one (of ``teql3``: ``root teql3``), and ``ip link set teql0 up`` starts it. After
+net/sched/sch_teql.c of Linux 6.12. Packets have their link header already, so no neighbour is looked for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ringwire.netdev.device import Clock, NetDevice
 from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.ethtool_ops import LinkStats
 from ringwire.netdev.features import Feature
+from ringwire.netdev.namespace import Namespace
 from ringwire.netdev.queue import ANY_XOFF, TxQueue
 from ringwire.netdev.xmit import NETDEV_TX_BUSY, NETDEV_TX_OK
 from ringwire.qdisc.errors import QdiscError
@@ -25,18 +26,24 @@ TX_QUEUE_LEN = 100
 class TeqlMaster:
     """Driver and device of ``teql0``; ``dev`` is down until it has slaves and is set up."""
 
-    def __init__(self, clock: Clock, devices: Iterable[NetDevice], name: str = Teql.kind) -> None:
+    def __init__(
+        self, clock: Clock, devices: Iterable[NetDevice], name: str = Teql.kind, net: Namespace | None = None
+    ) -> None:
         self.slaves: list[Teql] = []
         """In turn; the first is the next."""
         self.tx_packets = self.tx_bytes = self.tx_errors = self.tx_dropped = 0
-        self.dev = NetDevice(clock, self, name=name, tx_queue_len=TX_QUEUE_LEN, features=Feature.NONE)
+        self.dev = NetDevice(clock, self, name=name, tx_queue_len=TX_QUEUE_LEN, features=Feature.NONE, net=net)
         self.dev.is_up = False
         self.dev.max_mtu = 65535
         self.dev.tx_queues[0].stop()
         self.dev.ndo_open, self.dev.ndo_stop = self._open, self.dev.tx_queues[0].stop
         self.dev.ndo_change_mtu = self._change_mtu
+        self.serve(devices)
+
+    def serve(self, devices: Iterable[NetDevice]) -> None:
+        """Let these devices become slaves."""
         for device in devices:
-            device.equalizers[name] = self
+            device.equalizers[self.dev.name] = self
 
     # -- the device
 

@@ -27,8 +27,8 @@ class FqParams:
     pacing: bool | None = option("flag", negative="nopacing")
     quantum: int | None = option("number", shown="size")
     initial_quantum: int | None = option("number", shown="size")
-    maxrate: int | None = option("rate")
-    defrate: int | None = option("rate", shown="")
+    maxrate: int | None = option("link_rate")
+    defrate: int | None = option("link_rate", shown="")
     """Read and ignored, as Linux does."""
     low_rate_threshold: int | None = option("rate")
     refill_delay: int | None = option("time")

@@ -96,6 +96,10 @@ class Offloads:
         self._owners[type(request), request.queue] = owner
         return given
 
+    def works(self, kind: type) -> bool:
+        """Whether any request of this kind is in force."""
+        return any(asked is kind for asked, _ in self._owners)
+
     def disable(self, owner: AnyQdisc, request: Request) -> None:
         """Give an offload up, if it still is this discipline's."""
         key = type(request), request.queue

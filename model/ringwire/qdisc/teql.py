@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from functools import cache
+from types import new_class
 from typing import ClassVar, Protocol
 
 from ringwire.qdisc.base import ROOT_ID, XMIT_SUCCESS, NoParams, Qdisc, QdiscStats
@@ -30,7 +32,7 @@ class Equalizer(Protocol):
 
 
 class Teql(Qdisc[NoParams]):
-    """Root of a slave of teql0; holds ``tx_queue_len`` packets of the slave's own."""
+    """Root of a slave of teql0 (of others: :func:`slave_of`); holds ``tx_queue_len`` packets of the slave's own."""
 
     kind: ClassVar[str] = "teql0"
 
@@ -76,3 +78,13 @@ class Teql(Qdisc[NoParams]):
     def destroy(self) -> None:
         super().destroy()
         self.master.leave(self)
+
+
+@cache
+def slave_of(master: str) -> type[Teql]:
+    """The kind of a master's slaves, which has its name. It is in no registry: only the master's host has it."""
+    if master == Teql.kind:
+        return Teql
+    made: type[Teql] = new_class(master.capitalize(), (Teql,))
+    made.kind = master
+    return made

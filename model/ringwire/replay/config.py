@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ringwire.driver.config import DriverConfig
 from ringwire.faults import FaultError, fault_named
-from ringwire.host.cpu import Cpus, HostCosts
-from ringwire.host.timeline import Timeline
+from ringwire.host.cpu import HostCosts
 from ringwire.host.world import World
 from ringwire.netdev import NetDevice
 from ringwire.registry import LoadError, load_file
@@ -92,7 +91,6 @@ class ReplayConfig(Rig):
         within("sndbuf", self.sndbuf, 1, 1 << 40)
         within("doorbell_loss", self.doorbell_loss, 0, 1)
         within("doorbell_delay", self.doorbell_delay, 0, 1)
-        self._check_qdisc()
         for option, numbers in (("--weights", self.weights), ("--priorities", self.priorities)):
             if numbers and len(numbers) != self.queues:
                 shown = ",".join(map(str, numbers))
@@ -107,10 +105,14 @@ class ReplayConfig(Rig):
             Tc([dev]).run(f"qdisc replace dev {dev.name} root {self.qdisc}")
 
     def make_device(self, world: World, factory: DriverFactory) -> tuple[NetDevice, ReplayDriver]:
-        """As the rig's; ReplayError for a knob that the driver has not."""
+        """As the rig's; ReplayError for a knob that the driver has not, or a discipline that there is not."""
         dev, driver = Rig.make_device(self, world, factory)
-        self.set_qdisc(dev)
         self._set_turns(driver)
+        try:
+            self.set_qdisc(dev)
+        except CommandError as error:
+            # the column is that of a line which the user did not write
+            raise ReplayError(f"--qdisc {self.qdisc!r}: {str(error).partition(': ')[2]}") from None
         return dev, driver
 
     def _set_turns(self, driver: ReplayDriver) -> None:
@@ -162,16 +164,6 @@ class ReplayConfig(Rig):
                 lines.run(line)
             except CommandError as error:
                 raise ReplayError(f"--then {line!r}: {error}") from None
-
-    def _check_qdisc(self) -> None:
-        """Try the discipline on a device of the kind that the replay is going to have."""
-        try:
-            self.set_qdisc(
-                NetDevice(Cpus(Timeline())[0], num_tx_queues=self.queues, mtu=self.mtu, tx_queue_len=self.txqueuelen)
-            )
-        except CommandError as error:
-            # the column is that of a line which the user did not write
-            raise ReplayError(f"--qdisc {self.qdisc!r}: {str(error).partition(': ')[2]}") from None
 
 
 def _option(setting: str) -> str:

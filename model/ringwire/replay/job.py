@@ -16,6 +16,7 @@ from ringwire.host.world import World
 from ringwire.netdev import NETDEV_TX_OK, TxQueue
 from ringwire.nic.descriptors import Status
 from ringwire.nic.registers import Stat, queue_register
+from ringwire.qdisc.offload import EtfOffload
 from ringwire.registry import load_file
 from ringwire.replay.config import ReplayConfig
 from ringwire.replay.packets import read_packets
@@ -165,6 +166,8 @@ class ReplayHost(Host):
     def start(self, config: ReplayConfig, packets: Sequence[Packets], first_ns: int) -> PacedSource | None:
         """Begin to send, on each CPU what it has; a source, if they go by the capture's times, which begin there."""
         syscall_ns = self._costs.syscall_ns
+        # etf's offload has the device drop what is late, as --late drop does
+        self._drop_late |= self.dev.offloads.works(EtfOffload)
         if config.pace != "fast":
             ahead_ns = LAUNCH_AHEAD_NS if config.pace == "launch" else 0
             paced = [

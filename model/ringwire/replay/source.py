@@ -8,6 +8,7 @@ from typing import Protocol
 from ringwire.netdev import NetDevice, dev_queue_xmit
 from ringwire.rig.host import TaskClock
 from ringwire.skb import Skb
+from ringwire.sock import Clock, Sock
 
 Packets = Iterable[tuple[int, Skb]]
 """(time stamp in ns, packet), in the order to be sent."""
@@ -29,8 +30,8 @@ class PacedSource:
     """Sends each packet at its time stamp, counted from ``first_ns``; nothing waits for room.
 
     ``start_ns`` is the simulated time of ``first_ns``. A time stamp before its predecessor's means at once. With
-    ``ahead_ns`` each packet is handed over that much earlier, and its time is the departure time that it names, as
-    with SO_TXTIME.
+    ``ahead_ns`` each packet is handed over that much earlier, and its time is the departure time that it names: its
+    socket has SO_TXTIME with CLOCK_TAI, as etf and taprio ask for, and is of many flows (it has no peer).
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class PacedSource:
         self._next: Skb | None = None
         self._first_ns = first_ns
         self._ahead_ns = ahead_ns
+        self._sk = Sock(connected=False, txtime_clock=Clock.TAI) if ahead_ns else None
         first = next(self._rest, None)
         if first is not None:
             self._schedule(*first)
@@ -66,6 +68,7 @@ class PacedSource:
         due_ns = self.start_ns + stamp_ns - self._first_ns
         if self._ahead_ns:
             skb.tstamp = max(due_ns, 1)  # 0 would be none
+            skb.sk = self._sk
         self._clock.call_at(due_ns - self._ahead_ns, self._send)
 
     def _send(self) -> None:

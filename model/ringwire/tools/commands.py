@@ -1,4 +1,4 @@
-"""One line of any of the tools: by its first word it goes to ``tc``, ``ethtool``, ``ip``, ``sysctl`` or sysfs.
+"""One line of any of the tools: by its first word it goes to ``tc``, ``ethtool``, ``ip``, ``sysctl`` or the shell's.
 
 What a user's script or configuration file holds: one command a line, ``#`` begins a comment, ``sudo`` is ignored.
 """
@@ -12,8 +12,8 @@ from typing import NamedTuple
 from ringwire.netdev.device import NetDevice
 from ringwire.tools.ethtool import Ethtool
 from ringwire.tools.ip import Ip
+from ringwire.tools.shell import Shell
 from ringwire.tools.sysctl import SysctlCommand
-from ringwire.tools.sysfs import Sysfs
 from ringwire.tools.tc import Tc
 from ringwire.tools.words import CommandError, Words
 
@@ -52,14 +52,14 @@ class Commands:
 
     def __init__(self, devices: Iterable[NetDevice]) -> None:
         known = list(devices)
-        sysfs = Sysfs(known).run
+        shell = Shell(known).run
         self._tools: dict[str, Callable[[str], str]] = {
             "tc": Tc(known).run,
             "ethtool": Ethtool(known).run,
             "ip": Ip(known).run,
             "sysctl": SysctlCommand(known).run,
-            "cat": sysfs,
-            "echo": sysfs,
+            "cat": shell,
+            "echo": shell,
         }
 
     def run(self, line: str) -> str:

@@ -1,23 +1,21 @@
 """Files under ``/sys/class/net``: those of a device and of its transmit queues that rule transmission.
 
-After net/core/net-sysfs.c of Linux 6.12. :func:`read` and :func:`write` take one file, :class:`Sysfs` takes the lines
-``cat PATH ...`` and ``echo [-n] VALUE > PATH`` and speaks like coreutils and bash.
+After net/core/net-sysfs.c of Linux 6.12. Lines of a shell that read and write them are in :mod:`ringwire.tools.shell`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringwire.bql import KNOBS as BQL_KNOBS
 from ringwire.bql import MAX_LIMIT, STALL_THRS_MAX, STALL_THRS_MIN, KnobError
 from ringwire.netdev.device import NetDevice
-from ringwire.netdev.errors import ERRNO_TEXT, DeviceError
+from ringwire.netdev.errors import DeviceError
 from ringwire.netdev.queue import TxQueue
 from ringwire.netdev.xps import format_mask, mask_allowed, parse_mask
-from ringwire.tools.refusal import Refused, by_name, errno_of
-from ringwire.tools.words import Word, Words
+from ringwire.tools.refusal import errno_of
 
 ROOT = "/sys/class/net"
 U32 = 0xFFFF_FFFF
@@ -196,97 +194,6 @@ def _nearest(dev: NetDevice, path: str) -> list[str]:
     start = folder + "/" if folder else ""
     names = (name.removeprefix(start).partition("/")[0] for name in known if name.startswith(start))
     return [start + name for name in dict.fromkeys(names)]
-
-
-# -- the line
-
-
-class Sysfs:
-    """``cat`` and ``echo`` on the files of a set of devices."""
-
-    def __init__(self, devices: Iterable[NetDevice]) -> None:
-        self._devices = by_name(devices)
-
-    def run(self, line: str) -> str:
-        """Carry out a line; what it prints, "" for a write. Raises CommandError, Refused with the shell's words."""
-        words = Words(line)
-        command = words.take("cat or echo")
-        if command.text == "cat":
-            return self._cat(words)
-        if command.text == "echo":
-            self._echo(words, line)
-            return ""
-        raise Refused(command, f"bash: {command.text}: command not found", allowed="cat and echo", status=127)
-
-    def _cat(self, words: Words) -> str:
-        first = words.take("a file")
-        files = [first]
-        while words:
-            files.append(words.take("a file"))
-        found: list[str] = []
-        failures: list[tuple[Word, DeviceError]] = []
-        for file in files:
-            try:
-                found.append(read(*self._place(file.text)))
-            except DeviceError as error:
-                failures.append((file, error))
-        if failures:
-            said = "\n".join(f"cat: {file.text}: {ERRNO_TEXT[error.errno]}" for file, error in failures)
-            blamed, reason = failures[0]
-            raise Refused(blamed, said, allowed=reason.allowed, output="".join(found))
-        return "".join(found)
-
-    def _echo(self, words: Words, line: str) -> None:
-        newline = "" if words.skip("-n") else "\n"
-        said: list[Word] = []
-        while words and ">" not in words.peek():
-            said.append(words.take("a value"))
-        last = words.take("> and a file")
-        value, _, name = last.text.partition(">")
-        if value:
-            said.append(Word(value, last.column))
-        name = name.removeprefix(">")
-        file = Word(name, last.column + last.text.rindex(">") + 1) if name else words.take("a file")
-        if words:
-            raise words.here.error("nothing was expected here")
-        text = _unquoted(line[said[0].column - 1 : said[-1].column - 1 + len(said[-1].text)] if said else "")
-        try:
-            dev, path = self._place(file.text)
-            target, _ = find(dev, path)
-        except DeviceError as error:
-            # a folder of sysfs takes no new files, not even root's
-            new_file = error.errno == "ENOENT" and self._is_folder(file.text.rpartition("/")[0])
-            errno = "EACCES" if new_file else error.errno
-            raise Refused(file, f"bash: {file.text}: {ERRNO_TEXT[errno]}", allowed=error.allowed) from None
-        if target.store is None:
-            raise Refused(file, f"bash: {file.text}: {ERRNO_TEXT['EACCES']}", allowed=READ_ONLY)
-        try:
-            write(dev, path, text + newline)
-        except DeviceError as error:
-            blamed = said[0] if said else file
-            raise Refused(
-                blamed, f"bash: echo: write error: {ERRNO_TEXT[error.errno]}", allowed=error.allowed
-            ) from None
-
-    def _place(self, path: str) -> tuple[NetDevice, str]:
-        """Device and path below its folder. DeviceError (ENOENT) outside of what there is."""
-        name, _, rest = path.removeprefix(ROOT + "/").partition("/")
-        if not path.startswith(ROOT + "/") or name not in self._devices:
-            raise DeviceError("ENOENT", path, ", ".join(f"{ROOT}/{known}" for known in self._devices))
-        return self._devices[name], rest
-
-    def _is_folder(self, path: str) -> bool:
-        try:
-            find(*self._place(path))
-        except DeviceError as error:
-            return error.errno == "EISDIR"
-        return False
-
-
-def _unquoted(text: str) -> str:
-    """Words of an echo: single spaces between them, a pair of quotes around all of it keeps what is in it."""
-    quoted = re.fullmatch(r"""(["'])(.*)\1""", text)
-    return quoted[2] if quoted else " ".join(text.split())
 
 
 def _number(text: str, most: int, knob: str, allowed: str, base: int = 10) -> int:

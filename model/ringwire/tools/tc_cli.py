@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 
+from ringwire.driver.config import MAX_RATE_BPS, ConfigError
+from ringwire.driver.setup_tc import SetupTc
 from ringwire.host.cpu import Cpus
 from ringwire.host.timeline import Timeline
 from ringwire.netdev import NetDevice
 from ringwire.netdev.namespace import Namespace
+from ringwire.netdev.teql import TeqlMaster
 from ringwire.tools.tc import BatchError, Tc, TcError
+from ringwire.tools.units import parse_rate
 from ringwire.tools.words import CommandError
 
 DEFAULT_DEVICE = "eth0"
@@ -18,25 +23,52 @@ NOT_MODELLED = 2
 
 
 class _Idle:
-    """A driver that no packet comes to."""
+    """A driver that no packet comes to. Its device can do for disciplines what ringwire's can."""
+
+    def __init__(self, dev: NetDevice) -> None:
+        dev.driver = self
+        dev.ndo_set_tx_maxrate = self.ndo_set_tx_maxrate
+        dev.offloads.ndo_setup_tc = SetupTc(self, dev)
 
     def ndo_start_xmit(self, skb: object, txq: object, xmit_more: bool) -> int:
         raise AssertionError("no packets here")
 
+    def ndo_set_tx_maxrate(self, txq: object, mbps: int) -> None:
+        if not 0 <= mbps <= MAX_RATE_BPS // 1_000_000:
+            raise ConfigError(f"tx_maxrate is 0 to {MAX_RATE_BPS // 1_000_000} Mbit/s, not {mbps}")
+
+    # SetupTc asks for nothing beyond the device's bounds
+
+    def set_launch_time(self, queue: int, on: bool, drop_late: bool = True) -> None: ...
+    def set_priority(self, queue: int, priority: int) -> None: ...
+    def set_weight(self, queue: int, weight: int) -> None: ...
+
 
 def make_devices(specs: Sequence[str]) -> list[NetDevice]:
-    """Devices ``NAME[:QUEUES[:MTU]]`` of one host. ValueError says what is wrong with one."""
+    """Devices ``NAME[:QUEUES[:MTU[:SPEED]]]`` of one host; ``teqlN`` is a TEQL master. ValueError: what is wrong."""
     clock, net = Cpus(Timeline())[0], Namespace()
-    devices = []
+    devices: list[NetDevice] = []
+    masters = []
     for spec in specs or (DEFAULT_DEVICE,):
         name, *numbers = spec.split(":")
         try:
-            queues, mtu = (*(int(number) for number in numbers), *(1, 1500)[len(numbers) :])
+            queues, mtu = (*(int(number) for number in numbers[:2]), *(1, 1500)[len(numbers) :])
+            (speed,) = map(parse_rate, numbers[2:] or ("0",))
         except ValueError:
-            raise ValueError(f"{spec!r}; allowed: NAME, NAME:QUEUES or NAME:QUEUES:MTU") from None
+            raise ValueError(f"{spec!r}; allowed: NAME[:QUEUES[:MTU[:SPEED]]]") from None
+        if re.fullmatch("teql[0-9]+", name):
+            if numbers:
+                raise ValueError(f"{spec!r}; allowed: {name}: it has one queue, and the MTU of its slaves")
+            masters.append(TeqlMaster(clock, (), name, net))
+            devices.append(masters[-1].dev)
+            continue
         if not name or queues < 1 or mtu < 68:
             raise ValueError(f"{spec!r}; allowed: a name, 1 queue or more, an MTU of 68 bytes or more")
-        devices.append(NetDevice(clock, _Idle(), name=name, num_tx_queues=queues, mtu=mtu, net=net))
+        devices.append(NetDevice(clock, name=name, num_tx_queues=queues, mtu=mtu, net=net))
+        devices[-1].speed_mbps = speed * 8 // 1_000_000
+        _Idle(devices[-1])
+    for master in masters:
+        master.serve(devices)
     return devices
 
 

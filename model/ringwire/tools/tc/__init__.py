@@ -6,11 +6,16 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from ringwire.filter import kinds as filter_kinds
+from ringwire.netdev.cls_api import UNKNOWN_KIND as UNKNOWN_FILTER
 from ringwire.netdev.cls_api import delete_filter, modify_filter
 from ringwire.netdev.device import FIRST_AUTO_MAJOR as FIRST_OWN_MAJOR
 from ringwire.netdev.device import NetDevice
 from ringwire.netdev.namespace import share
+from ringwire.netdev.sch_api import UNKNOWN_KIND as UNKNOWN_QDISC
 from ringwire.netdev.sch_api import delete_class, delete_qdisc, modify_class, modify_qdisc
+from ringwire.qdisc.registry import kinds as qdisc_kinds
+from ringwire.qdisc.teql import Teql
 from ringwire.tools.refusal import by_name
 from ringwire.tools.tc.action_command import ActionsChange, ActionsDelete, ActionsShow, run_actions
 from ringwire.tools.tc.batch import BatchError, Failure, logical_lines
@@ -22,7 +27,7 @@ from ringwire.tools.tc.command import (
     QdiscCommand,
     parse,
 )
-from ringwire.tools.tc.errors import KERNEL_STATUS, PARSE_STATUS, TcError, TcUnknown, refused
+from ringwire.tools.tc.errors import KERNEL_STATUS, PARSE_STATUS, TcError, TcUnknown, UnknownKind, refused
 from ringwire.tools.tc.options import format_params, parse_params
 from ringwire.tools.tc.place import Place
 from ringwire.tools.tc.show import carry_out, show, show_classes
@@ -40,12 +45,20 @@ __all__ = [
     "Tc",
     "TcError",
     "TcUnknown",
+    "UnknownKind",
     "format_params",
     "parse",
     "parse_params",
     "show",
     "show_classes",
 ]
+
+
+def _instead(message: str, dev: NetDevice) -> list[str]:
+    """What could have stood in place of the word that the kernel's message is about, if that is a list."""
+    if message == UNKNOWN_QDISC:
+        return sorted({*qdisc_kinds(), *dev.equalizers} - ({Teql.kind} - dev.equalizers.keys()))
+    return filter_kinds() if message == UNKNOWN_FILTER else []
 
 
 class Tc:
@@ -78,7 +91,8 @@ class Tc:
             raise
         except ValueError as error:
             more = "\nWe have an error talking to the kernel" if isinstance(command, FilterCommand) else ""
-            raise refused(command.place.blame(getattr(error, "message", "")), error, more) from None
+            message = getattr(error, "message", "")
+            raise refused(command.place.blame(message), error, more, _instead(message, dev)) from None
         return ""
 
     def _device(self, place: Place) -> NetDevice:

@@ -5,20 +5,21 @@ After tc/tc_qdisc.c, tc_class.c and tc_filter.c of iproute2 6.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ringwire.netdev.cls_api import FilterRequest
+from ringwire.netdev.device import NetDevice
 from ringwire.netdev.sch_api import ADD, CHANGE, LINK, REPLACE, ClassRequest, Flags, QdiscRequest
 from ringwire.qdisc.base import ROOT_ID
 from ringwire.qdisc.ingress import HANDLE as INGRESS_HANDLE
 from ringwire.qdisc.ingress import INGRESS_ID
-from ringwire.qdisc.registry import UnknownQdisc, kinds, qdisc_class
+from ringwire.qdisc.registry import kinds
 from ringwire.qdisc.stab import StabSpec
 from ringwire.tools.tc.action_command import ActionsChange, ActionsDelete, ActionsShow, read_actions_command
-from ringwire.tools.tc.errors import USAGE_STATUS, TcError, duplicate, incomplete, take, unknown
+from ringwire.tools.tc.errors import USAGE_STATUS, TcError, duplicate, incomplete, take, unknown, unparsable
 from ringwire.tools.tc.filter_command import read_filter
-from ringwire.tools.tc.frontend import front_end
+from ringwire.tools.tc.frontend import classless, front_end, has_classes
 from ringwire.tools.tc.place import Place, read_id
 from ringwire.tools.tc.show_command import ShowCommand, read_show
 from ringwire.tools.tc.stab import read_stab
@@ -34,6 +35,8 @@ FLAGS: dict[str, Flags | None] = {
     "del": None,
 }
 """Action -> what the kernel may do; None: delete."""
+OTHERS = frozenset(("atm", "cake", "fq_pie", "hhf", "netem", "skbprio"))
+"""Kinds whose options tc can read, and there is no model of: the kernel is asked for them, and has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +118,11 @@ def _read_switches(words: Words, switches: Switches) -> None:
             raise TcError(flag, printed, allowed="-s, -d, -j, -p, -force and -batch", status=USAGE_STATUS)
 
 
-def parse(line: str, switches: Switches | None = None, devices: Collection[str] | None = None) -> Command:
+def parse(line: str, switches: Switches | None = None, devices: Mapping[str, NetDevice] | None = None) -> Command:
     """Read one line, with or without the leading ``tc``.
 
-    ``switches`` are those of the batch that it is in; with ``devices`` it may redirect packets to no others.
+    ``switches`` are those of the batch that it is in; with ``devices`` it may redirect packets to no others, and rates
+    may be shares of their speeds.
     """
     words = Words(line, quotes=True)
     words.devices = devices
@@ -196,8 +200,13 @@ def _read_qdisc(words: Words, action: Word, flags: Flags | None) -> QdiscCommand
     params = None
     if kind is not None:
         place.words["kind"] = kind
-        known(kind)
-        params = front_end(kind.text).read(words, kind)
+        place.options = words.rest
+        if kind.text in kinds():
+            params = front_end(kind.text).read(words, kind)
+        elif kind.text in OTHERS:
+            words.skip_all()
+        elif words:
+            raise unparsable(kind, "qdisc", words.here, kinds())
     request = QdiscRequest(place.parent, handle, kind.text if kind is not None else None, params, stab)
     return QdiscCommand(place, request, flags)
 
@@ -226,7 +235,8 @@ def _read_class(words: Words, action: Word, flags: Flags | None) -> ClassCommand
     params = None
     if kind is not None:
         place.words["kind"] = kind
-        known(kind)
+        if not has_classes(kind.text):
+            raise classless(kind)
         if flags is not None or words:
             front = front_end(kind.text)
             params = (front.read_new_class if flags == ADD else front.read_class)(words, kind)
@@ -237,11 +247,3 @@ def _read_class(words: Words, action: Word, flags: Flags | None) -> ClassCommand
 def _read_filter(words: Words, action: Word, flags: Flags | None) -> FilterCommand:
     place = Place(action)
     return FilterCommand(place, read_filter(words, place, flags), flags)
-
-
-def known(kind: Word) -> None:
-    """There is a model of this kind of discipline, or TcUnknown."""
-    try:
-        qdisc_class(kind.text)
-    except UnknownQdisc:
-        raise unknown(kind, "qdisc", kinds()) from None

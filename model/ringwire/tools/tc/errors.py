@@ -35,6 +35,16 @@ def unknown(word: Word, what: str, there_are: list[str]) -> TcUnknown:
     return TcUnknown(word, f"no such {what}; there are {', '.join(there_are) or 'none'}")
 
 
+class UnknownKind(TcError):
+    """A line with options of a kind that tc doesn't know, so that it can't read them."""
+
+
+def unparsable(word: Word, what: str, option: Word, there_are: Iterable[str]) -> UnknownKind:
+    """Options of a kind there is not; ``what`` is ``qdisc`` or ``filter``."""
+    printed = f'Unknown {what} "{word.text}", hence option "{option.text}" is unparsable'
+    return UnknownKind(word, printed, allowed=", ".join(there_are), status=PARSE_STATUS)
+
+
 def said(word: Word, text: str, allowed: Iterable[str] = ()) -> TcError:
     """A complaint of a kind's own reader, and the words that may stand there."""
     return TcError(word, text, allowed=", ".join(allowed), status=PARSE_STATUS)
@@ -59,9 +69,9 @@ def take(words: Words) -> Word:
     return words.take("")
 
 
-def refused(word: Word, error: ValueError, more: str = "") -> TcError:
+def refused(word: Word, error: ValueError, more: str = "", allowed: Iterable[str] = ()) -> TcError:
     """The kernel's no: its own words, or those of its error number; then ``more``."""
     errno = errno_of(error)
     message: str = getattr(error, "message", str(error))
     printed = f"Error: {message}." if message else f"RTNETLINK answers: {ERRNO_TEXT[errno]}"
-    return TcError(word, printed + more, status=KERNEL_STATUS)
+    return TcError(word, printed + more, allowed=", ".join(allowed), status=KERNEL_STATUS)

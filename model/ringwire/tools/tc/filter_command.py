@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 
 from ringwire.action.estimator import EstimatorSpec
-from ringwire.filter import UnknownFilter, filter_class, kinds
+from ringwire.filter import kinds
 from ringwire.netdev.cls_api import FilterRequest
 from ringwire.netdev.sch_api import Flags
 from ringwire.qdisc.base import ROOT_ID
 from ringwire.qdisc.classify import ETH_P_ALL
 from ringwire.qdisc.ingress import HANDLE, MIN_EGRESS, MIN_INGRESS
-from ringwire.tools.tc.errors import PARSE_STATUS, USAGE_STATUS, TcError, duplicate, invarg, take, unknown
+from ringwire.tools.tc.errors import PARSE_STATUS, USAGE_STATUS, TcError, duplicate, invarg, take, unknown, unparsable
 from ringwire.tools.tc.filterfront import filter_front_end
+from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.place import Place, read_id
 from ringwire.tools.tc.protocols import parse_protocol
-from ringwire.tools.units import parse_classid, parse_time_us, parse_u16, parse_u32
+from ringwire.tools.units import parse_classid, parse_hex, parse_time_us, parse_u16, parse_u32
 from ringwire.tools.words import Word, Words
 
 QUARTER_US = 250_000
+OTHERS = frozenset(("bpf", "cgroup", "route", "rsvp", "rsvp6", "tcindex"))
+"""Kinds whose options tc can read, and there is no model of."""
 
 
 def read_filter(words: Words, place: Place, flags: Flags | None) -> FilterRequest:
@@ -66,16 +69,28 @@ def read_filter(words: Words, place: Place, flags: Flags | None) -> FilterReques
             raise TcError(handle, 'Must specify filter type when using "handle"', status=PARSE_STATUS)
         return FilterRequest(place.parent, protocol, prio, chain=chain)
     place.words["kind"] = kind
-    try:
-        filter_class(kind.text)
-    except UnknownFilter:
-        raise unknown(kind, "filter", kinds()) from None
+    if kind.text not in kinds():
+        number = _read_unknown(words, kind, handle)
+        return FilterRequest(place.parent, protocol, prio, number, chain, kind.text)
     front = filter_front_end(kind.text)
     front.protocol = protocol
     number = front.read_handle(handle) if handle is not None else 0
     params = front.read(words, kind, number) if flags is not None or words else None
     number = front.handle(number)
     return FilterRequest(place.parent, protocol, prio, number, chain, kind.text, params, estimator)
+
+
+def _read_unknown(words: Words, kind: Word, handle: Word | None) -> int:
+    """The handle of a filter that the kernel is asked for by its kind alone, to say that there is none."""
+    if kind.text in OTHERS:
+        words.skip_all()
+        return 0
+    if words:
+        raise unparsable(kind, "filter", words.here, kinds())
+    if handle is None:
+        return 0
+    number: int = read_word(handle, parse_hex, f'Unparsable filter ID "{handle.text}"')
+    return number
 
 
 def _estimator(words: Words) -> EstimatorSpec:

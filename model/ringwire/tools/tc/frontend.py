@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from ringwire.qdisc.base import AnyQdisc
 from ringwire.qdisc.classful import Classful, QdiscClass
-from ringwire.qdisc.registry import qdisc_class
+from ringwire.qdisc.registry import kinds, qdisc_class
 from ringwire.tools.tc.errors import PARSE_STATUS, TcError
 from ringwire.tools.tc.options import USUAL, Wording, read_options, show_options
 from ringwire.tools.tc.output import Output
@@ -47,7 +47,7 @@ class FrontEnd:
         """All remaining words as a class's parameters; never None."""
         classful = qdisc_class(kind.text)
         if not issubclass(classful, Classful) or not self.has_class_options(classful):
-            raise TcError(kind, f'Error: Qdisc "{kind.text}" is classless.', status=PARSE_STATUS)
+            raise classless(kind)
         params_type = classful.class_params_type
         params = read_options(words, kind, params_type, self.wording)
         return params_type() if params is None else params
@@ -81,6 +81,20 @@ class FrontEnd:
         if xstats is not None:
             out.text += " "
             show_options(out, xstats)
+
+
+def classless(kind: Word) -> TcError:
+    """What tc says of the classes of a kind that has none, and of one that it doesn't know."""
+    allowed = ", ".join(filter(has_classes, kinds()))
+    return TcError(kind, f'Error: Qdisc "{kind.text}" is classless.', allowed=allowed, status=PARSE_STATUS)
+
+
+def has_classes(kind: str) -> bool:
+    """Whether there is such a kind and ``tc class`` can read classes of it."""
+    if kind not in kinds():
+        return False
+    classful = qdisc_class(kind)
+    return issubclass(classful, Classful) and front_end(kind).has_class_options(classful)
 
 
 def front_end(kind: str) -> FrontEnd:

@@ -1,7 +1,7 @@
 """Parameters read and printed by the units that their dataclass names (:func:`ringwire.qdisc.option`).
 
-Units: number, signed, size, packets, rate (bytes a second), time and time_ns, percent and probability, classid,
-choice, flag, and numbers and sizes, which are lists.
+Units: number, signed, size, packets, rate (bytes a second) and link_rate (or a share of the link's speed, ``10%``),
+time and time_ns, percent and probability, classid, choice, flag, and numbers and sizes, which are lists.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ringwire.tools.tc.errors import PARSE_STATUS, TcError, said, take
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import ShareError, parse_link_rate, rate_of
 from ringwire.tools.units import (
     format_classid,
     format_rate,
@@ -35,6 +36,7 @@ READ: dict[str, Callable[[str], Any]] = {
     "signed": parse_int,
     "size": parse_size,
     "rate": parse_rate,
+    "link_rate": parse_link_rate,
     "time": parse_time_us,
     "time_ns": parse_time_ns,
     "percent": parse_percent,
@@ -49,6 +51,7 @@ SHOW: dict[str, Callable[[Any], str]] = {
     "packets": lambda value: f"{value}p",
     "size": format_size,
     "rate": format_rate,
+    "link_rate": format_rate,
     "time": format_time_us,
     "time_ns": format_time_ns,
     "percent": lambda value: f"{100 * value:g}%",
@@ -122,7 +125,9 @@ def _read_list(
 def read_word(word: Word, parse: Callable[[str], Any], complaint: str, status: int = PARSE_STATUS) -> Any:
     """A word's value, or an error that says ``complaint`` and why."""
     try:
-        return parse(word.text)
+        return rate_of(word) if parse is parse_link_rate else parse(word.text)
+    except ShareError as error:
+        raise TcError(word, f"{error.said}\n{complaint}", status=status) from None
     except ValueError as error:
         raise TcError(word, complaint, reason=str(error), status=status) from None
 

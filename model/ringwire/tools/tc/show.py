@@ -38,9 +38,14 @@ def show_classes(dev: NetDevice, statistics: bool = True, details: bool = True) 
 
 
 def carry_out(command: ShowCommand, devices: Iterable[NetDevice]) -> str:
-    """A ``show`` line, for these devices."""
+    """A ``show`` line, for these devices. Classes and filters are those of a device that it names, or none.
+
+    Classes have no JSON.
+    """
+    if command.subject != "qdisc" and command.dev is None:
+        devices = ()
     shown = [each for dev in devices for each in _of_device(command, dev, command.dev is None)]
-    if command.json:
+    if command.json and command.subject != "class":
         objects = [each.json for each in shown]
         return pretty(objects) if command.pretty else compact(objects)
     return "".join(each.text for each in shown)

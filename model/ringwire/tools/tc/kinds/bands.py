@@ -13,7 +13,10 @@ from ringwire.tools.words import Word, Words
 
 
 class PrioFrontEnd(FrontEnd):
-    """tc fills in what a line leaves out: three bands, and the rest of the map."""
+    """tc fills in what a line leaves out: three bands, and the rest of the map.
+
+    Its JSON ends with ``multiqueue``, of which kernels since 2.6.27 tell nothing.
+    """
 
     kinds = ("prio",)
 
@@ -28,6 +31,7 @@ class PrioFrontEnd(FrontEnd):
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
         super().show(out, qdisc)
         out.text = out.text.removesuffix(" ")
+        out.item("multiqueue", "", False)
 
 
 class EtsFrontEnd(FrontEnd):

@@ -25,8 +25,9 @@ from ringwire.tools.tc.errors import said, take
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import USUAL
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.stab import LINK_LAYER_NAMES, parse_linklayer
-from ringwire.tools.units import format_classid, format_rate, format_time_us, parse_classid, parse_rate, parse_size
+from ringwire.tools.units import format_classid, format_rate, format_time_us, parse_classid, parse_size
 from ringwire.tools.words import Word, Words
 
 DEFAULT_MTU = 2047
@@ -42,10 +43,10 @@ COMMON = {
     "overhead": Option("overhead", unsigned(16)),
     "linklayer": Option("linklayer", parse_linklayer),
 }
-OPTIONS = {"bandwidth": Option("bandwidth", parse_rate), "rate": Option("bandwidth", parse_rate), **COMMON}
+OPTIONS = {"bandwidth": Option("bandwidth", parse_link_rate), "rate": Option("bandwidth", parse_link_rate), **COMMON}
 CLASS_OPTIONS = {
-    "rate": Option("rate", parse_rate),
-    "bandwidth": Option("bandwidth", parse_rate),
+    "rate": Option("rate", parse_link_rate),
+    "bandwidth": Option("bandwidth", parse_link_rate),
     "minidle": Option("minidle", unsigned(32, 0)),
     "minburst": Option("minburst", unsigned(32, 0)),
     "maxburst": Option("maxburst", unsigned(32, 0)),

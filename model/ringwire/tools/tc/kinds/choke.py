@@ -12,6 +12,7 @@ from ringwire.tools.tc.errors import said
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.named import read_named
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.red import (
     DEFAULT_PROBABILITY,
     RedLine,
@@ -20,13 +21,13 @@ from ringwire.tools.tc.red import (
     show_flags,
     show_probability,
 )
-from ringwire.tools.units import parse_rate, parse_size, parse_u32
+from ringwire.tools.units import parse_size, parse_u32
 from ringwire.tools.words import Word, Words
 
 DEFAULT_AVPKT = 1000
 READ = {
     "limit": parse_u32,
-    "bandwidth": parse_rate,
+    "bandwidth": parse_link_rate,
     "min": parse_u32,
     "max": parse_u32,
     "burst": parse_u32,

@@ -28,7 +28,7 @@ class FifoFrontEnd(FrontEnd):
 class FixedFrontEnd(FrontEnd):
     """Kinds without options."""
 
-    kinds = ("pfifo_fast", "mq")
+    kinds = ("mq",)
 
     def read(self, words: Words, kind: Word) -> None:
         if words:
@@ -38,6 +38,16 @@ class FixedFrontEnd(FrontEnd):
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
         super().show(out, qdisc)
         out.text = out.text.removesuffix(" ")
+
+
+class PfifoFastFrontEnd(FixedFrontEnd):
+    """tc prints it as it prints prio."""
+
+    kinds = ("pfifo_fast",)
+
+    def show(self, out: Output, qdisc: AnyQdisc) -> None:
+        super().show(out, qdisc)
+        out.item("multiqueue", "", False)
 
 
 class NoqueueFrontEnd(FrontEnd):

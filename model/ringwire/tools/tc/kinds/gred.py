@@ -12,6 +12,7 @@ from ringwire.tools.tc.errors import PARSE_STATUS, TcError, said, take
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.red import (
     DEFAULT_PROBABILITY,
     DEFAULT_RATE_BPS,
@@ -22,7 +23,7 @@ from ringwire.tools.tc.red import (
     show_probability,
     usual_burst,
 )
-from ringwire.tools.units import U32, format_size, parse_rate, parse_size, parse_u32
+from ringwire.tools.units import U32, format_size, parse_size, parse_u32
 from ringwire.tools.words import Word, Words
 
 FLAGS = ("ecn", "harddrop")
@@ -53,7 +54,7 @@ READ_VQ: dict[str, Callable[[str], Any]] = {
     "avpkt": parse_size,
     "burst": parse_u32,
     "probability": parse_probability,
-    "bandwidth": parse_rate,
+    "bandwidth": parse_link_rate,
 }
 
 

@@ -17,7 +17,8 @@ from ringwire.tools.tc.errors import said, take
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.output import Output
-from ringwire.tools.units import format_rate, format_time_us, parse_rate, parse_size, parse_time_us
+from ringwire.tools.tc.rates import parse_link_rate
+from ringwire.tools.units import format_rate, format_time_us, parse_size, parse_time_us
 from ringwire.tools.words import Word, Words
 
 CURVES = {"rt": ("rt",), "ls": ("ls",), "sc": ("rt", "ls"), "ul": ("ul",)}
@@ -88,7 +89,7 @@ def _read_curve(words: Words, which: str) -> ServiceCurve:
     first = words.here
     line = _Curve(words, illegal)
     if first.text in ("m1", "d", "m2"):
-        m1, d, m2 = line.value("m1", parse_rate), line.value("d", parse_time_us), line.last("m2")
+        m1, d, m2 = line.value("m1", parse_link_rate), line.value("d", parse_time_us), line.last("m2")
         curve = ServiceCurve(m1, d, m2)
     else:
         umax, dmax, rate = line.value("umax", parse_size), line.value("dmax", parse_time_us), line.last("rate")
@@ -123,7 +124,7 @@ class _Curve:
             take(self.words)
         if word.text != name:
             raise said(word, self.illegal)
-        return self._read(name, parse_rate)
+        return self._read(name, parse_link_rate)
 
     def _read(self, name: str, parse: Callable[[str], int]) -> int:
         take(self.words)

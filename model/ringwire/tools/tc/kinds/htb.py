@@ -13,8 +13,9 @@ from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.kinds.tbf import parse_size_and_cell
 from ringwire.tools.tc.options import USUAL
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.stab import LINK_LAYER_NAMES, parse_linklayer
-from ringwire.tools.units import format_rate, format_size, parse_rate
+from ringwire.tools.units import format_rate, format_size
 from ringwire.tools.words import Word, Words
 
 DEFAULT_MTU = 1600
@@ -41,8 +42,8 @@ CLASS_OPTIONS = {
     "cburst": Option("cburst", parse_size_and_cell, complain_as_written=True),
     "cbuffer": Option("cburst", parse_size_and_cell, short=False, complain_as_written=True),
     "cmaxburst": Option("cburst", parse_size_and_cell, short=False, complain_as_written=True),
-    "ceil": Option("ceil", parse_rate, short=False),
-    "rate": Option("rate", parse_rate, short=False),
+    "ceil": Option("ceil", parse_link_rate, short=False),
+    "rate": Option("rate", parse_link_rate, short=False),
 }
 
 

@@ -11,6 +11,7 @@ from ringwire.tools.tc.errors import said, take
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.red import (
     DEFAULT_PROBABILITY,
     DEFAULT_RATE_BPS,
@@ -22,7 +23,7 @@ from ringwire.tools.tc.red import (
     show_probability,
     usual_burst,
 )
-from ringwire.tools.units import format_size, parse_rate, parse_size, parse_u32
+from ringwire.tools.units import format_size, parse_size, parse_u32
 from ringwire.tools.words import Word, Words
 
 READ = {
@@ -32,7 +33,7 @@ READ = {
     "burst": parse_u32,
     "avpkt": parse_size,
     "probability": parse_probability,
-    "bandwidth": parse_rate,
+    "bandwidth": parse_link_rate,
 }
 FLAG_WORDS = {name: name for name in FLAGS} | {"adaptative": "adaptive"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ringwire.qdisc.base import AnyQdisc
 from ringwire.qdisc.psched import ATM, ETHERNET, U32, US_PER_S, Rate, ns_to_ticks, ticks_to_us, xmit_size
@@ -12,12 +11,12 @@ from ringwire.tools.tc.errors import said, take
 from ringwire.tools.tc.frontend import FrontEnd
 from ringwire.tools.tc.options import read_word
 from ringwire.tools.tc.output import Output
+from ringwire.tools.tc.rates import parse_link_rate
 from ringwire.tools.tc.stab import parse_linklayer
 from ringwire.tools.units import (
     format_rate,
     format_size,
     format_time_us,
-    parse_rate,
     parse_size,
     parse_time_us,
     parse_u16,
@@ -32,8 +31,8 @@ READ = {
     "limit": parse_size,
     "latency": parse_time_us,
     "mpu": parse_size,
-    "rate": parse_rate,
-    "peakrate": parse_rate,
+    "rate": parse_link_rate,
+    "peakrate": parse_link_rate,
     "overhead": parse_u16,
     "linklayer": parse_linklayer,
 }
@@ -86,9 +85,6 @@ class TbfFrontEnd(FrontEnd):
         if missing:
             raise said(kind, "\n".join(missing))
         return _params(line)
-
-    def read_class(self, words: Words, kind: Word) -> Any:
-        raise said(kind, 'Error: Qdisc "tbf" is classless.')
 
     def show(self, out: Output, qdisc: AnyQdisc) -> None:
         assert isinstance(qdisc, Tbf)
