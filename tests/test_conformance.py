@@ -18,6 +18,7 @@ from ringwire.cli import cli
 from ringwire.conformance import RULES, check, conformance
 from ringwire.driver.config import WAKE_FREE, DriverConfig
 from ringwire.driver.port import DevicePort
+from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import FAULTS
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.registers import queue_register
@@ -156,6 +157,54 @@ class NoBarrier(MinimalDriver):
             self.port.write(queue_register("TAIL", 0), self.tail)
 
 
+class DropsLong(MinimalDriver):
+    """Has no use for packets of more than 1000 bytes."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        if skb.len <= 1000:
+            return super().ndo_start_xmit(skb, txq, xmit_more)
+        txq.dev.drop(skb)
+        if not xmit_more:
+            self.doorbell()
+        return NETDEV_TX_OK
+
+
+class FreesLong(DropsLong):
+    """The same, and says nothing of it."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        if skb.len <= 1000:
+            return super().ndo_start_xmit(skb, txq, xmit_more)
+        skb.free()
+        if not xmit_more:
+            self.doorbell()
+        return NETDEV_TX_OK
+
+
+def test_a_driver_must_send_what_it_is_given() -> None:
+    report = conformance(DropsLong)
+    broken = {verdict.rule.name: verdict.problems for verdict in report.verdicts if verdict.outcome == "broken"}
+    assert broken["every-length"] == [
+        "dropped 7 packets of 1513 to 9014 bytes that must be sent",
+    ]
+    assert broken["priorities"] == ["dropped 60 packets of 1514 bytes that must be sent"]
+    assert {"in-order", "fragments", "ring-wrap", "offloads", "many-buffers", "large-buffers"} < broken.keys()
+    assert not {"batches", "last-dropped", "error-completion", "time-stamps"} & broken.keys()
+
+
+class DropsAtReset(RingwireDriver):
+    """Has a reset's victims counted as dropped."""
+
+    def ndo_tx_timeout(self, txq: TxQueue) -> None:
+        super().ndo_tx_timeout(txq)
+        self._dev.carrier_off()
+        self._dev.carrier_on()
+
+
+def test_what_a_reset_comes_over_may_be_dropped() -> None:
+    assert conformance(DropsAtReset, [rule for rule in RULES if rule.name == "reset"]).problems == []
+
+
 def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
     assert conformance(Defaults).problems == []
     fault = FAULTS["tail-not-wrapped"]
@@ -184,6 +233,7 @@ def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
         (NeverWakes, "busy-stack", "lost-wakeup: queue 0 is stopped with an empty ring"),
         (NoBarrier, "dma-order", "barrier-missing: queue 0 rang for index "),
         (ForgetsBytes, "byte-limits", "bql-stuck: queue 0 is stopped by byte queue limits"),
+        (FreesLong, "every-length", "frame-lost: queue 0 has 7 frames given to the driver that are not on the wire"),
     ],
 )
 def test_a_broken_driver_fails_the_right_rule(driver: type[MinimalDriver], rule: str, says: str) -> None:

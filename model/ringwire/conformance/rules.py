@@ -1,7 +1,8 @@
 """The rules, a coroutine each. What the watch sees in every one of them is not said again here.
 
 That is: each packet ends once; its frames leave once, in order, as they must be; a batch ends with a doorbell;
-mappings and byte queue limits balance; nothing stands still.
+mappings and byte queue limits balance; nothing stands still. And the bench sees that nothing is dropped but what no
+device takes, what the device could not read, and what a reset comes over.
 """
 
 from __future__ import annotations
@@ -114,7 +115,9 @@ async def last_dropped(bench: Bench) -> None:
     for _ in range(10):
         for _ in range(3):
             bench.xmit(plain(bench.bytes(100)), more=True)
-        bench.xmit(plain(bytes(MAX_FRAME + 1)))
+        oversized = plain(bytes(MAX_FRAME + 1))
+        bench.spare.add(oversized)
+        bench.xmit(oversized)
         await bench.world.pause(2_000)
     await bench.all_done()
 
@@ -210,6 +213,7 @@ async def error(bench: Bench) -> None:
         skb = bench.own(plain(bench.bytes(300)))
         bench.dev.start_xmit(skb, bench.txq, False)
         if number % 10 == 4:
+            bench.spare.add(skb)
             bench.watch.excuse(Status.READ, skb)
             bench.world.memory.forbid(next(reversed(bench.world.memory._live)))
         await bench.world.pause(1_000)
@@ -219,6 +223,7 @@ async def error(bench: Bench) -> None:
 async def reset(bench: Bench) -> None:
     if bench.dev.tx_timeout is None:
         raise NotAsked("no ndo_tx_timeout")
+    bench.resetting = True
     for delay in (0, 300, 1_000, 2_500, 7_000):
         for _ in range(40):
             bench.send(plain(bench.bytes(800)))
