@@ -20,6 +20,7 @@ from ringwire.driver.config import WAKE_FREE, DriverConfig
 from ringwire.driver.port import DevicePort
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import FAULTS
+from ringwire.host.napi import Napi
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.registers import queue_register
 from ringwire.skb import Skb
@@ -91,6 +92,64 @@ class NeverArms(MinimalDriver):
         done = super().poll(budget)
         self.port = port
         return done
+
+
+class NeverDone(MinimalDriver):
+    """Returns the budget, whatever it has done, and waits for no interrupt."""
+
+    def poll(self, budget: int) -> int:
+        napi, self.napi = self.napi, Napi(self.port, self.poll)
+        super().poll(budget)
+        self.napi = napi
+        return budget
+
+
+class Spins(NeverDone):
+    """The same, and no time passes."""
+
+    def poll(self, budget: int) -> int:
+        port, self.port = self.port, Mute(self.port)  # type: ignore[assignment]
+        super().poll(budget)
+        self.port = port
+        return budget
+
+
+class PollsAgain(MinimalDriver):
+    """Schedules its next poll as soon as one is done."""
+
+    def poll(self, budget: int) -> int:
+        done = super().poll(budget)
+        self.napi.schedule()
+        return done
+
+
+class Storms(MinimalDriver):
+    """Arms for one completion less than it has taken, so that the device interrupts at once."""
+
+    def poll(self, budget: int) -> int:
+        port, self.port = self.port, Behind(self.port)  # type: ignore[assignment]
+        done = super().poll(budget)
+        self.port = port
+        return done
+
+
+class Behind:
+    """A port on which the last completion is kept back."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.memory, self._port = port.memory, port
+
+    def write(self, register: int, value: int) -> None:
+        self._port.write(register, value - 1)
+
+
+class Mute:
+    """A port on which nothing is written."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.memory = port.memory
+
+    def write(self, register: int, value: int) -> None: ...
 
 
 class Deaf:
@@ -233,6 +292,10 @@ def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
         (NeverWakes, "busy-stack", "lost-wakeup: queue 0 is stopped with an empty ring"),
         (NoBarrier, "dma-order", "barrier-missing: queue 0 rang for index "),
         (ForgetsBytes, "byte-limits", "bql-stuck: queue 0 is stopped by byte queue limits"),
+        (NeverDone, "quiet", "poll-endless: NeverDone.poll took nothing 100 times in a row and was called again"),
+        (Spins, "quiet", "poll-endless: Spins.poll took nothing 100 times in a row and was called again at once"),
+        (PollsAgain, "quiet", "poll-endless: PollsAgain.poll took nothing 100 times in a row"),
+        (Storms, "quiet", " interrupts in 1 ms with nothing left to do"),
         (FreesLong, "every-length", "frame-lost: queue 0 has 7 frames given to the driver that are not on the wire"),
     ],
 )

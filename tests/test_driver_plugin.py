@@ -9,6 +9,7 @@ import pytest
 from examples.minimal_driver import MinimalDriver
 from ringwire.driver.config import DriverConfig
 from ringwire.driver.port import DevicePort
+from ringwire.host.napi import Napi
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
@@ -111,6 +112,36 @@ class DropsSome(MinimalDriver):
         return super().ndo_start_xmit(skb, txq, xmit_more)
 
 
+class NeverDone(MinimalDriver):
+    """Returns the budget, whatever it has done: the softirq polls again at once."""
+
+    def poll(self, budget: int) -> int:
+        port, self.port = self.port, NoArm(self.port)  # type: ignore[assignment]
+        super().poll(budget)
+        self.port = port
+        return budget
+
+
+class NoArm:
+    """A port on which a poll writes nothing, so that it takes no time."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.memory = port.memory
+
+    def write(self, register: int, value: int) -> None: ...
+
+
+class PollsOn(MinimalDriver):
+    """The same, and each poll takes 100 ns."""
+
+    def poll(self, budget: int) -> int:
+        self.port.charge(100)  # type: ignore[attr-defined]
+        napi, self.napi = self.napi, Napi(self.port, self.poll)
+        super().poll(budget)
+        self.napi = napi
+        return budget
+
+
 class Careless:
     def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
         raise ValueError("no such chip")
@@ -146,6 +177,13 @@ def test_a_mapping_that_is_never_undone_is_counted(small: Path) -> None:
     assert "mapping-leak: 200 DMA mappings were never undone" in problems(NeverUnmaps, small)
 
 
+def test_a_poll_that_goes_on_when_all_is_done_is_named(tmp_path: Path) -> None:
+    capture = tmp_path / "one.pcap"
+    capture.write_bytes(pcap(stamped([Frame().build()])))
+    found = problems(PollsOn, capture)
+    assert len(found) == 1 and found[0].startswith("poll-endless: PollsOn.poll took nothing "), found
+
+
 def test_a_packet_sent_twice_is_named(small: Path) -> None:
     assert any("of the wire" in problem for problem in problems(SendsTwice, small))
 
@@ -163,6 +201,7 @@ def test_segments_that_a_driver_drops_are_counted_as_frames(tmp_path: Path) -> N
     ("driver", "says"),
     [
         (Exits, r"RuntimeError: what ran in this world called exit\(0\)"),
+        (NeverDone, r"poll-endless: NeverDone.poll took nothing 100 times in a row .* the softirq would spin on it"),
         (NeverRings, r"Stuck: waited .* for every packet to be sent or dropped\s+minimal: tail \d+, device told 0"),
         (ForgetsBql, r"Stuck: waited .* for every packet to be sent or dropped\s+minimal: .* 0 in flight"),
         (CountsTwice, r"BqlOvercompletion: eth0 tx-0: completed 1514 bytes with \d+ in flight"),

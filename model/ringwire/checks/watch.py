@@ -16,6 +16,7 @@ from ringwire.checks.frames import Pieces, difference, frames_of
 from ringwire.checks.registers import RegisterTap
 from ringwire.checks.stall import Stall
 from ringwire.gso import GsoError, with_checksum
+from ringwire.host.napi import Napi
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.descriptors import Status
@@ -27,7 +28,11 @@ from ringwire.skb import Skb
 PATIENCE_NS = 10_000_000
 """A queue that has work and has not moved for so long is looked at."""
 SPINS = 1000
-"""So many times a driver may be busy with its queue running; the stack comes again at once."""
+"""So many times a driver may be busy with its queue running, the stack comes again at once; or poll for nothing."""
+EMPTY_POLLS = 100
+"""So many polls in a row may take nothing and have another follow at once, as when a driver waits for a lock."""
+STILL_POLLING = 3
+"""... and so many when every packet has come to its end."""
 RESYNC = 64
 """Frames looked through for the one that follows a difference."""
 HELD, DROPPED = -1, -2
@@ -134,6 +139,8 @@ class Watch:
         self._ticking = False
         self._excused: set[Status] = set()
         self._tap: RegisterTap | None = None
+        self._empty_polls: list[Napi] = []
+        """Whose polls have ever been empty."""
         if world is not None:
             self.below = world.bus
             """Where its own register reads go."""
@@ -149,6 +156,8 @@ class Watch:
         self._call_at = dev.call_at if self.world is None else self.world.timeline.call_at
         self._start_xmit, dev.start_xmit = dev.start_xmit, self._xmit
         self._on_drop, dev.on_drop = dev.on_drop, self._dropped
+        if self.world is not None:
+            self.world.polls.progress, self.world.polls.on_empty = self._progress, self._empty_poll
 
     def excuse(self, status: Status, *lost: Skb) -> None:
         """A packet is to fail with this status: its frames may stay away. For tests that ask for errors."""
@@ -300,6 +309,25 @@ class Watch:
         if self._ticking:
             self._call_at(self._now_ns() + PATIENCE_NS, self._tick)
 
+    # -- polls that do not end
+
+    def _progress(self) -> int:
+        return sum(queue.given - queue.held + queue.consumed for queue in self.queues)
+
+    def _empty_poll(self, napi: Napi) -> None:
+        """A poll took nothing, and another follows."""
+        if napi not in self._empty_polls:
+            self._empty_polls.append(napi)
+        if napi.empty == EMPTY_POLLS:
+            self._endless(napi)
+        elif napi.empty > SPINS:
+            raise BugFound(f"{napi.name} has taken nothing {SPINS} times in a row: the softirq would spin on it")
+
+    def _endless(self, napi: Napi) -> None:
+        text = f"{napi.name} took nothing {napi.empty} times in a row and was called again at once"
+        done = f"a poll that is done calls complete() and returns less than its budget of {napi.weight}"
+        self.findings.add("poll-endless", None, f"{text}: {done}")
+
     # -- the end
 
     def finish(self, stats: Sequence[int] | None = None, faults: Iterable[tuple[str, int]] = ()) -> None:
@@ -309,6 +337,9 @@ class Watch:
         error, as far as host memory has not seen them itself.
         """
         add = self.findings.add
+        for napi in self._empty_polls:
+            if STILL_POLLING <= napi.empty < EMPTY_POLLS and not any(queue.held for queue in self.queues):
+                self._endless(napi)
         for queue in self.queues:
             lost = sum(not given.may_be_lost for _, _, given in queue.expected)
             if lost:

@@ -147,6 +147,19 @@ async def budget(bench: Bench) -> None:
     bench.require(most <= WEIGHT, f"freed {most} packets in one go, with a budget of {WEIGHT}")
 
 
+async def quiet(bench: Bench) -> None:
+    """Nothing is to be done, and the host is not kept busy with it."""
+    for burst in (1, 5):
+        for _ in range(burst):
+            bench.send(plain(bench.bytes(200)))
+        await bench.all_done()
+        await bench.world.pause(50_000)
+        before = bench.world.interrupts
+        await bench.world.pause(1_000_000)
+        storm = bench.world.interrupts - before
+        bench.require(storm == 0, f"took {storm} interrupts in 1 ms with nothing left to do")
+
+
 async def arm_race(bench: Bench) -> None:
     """A second packet after every gap that a poll and its arming can take."""
     for gap in range(0, 4_000, 61):
@@ -285,6 +298,7 @@ RULES = (
     Rule("moderation", "reclaims the last packets although interrupts are held back", last_of_burst,
          {"mod_ns": 50_000, "mod_frames": 4}),
     Rule("budget", "bounds what one poll does", budget),
+    Rule("quiet", "has neither polls nor interrupts when there is nothing left to do", quiet),
     Rule("arm-race", "misses no completion between its last look and the arming", arm_race),
     Rule("monitored", "is not disturbed by register reads", monitored, {"mod_ns": 20_000}),
     Rule("offloads", "asks for segments, checksums and tags as the device understands them", offloads),
