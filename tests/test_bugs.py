@@ -14,7 +14,9 @@ from ringwire.conformance.bench import Bench
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import BUGS, CLASSES, FAULTS, Fault, Where
 from ringwire.host.world import drive
-from ringwire.nic.registers import RtlFault
+from ringwire.nic.registers import RtlFault, Stat
+from ringwire.nic.twin import Twin
+from ringwire.nic.twin_queue import TwinQueue
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX
@@ -153,6 +155,26 @@ def test_a_fault_that_is_not_there_is_refused(config: dict[str, str], says: str)
         ReplayConfig(Path("in.pcap"), **config)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("watchdog_ms", [1, 50, 1000, 5000])
+def test_a_hang_is_named_whatever_the_watchdog_does_about_it(watchdog_ms: int) -> None:
+    """The first reset does not end; a watchdog that is slow comes after the hang was found."""
+    problems = failing(sim="twin", fault="hang", watchdog_ms=watchdog_ms)
+    assert problems.startswith("BugFound: tx-hang: queue 0 hangs: "), problems
+
+
+class Halts(Twin):
+    """Picks no frame any more, so that it can be reset again and again."""
+
+    def _may_send(self, queue: TwinQueue) -> bool:
+        return self.stats[Stat.TX_FRAMES] < 40 and super()._may_send(queue)
+
+
+def test_a_hang_that_resets_do_not_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAULTS, "halt", Fault("halt", 24, "tx-hang", Where.DEVICE, Halts))
+    problems = failing(sim="twin", fault="halt", watchdog_ms=500)
+    assert "tx-hang: queue 0 hangs: it has been reset, is not idle, and no frame left for 1000 ms" in problems
+
+
 # -- without a device
 
 
@@ -195,6 +217,24 @@ def test_a_link_partner_may_stop_the_wire_for_as_long_as_it_likes() -> None:
         assert bench.freed == 0
         bench.world.flow_control(False)
         await bench.all_done()
+        await bench.close_books()
+        assert bench.watch.findings.lines() == []
+
+    drive(test())
+
+
+def test_a_pause_that_outlasts_the_watchdog_is_no_hang() -> None:
+    async def test() -> None:
+        bench = on_twin(RingwireDriver, Rule("paused", "", nothing, {"tx_timeout_ms": 100}))
+        await bench.up()
+        for pause_ns in (400_000_000, 2_500_000_000):
+            bench.world.flow_control(True)
+            for _ in range(40):
+                bench.send(Skb(len=1000, data=(bench.bytes(1000),)))
+            await bench.world.pause(pause_ns)
+            bench.world.flow_control(False)
+            await bench.all_done()
+        assert bench.txq.trans_timeout > 2
         await bench.close_books()
         assert bench.watch.findings.lines() == []
 

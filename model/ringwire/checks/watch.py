@@ -3,7 +3,7 @@
 A :class:`Watch` stands where a driver can't see it: before ``ndo_start_xmit``, in each packet's destructor, on the bus
 below the driver's port, at the wire's end. What it sees at each place is little; the classes of bugs follow from what
 does not fit together. It changes nothing and takes no simulated time, but for a few register reads once a queue that
-has work has not moved for :data:`PATIENCE_NS`.
+has work has not moved for :data:`PATIENCE_NS`, and now and then after a reset.
 """
 
 from __future__ import annotations
@@ -306,6 +306,8 @@ class Watch:
         for queue in self.queues:
             if queue.held or queue.txq.xmit_stopped:
                 self._ticking |= queue.stall.look(self, queue, self._now_ns())
+            else:
+                queue.stall.rest()
         if self._ticking:
             self._call_at(self._now_ns() + PATIENCE_NS, self._tick)
 
