@@ -251,6 +251,32 @@ def test_a_driver_must_send_what_it_is_given() -> None:
     assert not {"batches", "last-dropped", "error-completion", "time-stamps"} & broken.keys()
 
 
+class NeverSplits(MinimalDriver):
+    """Maps each fragment as it is, of which a descriptor can name 16 KiB."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(minimal_driver, "MAX_BUFFER", 1 << 20)
+            return super().ndo_start_xmit(skb, txq, xmit_more)
+
+
+class OfOneBuffer(NeverSplits):
+    """The same, and says that its frames are small."""
+
+    def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
+        super().__init__(port, dev, config)
+        dev.max_mtu = 9000
+
+
+def test_large_buffers_are_tried_without_segmentation_too() -> None:
+    large = [rule for rule in RULES if rule.name == "large-buffers"]
+    (verdict,) = conformance(NeverSplits, large).verdicts
+    assert verdict.outcome == "broken" and "16385" in verdict.problems[-1], verdict.problems
+    (verdict,) = conformance(OfOneBuffer, large).verdicts
+    assert verdict.outcome == "skipped"
+    assert verdict.skipped.startswith("no segmentation, and no MTU of 16626: mtu: ")
+
+
 class DropsAtReset(RingwireDriver):
     """Has a reset's victims counted as dropped."""
 

@@ -16,7 +16,7 @@ from typing import Any
 from ringwire.conformance.bench import Bench
 from ringwire.conformance.packets import plain, transport
 from ringwire.host.napi import WEIGHT
-from ringwire.netdev import NETDEV_TX_OK
+from ringwire.netdev import NETDEV_TX_OK, DeviceError, Feature
 from ringwire.nic.descriptors import Status
 from ringwire.nic.registers import MAX_FRAME, queue_register
 from ringwire.skb import Skb
@@ -212,7 +212,20 @@ async def many_buffers(bench: Bench) -> None:
 
 
 async def large_buffers(bench: Bench) -> None:
-    """Buffers round the 16 KiB that a descriptor may name."""
+    """Buffers round the 16 KiB that a descriptor may name: of frames at the largest MTU, and of super-packets.
+
+    Without segmentation by the device the stack cuts those before they come to the driver, and frames are all there is.
+    """
+    dev = bench.dev
+    try:
+        dev.set_mtu(MAX_FRAME - dev.hard_header_len)
+    except DeviceError as error:
+        if not dev.features & Feature.TSO:
+            raise NotAsked(f"no segmentation, and no MTU of {MAX_FRAME - dev.hard_header_len}: {error}") from None
+    else:
+        for size in (16_383, 16_384, 16_385, 16_386, 16_512, MAX_FRAME - 1, MAX_FRAME):
+            bench.send(plain(bench.bytes(size)))
+            bench.send(plain(bench.bytes(size), 100))
     for size in (16_383 - 64, 16_384 - 64, 16_320, 16_383, 16_384):
         bench.send(transport(bench.bytes(40_000), 54, 54 + size, 54 + 2 * size, mss=1448))
         bench.send(transport(bench.bytes(40_000), mss=1448))
