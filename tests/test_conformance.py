@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import logging
 from dataclasses import replace
@@ -298,6 +299,17 @@ def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
 
 class NeverUp(MinimalDriver):
     def open(self) -> None: ...
+
+
+class Slips(MinimalDriver):
+    def open(self) -> None:
+        dict[str, int]()["oops"]
+
+
+def test_an_exception_of_a_driver_is_named_with_file_and_line() -> None:
+    (verdict,) = conformance(Slips, RULES[:1]).verdicts
+    line = inspect.getsourcelines(Slips)[1] + 2
+    assert verdict.others == (f"KeyError: 'oops' (tests/test_conformance.py, line {line}, in open)",)
 
 
 def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:

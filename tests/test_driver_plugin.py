@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from examples.minimal_driver import MinimalDriver
+from ringwire.cli import BAD_INPUT, main
 from ringwire.driver.config import DriverConfig
 from ringwire.driver.port import DevicePort
 from ringwire.host.napi import Napi
@@ -16,6 +20,8 @@ from ringwire.skb import Skb
 from tests.captures import REAL_MIX, REAL_MIX_WIRE, flows, pcap, stamped, wire_frames
 from tests.frames import UDP, Frame
 
+NOTHING: dict[str, int] = {}
+ROOT = Path(__file__).parent.parent
 EXAMPLE = "examples/minimal_driver.py:MinimalDriver"
 
 
@@ -28,7 +34,7 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("sim", ["twin", "verilator"])
-@pytest.mark.parametrize("name", [str(Path(__file__).parent.parent / EXAMPLE), "examples.minimal_driver:MinimalDriver"])
+@pytest.mark.parametrize("name", [str(ROOT / EXAMPLE), "examples.minimal_driver:MinimalDriver"])
 def test_the_example_carries_the_capture(sim: str, name: str, tmp_path: Path) -> None:
     out = tmp_path / "wire.pcap"
     report = replay(ReplayConfig(REAL_MIX, sim=sim, driver=name), out)
@@ -163,8 +169,77 @@ class Exits(MinimalDriver):
         raise SystemExit(0)
 
 
+class Slips(MinimalDriver):
+    """Looks for what is not there."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        return super().ndo_start_xmit(skb, txq, xmit_more) if self.tail < 5 else NOTHING["oops"]
+
+
+class Misuses(MinimalDriver):
+    """Has ringwire's own code raise."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        return self.port.memory.map(b"")
+
+
+def slip(dev: NetDevice, skb: Skb) -> int:
+    return NOTHING["oops"]
+
+
 def problems(driver: type[MinimalDriver], capture: Path) -> list[str]:
     return replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:{driver.__name__}")).measured.problems
+
+
+def step(code: Callable[..., object], words: str) -> str:
+    """Where this file has the line of a function that has these words, as messages say it."""
+    lines, first = inspect.getsourcelines(code)
+    line = first + next(number for number, text in enumerate(lines) if words in text)
+    return rf"\(tests/test_driver_plugin.py, line {line}, in {code.__name__}\)"
+
+
+@pytest.mark.parametrize("sim", ["twin", "icarus"])
+def test_where_an_exception_came_from_is_said(sim: str, small: Path) -> None:
+    def run(**settings: object) -> None:
+        replay(ReplayConfig(small, sim=sim, width=64, **settings))  # type: ignore[arg-type]
+
+    with pytest.raises(ReplayFailed, match="^KeyError: 'oops' " + step(Slips.ndo_start_xmit, "oops") + "$"):
+        run(driver=f"{__name__}:Slips")
+    with pytest.raises(ReplayFailed, match="^MemoryUseError: a .* " + step(Misuses.ndo_start_xmit, "map(") + "$"):
+        run(driver=f"{__name__}:Misuses")
+    with pytest.raises(ReplayFailed, match="^KeyError: 'oops' " + step(slip, "oops") + "$"):
+        run(select_queue=f"{__name__}:slip", queues=4)
+
+
+def test_where_a_file_or_a_driver_fails_before_the_run_is_said(tmp_path: Path, small: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("\n1 / 0\n")
+    where = rf"{file}: ZeroDivisionError: division by zero \({file}, line 2, at the top level\)"
+    with pytest.raises(ReplayError, match=where):
+        ReplayConfig(small, driver=f"{file}:Mine")
+    with pytest.raises(ReplayError, match=where):
+        ReplayConfig(small, load=(str(file),))
+    with pytest.raises(ReplayError, match=step(Careless.__init__, "no such chip")):
+        ReplayConfig(small, driver=f"{__name__}:Careless")
+
+
+def test_a_discipline_that_fails_is_named_with_file_and_line(
+    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.py"
+    text = (ROOT / "examples/shortest_first.py").read_text()
+    file.write_text(text.replace('"shortest"', '"slips"').replace("heappop(self.heap)[2]", '{}["oops"]'))
+    line = 1 + next(number for number, line in enumerate(file.read_text().splitlines()) if "oops" in line)
+    with pytest.raises(ReplayFailed, match=rf"^KeyError: 'oops' \({file}, line {line}, in dequeue\)$"):
+        replay(ReplayConfig(small, sim="twin", load=(str(file),), qdisc="slips"))
+    file = tmp_path / "another.py"
+    file.write_text(text.replace('"shortest"', '"slips2"').replace("self.dev.tx_queue_len", '{}["oops"]'))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    with pytest.raises(SystemExit) as ended:
+        main(["tc", "--load", str(file), "qdisc add dev eth0 root slips2"])
+    assert ended.value.code == BAD_INPUT
+    line = 1 + next(number for number, line in enumerate(file.read_text().splitlines()) if "oops" in line)
+    assert capsys.readouterr().err == f"ringwire: KeyError: 'oops' ({file}, line {line}, in setup)\n"
 
 
 def test_a_mapping_that_is_undone_too_early_is_a_dma_fault(small: Path) -> None:

@@ -23,6 +23,7 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.compiled.commands import compile_command
 from ringwire.conformance import conformance, conformance_on_rtl
+from ringwire.cosim.run import SimulationFailed
 from ringwire.experiment.commands import list_command, new_command, run_command
 from ringwire.experiment.commands_report import report_command, sweep_command
 from ringwire.experiment.commands_results import results_command
@@ -37,6 +38,7 @@ from ringwire.rig.plugin import PluginError, driver_factory
 from ringwire.rig.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
+from ringwire.whose import place, told
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
 BAD_INPUT, FAILED, INTERNAL, INTERRUPTED, TERMINATED = 2, 1, 70, 130, 143
@@ -379,13 +381,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(BAD_INPUT)
     except ReplayError as error:
         _say(str(error))
-        if DEBUG_VARIABLE in os.environ:
-            traceback.print_exc()
+        _trace(error)
         sys.exit(FAILED if isinstance(error, ReplayFailed) else BAD_INPUT)
     except ExperimentError as error:
         _say(str(error))
-        if DEBUG_VARIABLE in os.environ:
-            traceback.print_exc()
+        _trace(error)
         sys.exit(FAILED if error.began else BAD_INPUT)
     except (Interrupted, KeyboardInterrupt):
         _say("interrupted; nothing was written")
@@ -399,6 +399,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if DEBUG_VARIABLE in os.environ:
             raise
+        if place(error):
+            _say(told(error))
+            sys.exit(BAD_INPUT)
         _say(f"internal error: {type(error).__name__}: {error}; {DEBUG_VARIABLE}=1 shows where")
         sys.exit(INTERNAL)
 
@@ -408,6 +411,16 @@ def _click_text(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "ringwire"
     return f"{text}; see {command} --help"
+
+
+def _trace(error: BaseException | None) -> None:
+    """Where it came from, for who has asked for that; a simulator's process has a trace of its own."""
+    if DEBUG_VARIABLE in os.environ:
+        traceback.print_exc()
+        while error is not None:
+            if isinstance(error, SimulationFailed):
+                print(error.details, file=sys.stderr, flush=True)
+            error = error.__cause__
 
 
 def _say(text: str) -> None:

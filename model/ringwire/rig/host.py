@@ -13,6 +13,7 @@ from ringwire.host.world import World
 from ringwire.rig.config import Rig
 from ringwire.rig.plugin import DriverFactory
 from ringwire.tools.commands import Commands
+from ringwire.whose import told
 
 SETUP_LIMIT_NS = 1_000_000
 SETUP_JOBS = 100
@@ -69,7 +70,7 @@ async def blaming(world: World, watch: Watch, work: Coroutine[Any, Any, T]) -> T
             watch.compare_counters(await read_statistics(world))
         if not watch.findings:
             raise
-        raise BugFound("; ".join([*watch.findings.lines(), f"{type(error).__name__}: {error}"])) from error
+        raise BugFound("; ".join([*watch.findings.lines(), told(error)])) from error
 
 
 def lift_limit(dql: Dql) -> None:

@@ -22,6 +22,7 @@ from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.rig.config import Rig
+from ringwire.whose import UserError, out_of_simulator, place, told
 
 IN_SIMULATOR = f"{__name__}.in_simulator"
 MOST_MEMORY = 1 << 30
@@ -106,7 +107,7 @@ def _on_twin(
         return drive(job(world, Device(take, None, list, tell), work))
     except Exception as error:
         # what a driver does wrong has many names; in the simulator's process they end in SimulationFailed
-        raise RunFailed(f"{type(error).__name__}: {error}") from error
+        raise RunFailed(told(error)) from error
 
 
 def _on_rtl(
@@ -143,7 +144,7 @@ def _on_rtl(
             modules=(job.__module__,),
         )
     except SimulationFailed as error:
-        raise RunFailed(str(error)) from error
+        raise RunFailed(out_of_simulator(str(error))) from error
 
 
 async def in_simulator(world: FastWorld, request: tuple[Job, Any, Fault | None]) -> Any:
@@ -157,7 +158,12 @@ async def in_simulator(world: FastWorld, request: tuple[Job, Any, Fault | None])
 
     if fault is not None:
         fault.switch_on(world)
-    return await job(world, Device(world.capture.take, lambda: world.edges, take_faults, world.progress), work)
+    try:
+        return await job(world, Device(world.capture.take, lambda: world.edges, take_faults, world.progress), work)
+    except Exception as error:
+        if place(error):  # from outside nobody sees where
+            raise UserError(told(error)) from error
+        raise
 
 
 def surroundings(rig: Rig, fault: Fault | None) -> dict[str, Any]:
