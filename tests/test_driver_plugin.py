@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -187,6 +188,10 @@ def slip(dev: NetDevice, skb: Skb) -> int:
     return NOTHING["oops"]
 
 
+def second(dev: NetDevice, skb: Skb) -> int:
+    return 1
+
+
 def problems(driver: type[MinimalDriver], capture: Path) -> list[str]:
     return replay(ReplayConfig(capture, sim="twin", driver=f"{__name__}:{driver.__name__}")).measured.problems
 
@@ -285,6 +290,39 @@ def test_segments_that_a_driver_drops_are_counted_as_frames(tmp_path: Path) -> N
 def test_a_driver_that_can_not_go_on_says_why(driver: type[MinimalDriver], says: str, small: Path) -> None:
     with pytest.raises(ReplayFailed, match=says):
         problems(driver, small)
+
+
+@pytest.mark.parametrize("sim", ["twin", "icarus"])
+def test_a_discipline_that_keeps_what_it_has_is_named(
+    sim: str, tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.py"
+    text = (ROOT / "examples/shortest_first.py").read_text()
+    kind = f"hoards_{sim}"
+    file.write_text(text.replace('"shortest"', f'"{kind}"').replace("if not self.heap", "if True"))
+    words = ["replay", str(small), "--out", str(tmp_path / "o.pcap"), "--load", str(file), "--qdisc", kind]
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    with pytest.raises(SystemExit):
+        main([*words, "--sim", sim, "--width", "64"])
+    said = capsys.readouterr().err.splitlines()[-1]
+    wait = rf"tx-0: (\d+) packets, \d+ bytes wait in qdisc {kind} 8001:"
+    assert re.search(rf"Stuck: .*; {wait}; 0 of \1 packets that came were sent or dropped$", said), said
+
+
+def test_packets_that_a_plug_holds_are_counted(small: Path) -> None:
+    mq = "tc qdisc replace dev eth0 root handle 1: mq\ntc qdisc replace dev eth0 parent 1:2 handle 20: plug"
+    pick = f"{__name__}:second"
+    with pytest.raises(ReplayFailed, match=r"\n  tx-1: \d+ packets, \d+ bytes wait in qdisc plug 20: parent 1:2\n"):
+        replay(ReplayConfig(small, sim="twin", queues=2, setup=mq, select_queue=pick))
+    htb = """
+        tc qdisc replace dev eth0 root handle 1: htb default 10
+        tc class add dev eth0 parent 1: classid 1:10 htb rate 1gbit
+        tc qdisc add dev eth0 parent 1:10 handle 10: plug
+    """
+    for queues, whose in ((1, "tx-0"), (2, "all queues")):
+        says = rf"\n  {whose}: (\d+) packets, \d+ bytes wait in qdisc plug 10: parent 1:10\n  0 of \1 packets"
+        with pytest.raises(ReplayFailed, match=says):
+            replay(ReplayConfig(small, sim="twin", queues=queues, setup=htb))
 
 
 @pytest.mark.parametrize(

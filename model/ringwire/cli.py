@@ -38,7 +38,7 @@ from ringwire.rig.plugin import PluginError, driver_factory
 from ringwire.rig.values import parse_clock, parse_line_rate, parse_numbers
 from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
-from ringwire.whose import place, told
+from ringwire.whose import in_one_line, place, told
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
 BAD_INPUT, FAILED, INTERNAL, INTERRUPTED, TERMINATED = 2, 1, 70, 130, 143
@@ -424,7 +424,7 @@ def _trace(error: BaseException | None) -> None:
 
 
 def _say(text: str) -> None:
-    print("ringwire: " + " ".join(text.split()), file=sys.stderr, flush=True)
+    print(f"ringwire: {in_one_line(text)}", file=sys.stderr, flush=True)
 
 
 def end_cleanly_on_sigterm() -> None:

@@ -1,4 +1,4 @@
-"""Where code of a user's has raised: drivers, disciplines, functions that choose queues, flows."""
+"""What ended a run, in a line: and where code of a user's has raised, be it a driver, a discipline or a flow."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def place(error: BaseException) -> str:
     file, line, function = steps[-1]
     where = f"in {function}" if function != "<module>" else "at the top level"
     return f" ({as_seen_from_here(file)}, line {line}, {where})"
+
+
+def in_one_line(text: str) -> str:
+    """Its lines with semicolons between them."""
+    return "; ".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
 
 
 def as_seen_from_here(text: str) -> str:

@@ -12,6 +12,7 @@ from ringwire.faults import Fault, watch_under
 from ringwire.host.cpu import HostCosts
 from ringwire.host.world import HostPort, World
 from ringwire.netdev import NETDEV_TX_BUSY, NetDevice, TxQueue, dev_queue_xmit
+from ringwire.netdev.tree import waiting
 from ringwire.nic.frame import Frame
 from ringwire.rig.plugin import ReplayDriver
 from ringwire.skb import Skb
@@ -61,7 +62,7 @@ class Bench:
         self.dev.on_drop = self._note_drop
         self._xmit, self.dev.start_xmit = self.dev.start_xmit, self._offer
         self.watch.attach(self.dev)
-        self.world.on_stuck.append(self.driver.describe)
+        self.world.on_stuck += (self.driver.describe, lambda: waiting(self.dev))
         self.draw = Random(1)
         self.skbs: list[Skb] = []
         self.freed = 0

@@ -10,6 +10,7 @@ from ringwire.bql import MAX_LIMIT, Dql
 from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.host.cpu import Cpu, CpuEvent, Level
 from ringwire.host.world import World
+from ringwire.netdev.tree import waiting
 from ringwire.rig.config import Rig
 from ringwire.rig.plugin import DriverFactory
 from ringwire.tools.commands import Commands
@@ -50,7 +51,7 @@ class Host:
         self.commands = Commands([self.dev])
         self.printed = rig.run_setup(self.dev)
         """What lines have printed so far."""
-        world.on_stuck.append(self.driver.describe)
+        world.on_stuck += (self.driver.describe, lambda: waiting(self.dev))
 
     async def open(self) -> None:
         """Have the device set up, unless the interface was left down."""

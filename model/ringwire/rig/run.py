@@ -10,19 +10,20 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ringwire.checks import BugFound
 from ringwire.cosim.build import Design
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import FastWorld, WorldSettings
 from ringwire.faults import Fault
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
 from ringwire.host.weak_memory import WeakMemory
-from ringwire.host.world import World, drive
+from ringwire.host.world import Stuck, World, drive
 from ringwire.nic.frame import Frame
 from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.rig.config import Rig
-from ringwire.whose import UserError, out_of_simulator, place, told
+from ringwire.whose import UserError, in_one_line, out_of_simulator, place, told
 
 IN_SIMULATOR = f"{__name__}.in_simulator"
 MOST_MEMORY = 1 << 30
@@ -161,8 +162,11 @@ async def in_simulator(world: FastWorld, request: tuple[Job, Any, Fault | None])
     try:
         return await job(world, Device(world.capture.take, lambda: world.edges, take_faults, world.progress), work)
     except Exception as error:
-        if place(error):  # from outside nobody sees where
-            raise UserError(told(error)) from error
+        # from outside nobody sees more than a line, and where it came from
+        if place(error):
+            raise UserError(in_one_line(told(error))) from error
+        if isinstance(error, Stuck | BugFound):
+            error.args = (in_one_line(str(error)),)
         raise
 
 
