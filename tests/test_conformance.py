@@ -383,7 +383,8 @@ def test_the_faults_are_listed() -> None:
         (["nowhere:Driver"], "No module named 'nowhere'"),
         (["tests.test_driver_plugin:Careless"], "ValueError: no such chip"),
         (["tests.test_driver_plugin:Unfinished"], "Unfinished has no up, open, ndo_start_xmit, describe"),
-        (["--fault", "gremlins"], "gremlins: no such fault"),
+        (["--fault", "id-sticks", "--sim", "icarus"], "--fault id-sticks: it is in the twin alone; add --sim twin"),
+        (["--fault", "gremlins"], "--fault gremlins: no such fault"),
         ([EXAMPLE, "--fault", "wake-missed"], "it is in ringwire's own driver"),
     ],
 )
