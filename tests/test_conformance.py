@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -342,6 +343,11 @@ def test_a_broken_driver_fails_the_right_rule(driver: type[MinimalDriver], rule:
     assert not report.ok
     found = next(verdict for verdict in report.verdicts if verdict.rule.name == rule)
     assert says in "\n".join(found.problems), report.problems
+
+
+def test_the_page_gives_no_number_of_rules_that_would_grow_old() -> None:
+    page = (Path(minimal_driver.__file__).parent.parent / "docs" / "driver.md").read_text()
+    assert "ringwire conformance mine.py:Mine" in page and not re.search(r"\d+ rules", page)
 
 
 # -- the command
