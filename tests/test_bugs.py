@@ -109,7 +109,15 @@ def failing(**config: object) -> str:
         return str(error)
 
 
-ON_TWIN = ("bql-reset-early", "stale-mss", "unmap-early", "parked", "interrupt-lost", "read-clears")
+ON_TWIN = (
+    "bql-reset-early",
+    "doorbell-reordered",
+    "stale-mss",
+    "unmap-early",
+    "parked",
+    "interrupt-lost",
+    "read-clears",
+)
 ON_RTL = ("bql-reset-early", "drop-without-doorbell", "address-32", "interrupt-lost")
 IN_RTL = ("stale-mss", "read-clears", "cut-through")
 
