@@ -17,6 +17,7 @@ from ringwire.host.world import drive
 from ringwire.nic.registers import RtlFault, Stat
 from ringwire.nic.twin import Twin
 from ringwire.nic.twin_queue import TwinQueue
+from ringwire.nic.twin_world import WireFrame
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX
@@ -137,6 +138,50 @@ def test_a_replay_names_a_fault_of_the_rtl(name: str) -> None:
     assert first_name(failing(fault=name, width=DATA_W)) == FAULTS[name].says
 
 
+@pytest.mark.parametrize("name", ["mss-zero", "unmap-early", "false-full", "address-32", "reads-32"])
+def test_packets_that_the_device_gives_up_are_lost_and_no_frame_is_blamed_for_them(name: str) -> None:
+    bugs = replay(ReplayConfig(REAL_MIX, sim="twin", fault=name)).bugs
+    assert bugs[0] == FAULTS[name].says and bugs[-1] == "frame-lost"
+    assert set(bugs[1:-1]) <= {"read-error"}
+
+
+async def nothing(bench: Bench) -> None: ...
+
+
+def seen(*numbers: int) -> list[str]:
+    """What the watch says of a wire on which five frames leave in this order, number 9 being none of them."""
+
+    async def test() -> list[str]:
+        bench = on_twin(RingwireDriver, Rule("wire", "", nothing))
+        await bench.up()
+        for number in range(5):
+            bench.send(Skb(len=100, data=(bytes((number,)) * 100,)))
+        await bench.all_done()
+        frames = list(bench.wire())
+        other = WireFrame(frames[-1].start_ps, 0, b"other" * 20)
+        bench.watch.frames([other if number == 9 else frames[number] for number in numbers])
+        bench.watch.finish()
+        return bench.watch.findings.lines()
+
+    return drive(test())
+
+
+def test_what_is_wrong_with_the_order_of_frames_is_told() -> None:
+    lost = "frame-lost: queue 0 has {} frames given to the driver that are not on the wire"
+    late = "frame-differs: queue 0 sent a frame behind others that come after it (frame {} of the wire)"
+    other = "frame-differs: queue 0 sent 0x6f for {} at byte 0 of a frame of 100 bytes (frame {} of the wire)"
+    assert seen(0, 1, 2, 3, 4) == []
+    assert seen(0, 3, 4) == [lost.format(2)]
+    assert seen(0, 2, 1, 3, 4) == [late.format(3)]
+    assert seen(0, 9, 2, 3, 4) == [other.format("0x01", 2)]
+    assert seen(0, 9, 1, 2, 3, 4) == [other.format("0x01", 2)]
+    assert seen(0, 2, 9, 4) == [other.format("0x03", 3), lost.format(1)]
+    assert seen(0, 0, 1, 2, 3, 4)[0].startswith("frame-differs: queue 0 sent 0x00 for 0x01 at byte 0 ")
+    assert seen(0, 1, 2, 3, 4, 9) == [
+        "frame-unexpected: queue 0 sent a frame that the driver was never given (frame 6 of the wire)"
+    ]
+
+
 def first_name(problems: str) -> str:
     """The first name of a bug in what a replay says, be it a report or the exception that ended it."""
     return next((word for word in re.findall(r"([a-z0-9-]+): ", problems) if word in MEANINGS), "")
@@ -209,9 +254,6 @@ def test_a_packet_that_ends_twice_is_named() -> None:
     assert [line.partition(" (")[0] for line in watch.findings.lines()] == [
         "skb-twice: queue 0 freed packet 7 a second time"
     ]
-
-
-async def nothing(bench: Bench) -> None: ...
 
 
 def test_a_link_partner_may_stop_the_wire_for_as_long_as_it_likes() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from ringwire.checks.finding import BugFound, Findings
 from ringwire.checks.frames import Pieces, difference, frames_of
@@ -33,8 +34,10 @@ EMPTY_POLLS = 100
 """So many polls in a row may take nothing and have another follow at once, as when a driver waits for a lock."""
 STILL_POLLING = 3
 """... and so many when every packet has come to its end."""
-RESYNC = 64
-"""Frames looked through for the one that follows a difference."""
+RESYNC = 4096
+"""Frames looked through for one that is not the next: packets that the device gives up, super-packets too, are lost."""
+SPOILED = 64
+"""Frames kept in mind after something else has come for them."""
 HELD, DROPPED = -1, -2
 """Instead of the time at which the driver freed a packet: it has not; it has told the stack that it won't send it."""
 
@@ -64,6 +67,16 @@ class Given:
             self.before(skb)
 
 
+Expected = tuple[Pieces, int, Given]
+"""A frame that is to come on the wire: bytes, number in its packet, the packet."""
+
+
+def _becomes(want: Pieces, data: bytes) -> bool:
+    """Whether a frame as its packet holds it is this one on the wire."""
+    size = sum(map(len, want))
+    return max(size, MIN_FRAME) == len(data) and b"".join(want).ljust(MIN_FRAME, b"\0") == data
+
+
 class Watched:
     """What is known of one queue. Indexes are ring indexes, counts free-running."""
 
@@ -74,10 +87,14 @@ class Watched:
         self.expects = watch.world is not None
         """There is a wire to expect frames on."""
         self.index = txq.index
-        self.expected: deque[tuple[Pieces, int, Given]] = deque()
-        """Frames that are to come on the wire: bytes, number in their packet, the packet."""
+        self.expected: deque[Expected] = deque()
+        """Frames that are to come on the wire."""
+        self.missing: deque[Expected] = deque()
+        """Those that were passed over: others behind them have come."""
+        self.spoiled: deque[Expected] = deque(maxlen=SPOILED)
+        """Those that something else has come for."""
         self.in_step = True
-        """The last frame was the one that was expected."""
+        """The last frame was one that was expected."""
         self.given = 0
         """Packets that the driver has taken."""
         self.held = 0
@@ -270,20 +287,30 @@ class Watch:
         self.findings.add("completion-early", queue.index, f"freed a packet {ahead} ns before its frame began to leave")
 
     def _compare(self, queue: Watched, data: bytes) -> Given | None:
-        """A frame that is not the next one: what lies between may be lost, or it is not as it must be.
+        """A frame that is not the next one: it is a later one, and what lies between is lost, or not as it must be.
 
         The packet that it is of, in the first case.
         """
         expected = queue.expected
-        reach = 0 if queue.in_step else RESYNC
-        for ahead, (want, _, given) in enumerate(expected):
-            if b"".join(want).ljust(MIN_FRAME, b"\0") == data:
-                for _ in range(ahead + 1):
-                    expected.popleft()
+        for ahead, (want, _, given) in enumerate(islice(expected, RESYNC)):
+            if _becomes(want, data):
+                for _ in range(ahead):
+                    lost = expected.popleft()
+                    if not lost[2].may_be_lost:
+                        queue.missing.append(lost)
+                expected.popleft()
                 queue.in_step = True
                 return given
-            if ahead >= reach and not given.may_be_lost:
-                break
+        for passed, text in ((queue.spoiled, ""), (queue.missing, "sent a frame behind others that come after it")):
+            for late in passed:
+                if _becomes(late[0], data):
+                    passed.remove(late)
+                    queue.in_step = True
+                    if text:
+                        self.findings.add(
+                            "frame-differs", queue.index, f"{text} (frame {self.wire_frames} of the wire)"
+                        )
+                    return late[2]
         while expected and expected[0][2].may_be_lost:
             expected.popleft()
         if queue.in_step:
@@ -296,7 +323,7 @@ class Watch:
             self.findings.add(bug, queue.index, f"{text} (frame {self.wire_frames} of the wire)")
         queue.in_step = False
         if expected:
-            expected.popleft()
+            queue.spoiled.append(expected.popleft())
         return None
 
     # -- queues that do not move
@@ -343,7 +370,7 @@ class Watch:
             if STILL_POLLING <= napi.empty < EMPTY_POLLS and not any(queue.held for queue in self.queues):
                 self._endless(napi)
         for queue in self.queues:
-            lost = sum(not given.may_be_lost for _, _, given in queue.expected)
+            lost = sum(not given.may_be_lost for _, _, given in queue.expected) + len(queue.missing)
             if lost:
                 add("frame-lost", queue.index, f"has {lost} frames given to the driver that are not on the wire")
             if queue.held:
