@@ -14,7 +14,10 @@ from ringwire.conformance.bench import Bench
 from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import BUGS, CLASSES, FAULTS, Fault, Where
 from ringwire.host.world import drive
-from ringwire.nic.registers import RtlFault
+from ringwire.nic.registers import RtlFault, Stat
+from ringwire.nic.twin import Twin
+from ringwire.nic.twin_queue import TwinQueue
+from ringwire.nic.twin_world import WireFrame
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, replay
 from ringwire.skb import Skb
 from tests.captures import REAL_MIX
@@ -107,7 +110,15 @@ def failing(**config: object) -> str:
         return str(error)
 
 
-ON_TWIN = ("bql-reset-early", "stale-mss", "unmap-early", "parked", "interrupt-lost", "read-clears")
+ON_TWIN = (
+    "bql-reset-early",
+    "doorbell-reordered",
+    "stale-mss",
+    "unmap-early",
+    "parked",
+    "interrupt-lost",
+    "read-clears",
+)
 ON_RTL = ("bql-reset-early", "drop-without-doorbell", "address-32", "interrupt-lost")
 IN_RTL = ("stale-mss", "read-clears", "cut-through")
 
@@ -125,6 +136,50 @@ def test_a_replay_names_a_fault_on_the_rtl(name: str) -> None:
 @pytest.mark.parametrize("name", IN_RTL)
 def test_a_replay_names_a_fault_of_the_rtl(name: str) -> None:
     assert first_name(failing(fault=name, width=DATA_W)) == FAULTS[name].says
+
+
+@pytest.mark.parametrize("name", ["mss-zero", "unmap-early", "false-full", "address-32", "reads-32"])
+def test_packets_that_the_device_gives_up_are_lost_and_no_frame_is_blamed_for_them(name: str) -> None:
+    bugs = replay(ReplayConfig(REAL_MIX, sim="twin", fault=name)).bugs
+    assert bugs[0] == FAULTS[name].says and bugs[-1] == "frame-lost"
+    assert set(bugs[1:-1]) <= {"read-error"}
+
+
+async def nothing(bench: Bench) -> None: ...
+
+
+def seen(*numbers: int) -> list[str]:
+    """What the watch says of a wire on which five frames leave in this order, number 9 being none of them."""
+
+    async def test() -> list[str]:
+        bench = on_twin(RingwireDriver, Rule("wire", "", nothing))
+        await bench.up()
+        for number in range(5):
+            bench.send(Skb(len=100, data=(bytes((number,)) * 100,)))
+        await bench.all_done()
+        frames = list(bench.wire())
+        other = WireFrame(frames[-1].start_ps, 0, b"other" * 20)
+        bench.watch.frames([other if number == 9 else frames[number] for number in numbers])
+        bench.watch.finish()
+        return bench.watch.findings.lines()
+
+    return drive(test())
+
+
+def test_what_is_wrong_with_the_order_of_frames_is_told() -> None:
+    lost = "frame-lost: queue 0 has {} frames given to the driver that are not on the wire"
+    late = "frame-differs: queue 0 sent a frame behind others that come after it (frame {} of the wire)"
+    other = "frame-differs: queue 0 sent 0x6f for {} at byte 0 of a frame of 100 bytes (frame {} of the wire)"
+    assert seen(0, 1, 2, 3, 4) == []
+    assert seen(0, 3, 4) == [lost.format(2)]
+    assert seen(0, 2, 1, 3, 4) == [late.format(3)]
+    assert seen(0, 9, 2, 3, 4) == [other.format("0x01", 2)]
+    assert seen(0, 9, 1, 2, 3, 4) == [other.format("0x01", 2)]
+    assert seen(0, 2, 9, 4) == [other.format("0x03", 3), lost.format(1)]
+    assert seen(0, 0, 1, 2, 3, 4)[0].startswith("frame-differs: queue 0 sent 0x00 for 0x01 at byte 0 ")
+    assert seen(0, 1, 2, 3, 4, 9) == [
+        "frame-unexpected: queue 0 sent a frame that the driver was never given (frame 6 of the wire)"
+    ]
 
 
 def first_name(problems: str) -> str:
@@ -151,6 +206,26 @@ def test_a_replays_report_has_the_numbers_of_the_classes() -> None:
 def test_a_fault_that_is_not_there_is_refused(config: dict[str, str], says: str) -> None:
     with pytest.raises(ReplayError, match=says):
         ReplayConfig(Path("in.pcap"), **config)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("watchdog_ms", [1, 50, 1000, 5000])
+def test_a_hang_is_named_whatever_the_watchdog_does_about_it(watchdog_ms: int) -> None:
+    """The first reset does not end; a watchdog that is slow comes after the hang was found."""
+    problems = failing(sim="twin", fault="hang", watchdog_ms=watchdog_ms)
+    assert problems.startswith("BugFound: tx-hang: queue 0 hangs: "), problems
+
+
+class Halts(Twin):
+    """Picks no frame any more, so that it can be reset again and again."""
+
+    def _may_send(self, queue: TwinQueue) -> bool:
+        return self.stats[Stat.TX_FRAMES] < 40 and super()._may_send(queue)
+
+
+def test_a_hang_that_resets_do_not_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAULTS, "halt", Fault("halt", 24, "tx-hang", Where.DEVICE, Halts))
+    problems = failing(sim="twin", fault="halt", watchdog_ms=500)
+    assert "tx-hang: queue 0 hangs: it has been reset, is not idle, and no frame left for 1000 ms" in problems
 
 
 # -- without a device
@@ -181,9 +256,6 @@ def test_a_packet_that_ends_twice_is_named() -> None:
     ]
 
 
-async def nothing(bench: Bench) -> None: ...
-
-
 def test_a_link_partner_may_stop_the_wire_for_as_long_as_it_likes() -> None:
     async def test() -> None:
         bench = on_twin(RingwireDriver, Rule("paused", "", nothing, {"tx_timeout_ms": 60_000}))
@@ -195,6 +267,24 @@ def test_a_link_partner_may_stop_the_wire_for_as_long_as_it_likes() -> None:
         assert bench.freed == 0
         bench.world.flow_control(False)
         await bench.all_done()
+        await bench.close_books()
+        assert bench.watch.findings.lines() == []
+
+    drive(test())
+
+
+def test_a_pause_that_outlasts_the_watchdog_is_no_hang() -> None:
+    async def test() -> None:
+        bench = on_twin(RingwireDriver, Rule("paused", "", nothing, {"tx_timeout_ms": 100}))
+        await bench.up()
+        for pause_ns in (400_000_000, 2_500_000_000):
+            bench.world.flow_control(True)
+            for _ in range(40):
+                bench.send(Skb(len=1000, data=(bench.bytes(1000),)))
+            await bench.world.pause(pause_ns)
+            bench.world.flow_control(False)
+            await bench.all_done()
+        assert bench.txq.trans_timeout > 2
         await bench.close_books()
         assert bench.watch.findings.lines() == []
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import logging
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from ringwire.cli import cli
 from ringwire.conformance import RULES, check, conformance
 from ringwire.driver.config import WAKE_FREE, DriverConfig
 from ringwire.driver.port import DevicePort
+from ringwire.driver.ringwire import RingwireDriver
 from ringwire.faults import FAULTS
+from ringwire.host.napi import Napi
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.registers import queue_register
 from ringwire.skb import Skb
@@ -92,6 +96,64 @@ class NeverArms(MinimalDriver):
         return done
 
 
+class NeverDone(MinimalDriver):
+    """Returns the budget, whatever it has done, and waits for no interrupt."""
+
+    def poll(self, budget: int) -> int:
+        napi, self.napi = self.napi, Napi(self.port, self.poll)
+        super().poll(budget)
+        self.napi = napi
+        return budget
+
+
+class Spins(NeverDone):
+    """The same, and no time passes."""
+
+    def poll(self, budget: int) -> int:
+        port, self.port = self.port, Mute(self.port)  # type: ignore[assignment]
+        super().poll(budget)
+        self.port = port
+        return budget
+
+
+class PollsAgain(MinimalDriver):
+    """Schedules its next poll as soon as one is done."""
+
+    def poll(self, budget: int) -> int:
+        done = super().poll(budget)
+        self.napi.schedule()
+        return done
+
+
+class Storms(MinimalDriver):
+    """Arms for one completion less than it has taken, so that the device interrupts at once."""
+
+    def poll(self, budget: int) -> int:
+        port, self.port = self.port, Behind(self.port)  # type: ignore[assignment]
+        done = super().poll(budget)
+        self.port = port
+        return done
+
+
+class Behind:
+    """A port on which the last completion is kept back."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.memory, self._port = port.memory, port
+
+    def write(self, register: int, value: int) -> None:
+        self._port.write(register, value - 1)
+
+
+class Mute:
+    """A port on which nothing is written."""
+
+    def __init__(self, port: DevicePort) -> None:
+        self.memory = port.memory
+
+    def write(self, register: int, value: int) -> None: ...
+
+
 class Deaf:
     """A port on which arming is mere consuming."""
 
@@ -156,6 +218,80 @@ class NoBarrier(MinimalDriver):
             self.port.write(queue_register("TAIL", 0), self.tail)
 
 
+class DropsLong(MinimalDriver):
+    """Has no use for packets of more than 1000 bytes."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        if skb.len <= 1000:
+            return super().ndo_start_xmit(skb, txq, xmit_more)
+        txq.dev.drop(skb)
+        if not xmit_more:
+            self.doorbell()
+        return NETDEV_TX_OK
+
+
+class FreesLong(DropsLong):
+    """The same, and says nothing of it."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        if skb.len <= 1000:
+            return super().ndo_start_xmit(skb, txq, xmit_more)
+        skb.free()
+        if not xmit_more:
+            self.doorbell()
+        return NETDEV_TX_OK
+
+
+def test_a_driver_must_send_what_it_is_given() -> None:
+    report = conformance(DropsLong)
+    broken = {verdict.rule.name: verdict.problems for verdict in report.verdicts if verdict.outcome == "broken"}
+    assert broken["every-length"] == [
+        "dropped 7 packets of 1513 to 9014 bytes that must be sent",
+    ]
+    assert broken["priorities"] == ["dropped 60 packets of 1514 bytes that must be sent"]
+    assert {"in-order", "fragments", "ring-wrap", "offloads", "many-buffers", "large-buffers"} < broken.keys()
+    assert not {"batches", "last-dropped", "error-completion", "time-stamps"} & broken.keys()
+
+
+class NeverSplits(MinimalDriver):
+    """Maps each fragment as it is, of which a descriptor can name 16 KiB."""
+
+    def ndo_start_xmit(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(minimal_driver, "MAX_BUFFER", 1 << 20)
+            return super().ndo_start_xmit(skb, txq, xmit_more)
+
+
+class OfOneBuffer(NeverSplits):
+    """The same, and says that its frames are small."""
+
+    def __init__(self, port: DevicePort, dev: NetDevice, config: DriverConfig) -> None:
+        super().__init__(port, dev, config)
+        dev.max_mtu = 9000
+
+
+def test_large_buffers_are_tried_without_segmentation_too() -> None:
+    large = [rule for rule in RULES if rule.name == "large-buffers"]
+    (verdict,) = conformance(NeverSplits, large).verdicts
+    assert verdict.outcome == "broken" and "16385" in verdict.problems[-1], verdict.problems
+    (verdict,) = conformance(OfOneBuffer, large).verdicts
+    assert verdict.outcome == "skipped"
+    assert verdict.skipped.startswith("no segmentation, and no MTU of 16626: mtu: ")
+
+
+class DropsAtReset(RingwireDriver):
+    """Has a reset's victims counted as dropped."""
+
+    def ndo_tx_timeout(self, txq: TxQueue) -> None:
+        super().ndo_tx_timeout(txq)
+        self._dev.carrier_off()
+        self._dev.carrier_on()
+
+
+def test_what_a_reset_comes_over_may_be_dropped() -> None:
+    assert conformance(DropsAtReset, [rule for rule in RULES if rule.name == "reset"]).problems == []
+
+
 def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
     assert conformance(Defaults).problems == []
     fault = FAULTS["tail-not-wrapped"]
@@ -164,6 +300,17 @@ def test_a_driver_may_rely_on_the_default_size_of_the_rings() -> None:
 
 class NeverUp(MinimalDriver):
     def open(self) -> None: ...
+
+
+class Slips(MinimalDriver):
+    def open(self) -> None:
+        dict[str, int]()["oops"]
+
+
+def test_an_exception_of_a_driver_is_named_with_file_and_line() -> None:
+    (verdict,) = conformance(Slips, RULES[:1]).verdicts
+    line = inspect.getsourcelines(Slips)[1] + 2
+    assert verdict.others == (f"KeyError: 'oops' (tests/test_conformance.py, line {line}, in open)",)
 
 
 def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
@@ -184,6 +331,11 @@ def test_a_driver_that_fails_is_blamed_and_warnings_are_as_before() -> None:
         (NeverWakes, "busy-stack", "lost-wakeup: queue 0 is stopped with an empty ring"),
         (NoBarrier, "dma-order", "barrier-missing: queue 0 rang for index "),
         (ForgetsBytes, "byte-limits", "bql-stuck: queue 0 is stopped by byte queue limits"),
+        (NeverDone, "quiet", "poll-endless: NeverDone.poll took nothing 100 times in a row and was called again"),
+        (Spins, "quiet", "poll-endless: Spins.poll took nothing 100 times in a row and was called again at once"),
+        (PollsAgain, "quiet", "poll-endless: PollsAgain.poll took nothing 100 times in a row"),
+        (Storms, "quiet", " interrupts in 1 ms with nothing left to do"),
+        (FreesLong, "every-length", "frame-lost: queue 0 has 7 frames given to the driver that are not on the wire"),
     ],
 )
 def test_a_broken_driver_fails_the_right_rule(driver: type[MinimalDriver], rule: str, says: str) -> None:
@@ -191,6 +343,11 @@ def test_a_broken_driver_fails_the_right_rule(driver: type[MinimalDriver], rule:
     assert not report.ok
     found = next(verdict for verdict in report.verdicts if verdict.rule.name == rule)
     assert says in "\n".join(found.problems), report.problems
+
+
+def test_the_page_gives_no_number_of_rules_that_would_grow_old() -> None:
+    page = (Path(minimal_driver.__file__).parent.parent / "docs" / "driver.md").read_text()
+    assert "ringwire conformance mine.py:Mine" in page and not re.search(r"\d+ rules", page)
 
 
 # -- the command
@@ -232,7 +389,8 @@ def test_the_faults_are_listed() -> None:
         (["nowhere:Driver"], "No module named 'nowhere'"),
         (["tests.test_driver_plugin:Careless"], "ValueError: no such chip"),
         (["tests.test_driver_plugin:Unfinished"], "Unfinished has no up, open, ndo_start_xmit, describe"),
-        (["--fault", "gremlins"], "gremlins: no such fault"),
+        (["--fault", "id-sticks", "--sim", "icarus"], "--fault id-sticks: it is in the twin alone; add --sim twin"),
+        (["--fault", "gremlins"], "--fault gremlins: no such fault"),
         ([EXAMPLE, "--fault", "wake-missed"], "it is in ringwire's own driver"),
     ],
 )

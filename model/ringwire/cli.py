@@ -23,6 +23,7 @@ from rich.console import Console
 from ringwire import __version__
 from ringwire.compiled.commands import compile_command, tune_command
 from ringwire.conformance import conformance, conformance_on_rtl
+from ringwire.cosim.run import SimulationFailed
 from ringwire.experiment.commands import list_command, new_command, run_command
 from ringwire.experiment.commands_report import report_command, sweep_command
 from ringwire.experiment.commands_results import results_command
@@ -34,9 +35,10 @@ from ringwire.registry import LoadError, load_file
 from ringwire.replay import ReplayConfig, ReplayError, ReplayFailed, ReplayReport, replay
 from ringwire.replay.config import SIMULATORS
 from ringwire.rig.plugin import PluginError, driver_factory
-from ringwire.rig.values import parse_clock, parse_line_rate, parse_numbers
+from ringwire.rig.values import parse_clock, parse_line_rate, parse_numbers, parse_words
 from ringwire.tools.tc_cli import DEFAULT_DEVICE, make_devices, run_tc
 from ringwire.tools.units import parse_size
+from ringwire.whose import in_one_line, place, told
 
 DEBUG_VARIABLE = "RINGWIRE_DEBUG"
 BAD_INPUT, FAILED, INTERNAL, INTERRUPTED, TERMINATED = 2, 1, 70, 130, 143
@@ -149,7 +151,12 @@ def cli(ctx: click.Context) -> None:
 @knob("--queues", "queues", "N", "Transmit queues: 1, 2, 4, 8 or 16.")
 @knob("--ring", "ring", "N", "Descriptors of a ring: a power of two, 64 to 32768.")
 @knob(
-    "--qdisc", "qdisc", "WORDS", 'Root discipline as in tc: pfifo, "bfifo limit 30000".', shown="pfifo_fast, below mq"
+    "--qdisc",
+    "qdisc",
+    "WORDS",
+    'Root discipline as in tc: pfifo, "bfifo limit 30000".',
+    parse_words,
+    "pfifo_fast, below mq",
 )
 @knob("--txqueuelen", "txqueuelen", "PACKETS", "The device's queue length, as ip link sets it.")
 @click.option("--bql", type=SWITCH, default="on", help="Byte queue limits.  [on]")
@@ -190,7 +197,8 @@ def cli(ctx: click.Context) -> None:
     "select_queue",
     "MODULE:FUNC",
     "A function (dev, skb) of your own that chooses the transmit queue; FILE.py:FUNC does as well.",
-    shown="XPS, then hash",
+    parse_words,
+    "XPS, then hash",
 )
 @knob("--cpus", "cpus", "N", "CPUs of the host. Each sends some flows; queue N interrupts CPU N, counted round.")
 @knob("--mem-latency", "mem_latency_ns", "NS", "Latency of host memory.")
@@ -200,7 +208,9 @@ def cli(ctx: click.Context) -> None:
     default="server",
     help="What the host's own work costs: as on a server, or no time at all.  [server]",
 )
-@knob("--driver", "driver", "MODULE:CLASS", "A driver of your own; FILE.py:CLASS does as well.", shown="ringwire's")
+@knob(
+    "--driver", "driver", "MODULE:CLASS", "A driver of your own; FILE.py:CLASS does as well.", parse_words, "ringwire's"
+)
 @click.option(
     "--config",
     "setup",
@@ -286,13 +296,15 @@ def conformance_command(driver: str, fault: str, sim: str, as_json: bool) -> Non
         if wanted is not None and wanted.driver is not None and driver:
             raise FaultError(f"{fault}: it is in ringwire's own driver; leave {driver} away")
         if wanted is not None and not wanted.goes_into(sim):
-            raise FaultError(f"{fault}: it is in the twin alone")
+            raise FaultError(f"{fault}: it is in the twin alone; add --sim twin")
         factory = driver_factory(driver)
         if sim == "twin":
             report = conformance(factory, fault=wanted)
         else:
             report = conformance_on_rtl(driver, fault=wanted, sim=sim)
-    except (PluginError, FaultError, BuildError) as error:
+    except FaultError as error:
+        raise ReplayError(f"--fault {error}") from error
+    except (PluginError, BuildError) as error:
         raise ReplayError(str(error)) from error
     click.echo(json.dumps(report.as_json(), indent=1) if as_json else "\n".join(report.lines()))
     if not report.ok:
@@ -380,13 +392,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(BAD_INPUT)
     except ReplayError as error:
         _say(str(error))
-        if DEBUG_VARIABLE in os.environ:
-            traceback.print_exc()
+        _trace(error)
         sys.exit(FAILED if isinstance(error, ReplayFailed) else BAD_INPUT)
     except ExperimentError as error:
         _say(str(error))
-        if DEBUG_VARIABLE in os.environ:
-            traceback.print_exc()
+        _trace(error)
         sys.exit(FAILED if error.began else BAD_INPUT)
     except (Interrupted, KeyboardInterrupt):
         _say("interrupted; nothing was written")
@@ -400,6 +410,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if DEBUG_VARIABLE in os.environ:
             raise
+        if place(error):
+            _say(told(error))
+            sys.exit(BAD_INPUT)
         _say(f"internal error: {type(error).__name__}: {error}; {DEBUG_VARIABLE}=1 shows where")
         sys.exit(INTERNAL)
 
@@ -411,8 +424,18 @@ def _click_text(error: click.ClickException) -> str:
     return f"{text}; see {command} --help"
 
 
+def _trace(error: BaseException | None) -> None:
+    """Where it came from, for who has asked for that; a simulator's process has a trace of its own."""
+    if DEBUG_VARIABLE in os.environ:
+        traceback.print_exc()
+        while error is not None:
+            if isinstance(error, SimulationFailed):
+                print(error.details, file=sys.stderr, flush=True)
+            error = error.__cause__
+
+
 def _say(text: str) -> None:
-    print("ringwire: " + " ".join(text.split()), file=sys.stderr, flush=True)
+    print(f"ringwire: {in_one_line(text)}", file=sys.stderr, flush=True)
 
 
 def end_cleanly_on_sigterm() -> None:

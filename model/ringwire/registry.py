@@ -15,6 +15,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
+from ringwire.whose import told
+
 T = TypeVar("T")
 _registries: list[Registry[Any]] = []
 
@@ -101,5 +103,5 @@ def load_file(path: str | Path) -> None:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        reason = error.strerror if isinstance(error, OSError) else told(error)
         raise LoadError(f"{path}: {reason}") from error

@@ -24,6 +24,7 @@ MEANINGS = {
     "write-back-stalled": "packets are done, and the device does not report them",
     "lost-wakeup": "the queue is stopped by the driver, its ring is empty, and it stays so",
     "busy-not-stopped": "ndo_start_xmit was busy with the queue running: the stack comes again at once, without end",
+    "poll-endless": "polls in a row took nothing, and each had the next follow at once: the softirq never ends",
     "error-ignored": "the queue stands in error, and the driver does not reset it",
     "tx-hang": "the queue has work, and no frame has left for a second",
     "completion-early": "the driver was told of a packet's end before its frame began to leave",

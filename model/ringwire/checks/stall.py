@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ringwire.netdev.queue import STACK_XOFF
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 HANG_NS = 1_000_000_000
 """A device that sends nothing for so long hangs. The slowest wire, 1 Mb/s, takes 133 ms for the largest frame."""
+_LOOKS_A_HANG = 4
+"""So often in that time a queue that has been reset is asked for frames."""
 _IDLE, _ERROR = 1, 2
 """Of Q_STATUS."""
 
@@ -25,9 +28,19 @@ class Stall:
         self._asked_ns = 0
         self._device: tuple[int, int] = (-1, -1)
         self._device_since_ns = 0
+        # of a queue that has been reset
+        self._frames = -1
+        """On the wire when it was first seen to stand still; -1: it has not been asked for since."""
+        self._frames_since_ns = self._frames_asked_ns = 0
+
+    def rest(self) -> None:
+        """The queue has nothing to do."""
+        self._frames = -1
 
     def look(self, watch: Watch, queue: Watched, now_ns: int) -> bool:
         """Has the queue moved since the last look? False if it never will, and why is found."""
+        if queue.was_reset and watch.world is not None:
+            self._look_at_wire(watch, queue, now_ns)
         state = (queue.given, queue.held, queue.doorbells, queue.consumed, queue.interrupts, queue.was_reset)
         if state != self._state:
             self._state, self._since_ns, self._asked_ns = state, now_ns, 0
@@ -43,6 +56,30 @@ class Stall:
         self._ask(watch, queue)
         return True
 
+    def _look_at_wire(self, watch: Watch, queue: Watched, now_ns: int) -> None:
+        """A watchdog that comes again and again, or a reset that does not end, hides that the device does nothing.
+
+        So once there was a reset, the wire counts, whatever becomes of the queue.
+        """
+        assert watch.world is not None
+        if watch.world.held_back or not (watch.dev.carrier and watch.dev.is_up) or (queue.enabled and not queue.held):
+            self.rest()
+        elif queue.held and (self._frames < 0 or now_ns - self._frames_asked_ns >= HANG_NS // _LOOKS_A_HANG):
+            self._frames_asked_ns = now_ns
+            self._read(watch, queue, lambda *answers: self._judge_wire(watch, queue, *answers))
+
+    def _judge_wire(self, watch: Watch, queue: Watched, status: int, head: int, written: int, frames: int) -> None:
+        assert watch.world is not None
+        now_ns = watch.world.timeline.now_ns
+        has_work = not status & (_IDLE | _ERROR) and (not queue.enabled or head != queue.told)
+        if not has_work or watch.world.held_back or frames != self._frames:
+            self._frames, self._frames_since_ns = frames, now_ns
+        elif now_ns - self._frames_since_ns >= HANG_NS:
+            doing = "has been reset" if queue.enabled else "is being reset"
+            text = f"hangs: it {doing}, is not idle, and no frame left for {HANG_NS // 1_000_000} ms"
+            watch.findings.add("tx-hang", queue.index, text)
+            self._frames_since_ns = now_ns
+
     def _nothing_to_do(self, watch: Watch, queue: Watched, waited: int) -> bool:
         """The driver holds no packet, and the stack still may not give it one."""
         if (watch.world is not None and not queue.enabled) or not (watch.dev.carrier and watch.dev.is_up):
@@ -55,17 +92,26 @@ class Stall:
         return False
 
     def _ask(self, watch: Watch, queue: Watched) -> None:
-        """Read what the device knows of the queue; the answers come in order."""
+        """Judge by what the device knows of the queue, unless that moves meanwhile."""
+        state = self._state
+
+        def answered(status: int, head: int, written: int, frames: int) -> None:
+            if state == self._state:
+                self._judge(watch, queue, status, head, written, frames)
+
+        self._read(watch, queue, answered)
+
+    def _read(self, watch: Watch, queue: Watched, then: Callable[[int, int, int, int], None]) -> None:
+        """Read STATUS, HEAD, CPL_WRITTEN and the frames on the wire; the answers come in order."""
         assert watch.world is not None
         names = ("STATUS", "HEAD", "CPL_WRITTEN")
         registers = [queue_register(name, queue.index) for name in names] + [stat_register(Stat.TX_FRAMES)]
         answers: list[int] = []
-        state = self._state
 
         def answered(time_ps: int, value: int) -> None:
             answers.append(value)
-            if len(answers) == len(registers) and state == self._state:
-                self._judge(watch, queue, *answers)
+            if len(answers) == len(registers):
+                then(*answers)
 
         for register in registers:
             watch.below.post_read(watch.world.due_ps(register), register, answered)

@@ -3,19 +3,21 @@
 A :class:`Watch` stands where a driver can't see it: before ``ndo_start_xmit``, in each packet's destructor, on the bus
 below the driver's port, at the wire's end. What it sees at each place is little; the classes of bugs follow from what
 does not fit together. It changes nothing and takes no simulated time, but for a few register reads once a queue that
-has work has not moved for :data:`PATIENCE_NS`.
+has work has not moved for :data:`PATIENCE_NS`, and now and then after a reset.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from ringwire.checks.finding import BugFound, Findings
 from ringwire.checks.frames import Pieces, difference, frames_of
 from ringwire.checks.registers import RegisterTap
 from ringwire.checks.stall import Stall
 from ringwire.gso import GsoError, with_checksum
+from ringwire.host.napi import Napi
 from ringwire.host.world import PS_PER_NS, World
 from ringwire.netdev import NETDEV_TX_OK, NetDevice, TxQueue
 from ringwire.nic.descriptors import Status
@@ -27,9 +29,15 @@ from ringwire.skb import Skb
 PATIENCE_NS = 10_000_000
 """A queue that has work and has not moved for so long is looked at."""
 SPINS = 1000
-"""So many times a driver may be busy with its queue running; the stack comes again at once."""
-RESYNC = 64
-"""Frames looked through for the one that follows a difference."""
+"""So many times a driver may be busy with its queue running, the stack comes again at once; or poll for nothing."""
+EMPTY_POLLS = 100
+"""So many polls in a row may take nothing and have another follow at once, as when a driver waits for a lock."""
+STILL_POLLING = 3
+"""... and so many when every packet has come to its end."""
+RESYNC = 4096
+"""Frames looked through for one that is not the next: packets that the device gives up, super-packets too, are lost."""
+SPOILED = 64
+"""Frames kept in mind after something else has come for them."""
 HELD, DROPPED = -1, -2
 """Instead of the time at which the driver freed a packet: it has not; it has told the stack that it won't send it."""
 
@@ -59,6 +67,16 @@ class Given:
             self.before(skb)
 
 
+Expected = tuple[Pieces, int, Given]
+"""A frame that is to come on the wire: bytes, number in its packet, the packet."""
+
+
+def _becomes(want: Pieces, data: bytes) -> bool:
+    """Whether a frame as its packet holds it is this one on the wire."""
+    size = sum(map(len, want))
+    return max(size, MIN_FRAME) == len(data) and b"".join(want).ljust(MIN_FRAME, b"\0") == data
+
+
 class Watched:
     """What is known of one queue. Indexes are ring indexes, counts free-running."""
 
@@ -69,10 +87,14 @@ class Watched:
         self.expects = watch.world is not None
         """There is a wire to expect frames on."""
         self.index = txq.index
-        self.expected: deque[tuple[Pieces, int, Given]] = deque()
-        """Frames that are to come on the wire: bytes, number in their packet, the packet."""
+        self.expected: deque[Expected] = deque()
+        """Frames that are to come on the wire."""
+        self.missing: deque[Expected] = deque()
+        """Those that were passed over: others behind them have come."""
+        self.spoiled: deque[Expected] = deque(maxlen=SPOILED)
+        """Those that something else has come for."""
         self.in_step = True
-        """The last frame was the one that was expected."""
+        """The last frame was one that was expected."""
         self.given = 0
         """Packets that the driver has taken."""
         self.held = 0
@@ -134,6 +156,8 @@ class Watch:
         self._ticking = False
         self._excused: set[Status] = set()
         self._tap: RegisterTap | None = None
+        self._empty_polls: list[Napi] = []
+        """Whose polls have ever been empty."""
         if world is not None:
             self.below = world.bus
             """Where its own register reads go."""
@@ -149,6 +173,8 @@ class Watch:
         self._call_at = dev.call_at if self.world is None else self.world.timeline.call_at
         self._start_xmit, dev.start_xmit = dev.start_xmit, self._xmit
         self._on_drop, dev.on_drop = dev.on_drop, self._dropped
+        if self.world is not None:
+            self.world.polls.progress, self.world.polls.on_empty = self._progress, self._empty_poll
 
     def excuse(self, status: Status, *lost: Skb) -> None:
         """A packet is to fail with this status: its frames may stay away. For tests that ask for errors."""
@@ -261,20 +287,30 @@ class Watch:
         self.findings.add("completion-early", queue.index, f"freed a packet {ahead} ns before its frame began to leave")
 
     def _compare(self, queue: Watched, data: bytes) -> Given | None:
-        """A frame that is not the next one: what lies between may be lost, or it is not as it must be.
+        """A frame that is not the next one: it is a later one, and what lies between is lost, or not as it must be.
 
         The packet that it is of, in the first case.
         """
         expected = queue.expected
-        reach = 0 if queue.in_step else RESYNC
-        for ahead, (want, _, given) in enumerate(expected):
-            if b"".join(want).ljust(MIN_FRAME, b"\0") == data:
-                for _ in range(ahead + 1):
-                    expected.popleft()
+        for ahead, (want, _, given) in enumerate(islice(expected, RESYNC)):
+            if _becomes(want, data):
+                for _ in range(ahead):
+                    lost = expected.popleft()
+                    if not lost[2].may_be_lost:
+                        queue.missing.append(lost)
+                expected.popleft()
                 queue.in_step = True
                 return given
-            if ahead >= reach and not given.may_be_lost:
-                break
+        for passed, text in ((queue.spoiled, ""), (queue.missing, "sent a frame behind others that come after it")):
+            for late in passed:
+                if _becomes(late[0], data):
+                    passed.remove(late)
+                    queue.in_step = True
+                    if text:
+                        self.findings.add(
+                            "frame-differs", queue.index, f"{text} (frame {self.wire_frames} of the wire)"
+                        )
+                    return late[2]
         while expected and expected[0][2].may_be_lost:
             expected.popleft()
         if queue.in_step:
@@ -287,7 +323,7 @@ class Watch:
             self.findings.add(bug, queue.index, f"{text} (frame {self.wire_frames} of the wire)")
         queue.in_step = False
         if expected:
-            expected.popleft()
+            queue.spoiled.append(expected.popleft())
         return None
 
     # -- queues that do not move
@@ -297,8 +333,29 @@ class Watch:
         for queue in self.queues:
             if queue.held or queue.txq.xmit_stopped:
                 self._ticking |= queue.stall.look(self, queue, self._now_ns())
+            else:
+                queue.stall.rest()
         if self._ticking:
             self._call_at(self._now_ns() + PATIENCE_NS, self._tick)
+
+    # -- polls that do not end
+
+    def _progress(self) -> int:
+        return sum(queue.given - queue.held + queue.consumed for queue in self.queues)
+
+    def _empty_poll(self, napi: Napi) -> None:
+        """A poll took nothing, and another follows."""
+        if napi not in self._empty_polls:
+            self._empty_polls.append(napi)
+        if napi.empty == EMPTY_POLLS:
+            self._endless(napi)
+        elif napi.empty > SPINS:
+            raise BugFound(f"{napi.name} has taken nothing {SPINS} times in a row: the softirq would spin on it")
+
+    def _endless(self, napi: Napi) -> None:
+        text = f"{napi.name} took nothing {napi.empty} times in a row and was called again at once"
+        done = f"a poll that is done calls complete() and returns less than its budget of {napi.weight}"
+        self.findings.add("poll-endless", None, f"{text}: {done}")
 
     # -- the end
 
@@ -309,8 +366,11 @@ class Watch:
         error, as far as host memory has not seen them itself.
         """
         add = self.findings.add
+        for napi in self._empty_polls:
+            if STILL_POLLING <= napi.empty < EMPTY_POLLS and not any(queue.held for queue in self.queues):
+                self._endless(napi)
         for queue in self.queues:
-            lost = sum(not given.may_be_lost for _, _, given in queue.expected)
+            lost = sum(not given.may_be_lost for _, _, given in queue.expected) + len(queue.missing)
             if lost:
                 add("frame-lost", queue.index, f"has {lost} frames given to the driver that are not on the wire")
             if queue.held:
@@ -355,7 +415,7 @@ class Watch:
             add("doorbell-lost", None, f"{rung} doorbells were rung, and the device has heard {stats[Stat.DOORBELLS]}")
         posted = sum(queue.posted for queue in self.queues)
         was_reset = any(queue.was_reset for queue in self.queues)
-        if stats[Stat.DESC_FETCHED] > posted and not was_reset:
+        if stats[Stat.DESC_FETCHED] > posted:  # what a reset comes over is fetched at most once, too
             add(
                 "doorbell-reordered",
                 None,

@@ -11,7 +11,8 @@ from ringwire.driver.config import DriverConfig
 from ringwire.faults import Fault, watch_under
 from ringwire.host.cpu import HostCosts
 from ringwire.host.world import HostPort, World
-from ringwire.netdev import NETDEV_TX_BUSY, NetDevice, dev_queue_xmit
+from ringwire.netdev import NETDEV_TX_BUSY, NetDevice, TxQueue, dev_queue_xmit
+from ringwire.netdev.tree import waiting
 from ringwire.nic.frame import Frame
 from ringwire.rig.plugin import ReplayDriver
 from ringwire.skb import Skb
@@ -24,6 +25,7 @@ LIMIT_NS = 3_000_000_000
 """For the packets of a rule to end: a hang is named after 1 to 2 s."""
 SETTLE_NS = 100_000
 RATE_BPS = 10_000_000_000
+_LENGTHS_TOLD = 6
 
 
 class Broken(Exception):
@@ -57,13 +59,22 @@ class Bench:
         self.driver = factory(port, self.dev, config)
         if fault is not None and fault.stack is not None:
             fault.stack(self.dev)
+        self.dev.on_drop = self._note_drop
+        self._xmit, self.dev.start_xmit = self.dev.start_xmit, self._offer
         self.watch.attach(self.dev)
-        self.world.on_stuck.append(self.driver.describe)
+        self.world.on_stuck += (self.driver.describe, lambda: waiting(self.dev))
         self.draw = Random(1)
         self.skbs: list[Skb] = []
         self.freed = 0
         self.freed_at: list[int] = []
         """Time on the world's clock at which each packet ended."""
+        self.spare: set[Skb] = set()
+        """Packets that need not be sent."""
+        self.resetting = False
+        """What a reset comes over may be lost, on the ring and above it; what the driver is just offered may not."""
+        self._offered: Skb | None = None
+        self._dropped: list[int] = []
+        """Lengths of packets that had to be sent and were dropped."""
 
     # -- the course of a rule
 
@@ -87,6 +98,7 @@ class Bench:
         stats = await read_statistics(self.world)
         self.watch.frames(self.wire())
         self.watch.finish(stats, self._take_faults())
+        self.require(not self._dropped, f"dropped {_lengths(self._dropped)} that must be sent")
 
     # -- packets
 
@@ -100,6 +112,19 @@ class Bench:
     def _ended(self, skb: Skb) -> None:
         self.freed += 1
         self.freed_at.append(self.world.timeline.now_ns)
+
+    def _offer(self, skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        """Stands before the driver, behind the watch."""
+        self._offered = skb
+        try:
+            return self._xmit(skb, txq, xmit_more)
+        finally:
+            self._offered = None
+
+    def _note_drop(self, skb: Skb) -> None:
+        """Whoever drops it: the driver, or the stack because of what the driver has said of its device."""
+        if skb not in self.spare and (skb is self._offered or not self.resetting):
+            self._dropped.append(skb.len)
 
     def bytes(self, size: int) -> bytes:
         """Random ones."""
@@ -126,3 +151,10 @@ class Bench:
         """Broken unless it holds."""
         if not kept:
             raise Broken(text)
+
+
+def _lengths(dropped: list[int]) -> str:
+    """``3 packets of 1513, 1514, 9014 bytes``, ``20 packets of 1014 to 9014 bytes``."""
+    sizes = sorted(set(dropped))
+    told = ", ".join(map(str, sizes)) if len(sizes) <= _LENGTHS_TOLD else f"{sizes[0]} to {sizes[-1]}"
+    return f"{len(dropped)} packet{'s' if len(dropped) > 1 else ''} of {told} bytes"

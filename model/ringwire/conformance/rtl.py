@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringwire.conformance.bench import MEMORY_BYTES, Bench
 from ringwire.conformance.report import Report, Verdict
@@ -15,6 +15,7 @@ from ringwire.cosim.warm import keep_simulators, shelf
 from ringwire.cosim.world import FastWorld, WorldSettings
 from ringwire.faults import Fault
 from ringwire.rig.plugin import driver_factory, resolved
+from ringwire.whose import as_seen_from_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def conformance_on_rtl(
         except SimulationFailed as error:
             return Verdict(rule, (), (str(error),))
         assert isinstance(verdict, Verdict)
-        return verdict
+        return replace(verdict, others=tuple(map(as_seen_from_here, verdict.others)))
 
     if shelf() is not None:
         return Report(tuple(map(run, rules)))

@@ -1,7 +1,8 @@
 """The rules, a coroutine each. What the watch sees in every one of them is not said again here.
 
 That is: each packet ends once; its frames leave once, in order, as they must be; a batch ends with a doorbell;
-mappings and byte queue limits balance; nothing stands still.
+mappings and byte queue limits balance; nothing stands still. And the bench sees that nothing is dropped but what no
+device takes, what the device could not read, and what a reset comes over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from ringwire.conformance.bench import Bench
 from ringwire.conformance.packets import plain, transport
 from ringwire.host.napi import WEIGHT
-from ringwire.netdev import NETDEV_TX_OK
+from ringwire.netdev import NETDEV_TX_OK, DeviceError, Feature
 from ringwire.nic.descriptors import Status
 from ringwire.nic.registers import MAX_FRAME, queue_register
 from ringwire.skb import Skb
@@ -114,7 +115,9 @@ async def last_dropped(bench: Bench) -> None:
     for _ in range(10):
         for _ in range(3):
             bench.xmit(plain(bench.bytes(100)), more=True)
-        bench.xmit(plain(bytes(MAX_FRAME + 1)))
+        oversized = plain(bytes(MAX_FRAME + 1))
+        bench.spare.add(oversized)
+        bench.xmit(oversized)
         await bench.world.pause(2_000)
     await bench.all_done()
 
@@ -142,6 +145,19 @@ async def budget(bench: Bench) -> None:
     await bench.all_done()
     most = max(Counter(bench.freed_at).values())
     bench.require(most <= WEIGHT, f"freed {most} packets in one go, with a budget of {WEIGHT}")
+
+
+async def quiet(bench: Bench) -> None:
+    """Nothing is to be done, and the host is not kept busy with it."""
+    for burst in (1, 5):
+        for _ in range(burst):
+            bench.send(plain(bench.bytes(200)))
+        await bench.all_done()
+        await bench.world.pause(50_000)
+        before = bench.world.interrupts
+        await bench.world.pause(1_000_000)
+        storm = bench.world.interrupts - before
+        bench.require(storm == 0, f"took {storm} interrupts in 1 ms with nothing left to do")
 
 
 async def arm_race(bench: Bench) -> None:
@@ -196,7 +212,20 @@ async def many_buffers(bench: Bench) -> None:
 
 
 async def large_buffers(bench: Bench) -> None:
-    """Buffers round the 16 KiB that a descriptor may name."""
+    """Buffers round the 16 KiB that a descriptor may name: of frames at the largest MTU, and of super-packets.
+
+    Without segmentation by the device the stack cuts those before they come to the driver, and frames are all there is.
+    """
+    dev = bench.dev
+    try:
+        dev.set_mtu(MAX_FRAME - dev.hard_header_len)
+    except DeviceError as error:
+        if not dev.features & Feature.TSO:
+            raise NotAsked(f"no segmentation, and no MTU of {MAX_FRAME - dev.hard_header_len}: {error}") from None
+    else:
+        for size in (16_383, 16_384, 16_385, 16_386, 16_512, MAX_FRAME - 1, MAX_FRAME):
+            bench.send(plain(bench.bytes(size)))
+            bench.send(plain(bench.bytes(size), 100))
     for size in (16_383 - 64, 16_384 - 64, 16_320, 16_383, 16_384):
         bench.send(transport(bench.bytes(40_000), 54, 54 + size, 54 + 2 * size, mss=1448))
         bench.send(transport(bench.bytes(40_000), mss=1448))
@@ -210,6 +239,7 @@ async def error(bench: Bench) -> None:
         skb = bench.own(plain(bench.bytes(300)))
         bench.dev.start_xmit(skb, bench.txq, False)
         if number % 10 == 4:
+            bench.spare.add(skb)
             bench.watch.excuse(Status.READ, skb)
             bench.world.memory.forbid(next(reversed(bench.world.memory._live)))
         await bench.world.pause(1_000)
@@ -219,6 +249,7 @@ async def error(bench: Bench) -> None:
 async def reset(bench: Bench) -> None:
     if bench.dev.tx_timeout is None:
         raise NotAsked("no ndo_tx_timeout")
+    bench.resetting = True
     for delay in (0, 300, 1_000, 2_500, 7_000):
         for _ in range(40):
             bench.send(plain(bench.bytes(800)))
@@ -280,6 +311,7 @@ RULES = (
     Rule("moderation", "reclaims the last packets although interrupts are held back", last_of_burst,
          {"mod_ns": 50_000, "mod_frames": 4}),
     Rule("budget", "bounds what one poll does", budget),
+    Rule("quiet", "has neither polls nor interrupts when there is nothing left to do", quiet),
     Rule("arm-race", "misses no completion between its last look and the arming", arm_race),
     Rule("monitored", "is not disturbed by register reads", monitored, {"mod_ns": 20_000}),
     Rule("offloads", "asks for segments, checksums and tags as the device understands them", offloads),

@@ -17,6 +17,7 @@ from ringwire.host.weak_memory import WeakMemory
 from ringwire.host.world import drive
 from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld
+from ringwire.whose import told
 
 
 def conformance(factory: DriverFactory, rules: Iterable[Rule] = RULES, fault: Fault | None = None) -> Report:
@@ -63,7 +64,7 @@ async def judge(bench: Bench, rule: Rule) -> Verdict:
                 problems.append(f"what ran in this world called exit({error.code!r})")
             except Exception as error:
                 bench.watch.findings.blame(error)
-                problems.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+                problems.append(" ".join(told(error).split()))
     return Verdict(rule, tuple(bench.watch.findings.ranked()), tuple(problems), skipped)
 
 

@@ -31,7 +31,9 @@ with the checker's name
 (`CHECK axi_ar_page: ...`, see `tb/axi_checker.sv`).
 
 One bug has many consequences, and each is found: a packet freed too early is a frame that differs as well. Lines are in
-the order of the names below, causes first; the report adds the numbers of the classes.
+the order of the names below, causes first; the report adds the numbers of the classes. A frame on the wire that is not
+the next of its queue but a later one means that those between are lost, because the device gave them up, say; only one
+that is none of them is looked at for what was made of it, such as a wrong header.
 
 To see a bug, put it in: `ringwire replay IN.pcap --out OUT.pcap --fault NAME`. A replay shows it if the capture has
 what it needs, a tag say, or the wrap of an IPv4 id. The conformance suite has all of it: `ringwire conformance --fault

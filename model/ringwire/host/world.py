@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ringwire.host.bus import Bus
 from ringwire.host.cpu import Cpu, CpuEvent, Cpus, HostCosts, Level
 from ringwire.host.memory import HostMemory
+from ringwire.host.napi import Polls
 from ringwire.host.timeline import Timeline
 
 PS_PER_NS = 1000
@@ -56,6 +57,7 @@ class World(ABC):
         self.held_back = False
         """The link partner stops the wire, or queues of some priorities."""
         self.interrupts = 0
+        self.polls = Polls()
         self.on_stuck: list[Callable[[], str]] = []
         """Each adds its part's state, one or more lines, to what ``Stuck`` says."""
         self.on_access: AccessListener | None = None
@@ -185,6 +187,7 @@ class HostPort:
         "dma_wmb",
         "memory",
         "now_ns",
+        "polls",
     )
 
     def __init__(self, world: World, cpu: Cpu) -> None:
@@ -198,6 +201,7 @@ class HostPort:
         self._doorbell_ns = self.costs.doorbell_ns
         self.now_ns = world.cpus.now_ns
         self.charge = world.cpus.charge
+        self.polls = world.polls
 
     def call_at(self, when_ns: int, fn: Callable[[], None]) -> CpuEvent:
         """Run ``fn`` on this port's CPU at ``when_ns`` or, if it is busy then, after what it is running."""

@@ -151,6 +151,7 @@ class ReplayHost(Host):
         self.dev.start_xmit = self._note_xmit
         self._drop_late = config.drop_late
         watch.attach(self.dev)
+        world.on_stuck.append(lambda: f"{self.freed} of {self.packets} packets that came were sent or dropped")
 
         self._given_frames = self._turn_ends = 0
         self.bql_limit = 0

@@ -248,7 +248,7 @@ class Rig:
             )
         if not MIN_RATE_BPS <= rate <= MAX_RATE_BPS:
             allowed = f"{show_rate(MIN_RATE_BPS)} to {show_rate(MAX_RATE_BPS)}"
-            raise SettingError("line_rate_bps", f"{{line_rate_bps}} {show_rate(rate)}; allowed: {allowed}")
+            raise SettingError("line_rate_bps", f"{{line_rate_bps}} {show_rate(rate)}bit/s; allowed: {allowed}")
 
 
 def one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:

@@ -10,9 +10,11 @@ from ringwire.bql import MAX_LIMIT, Dql
 from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.host.cpu import Cpu, CpuEvent, Level
 from ringwire.host.world import World
+from ringwire.netdev.tree import waiting
 from ringwire.rig.config import Rig
 from ringwire.rig.plugin import DriverFactory
 from ringwire.tools.commands import Commands
+from ringwire.whose import told
 
 SETUP_LIMIT_NS = 1_000_000
 SETUP_JOBS = 100
@@ -49,7 +51,7 @@ class Host:
         self.commands = Commands([self.dev])
         self.printed = rig.run_setup(self.dev)
         """What lines have printed so far."""
-        world.on_stuck.append(self.driver.describe)
+        world.on_stuck += (self.driver.describe, lambda: waiting(self.dev))
 
     async def open(self) -> None:
         """Have the device set up, unless the interface was left down."""
@@ -69,7 +71,7 @@ async def blaming(world: World, watch: Watch, work: Coroutine[Any, Any, T]) -> T
             watch.compare_counters(await read_statistics(world))
         if not watch.findings:
             raise
-        raise BugFound("; ".join([*watch.findings.lines(), f"{type(error).__name__}: {error}"])) from error
+        raise BugFound("; ".join([*watch.findings.lines(), told(error)])) from error
 
 
 def lift_limit(dql: Dql) -> None:

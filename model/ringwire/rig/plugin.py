@@ -19,6 +19,7 @@ from ringwire.driver.ringwire import RingwireDriver
 from ringwire.host.world import HostPort
 from ringwire.netdev import NetDevice, TxQueue
 from ringwire.skb import Skb
+from ringwire.whose import told
 
 
 class PluginError(Exception):
@@ -95,7 +96,7 @@ def _load(name: str, form: str, kind: str) -> Callable[..., Any]:
     try:
         module = _from_file(Path(where)) if where.endswith(".py") else _by_name(where)
     except (Exception, SystemExit) as error:
-        raise PluginError(f"{where}: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{where}: {told(error)}") from error
     found = getattr(module, attribute, None)
     if not callable(found):
         raise PluginError(f"{where} has no {kind} {attribute}")
@@ -117,7 +118,7 @@ def _made(
         driver = cls(port, dev, config, **({"queue_ports": queue_ports} if several else {}))
         missing = [wanted for wanted in ("up", "open", "ndo_start_xmit", "describe") if not hasattr(driver, wanted)]
     except (Exception, SystemExit) as error:
-        raise PluginError(f"{name}: __init__(port, dev, config): {type(error).__name__}: {error}") from error
+        raise PluginError(f"{name}: __init__(port, dev, config): {told(error)}") from error
     if missing:
         raise PluginError(f"{name} has no {', '.join(missing)}")
     if getattr(dev, "driver", None) is not driver:

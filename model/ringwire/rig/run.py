@@ -10,18 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ringwire.checks import BugFound
 from ringwire.cosim.build import Design
 from ringwire.cosim.run import SimulationFailed, named, run_job
 from ringwire.cosim.world import FastWorld, WorldSettings
 from ringwire.faults import Fault
 from ringwire.host.memory import DEFAULT_SIZE, HostMemory
 from ringwire.host.weak_memory import WeakMemory
-from ringwire.host.world import drive
+from ringwire.host.world import Stuck, drive
 from ringwire.nic.frame import Frame
 from ringwire.nic.registers import MAX_BUFFER
 from ringwire.nic.twin import Twin, TwinConfig
 from ringwire.nic.twin_world import TwinWorld, WireFrame
 from ringwire.rig.config import Rig
+from ringwire.whose import UserError, in_one_line, out_of_simulator, place, told
 
 IN_SIMULATOR = f"{__name__}.in_simulator"
 MOST_MEMORY = 1 << 30
@@ -103,7 +105,7 @@ def _on_twin(
         return drive(named(job)(world, Device(take, None, list, tell), work))
     except Exception as error:
         # what a driver does wrong has many names; in the simulator's process they end in SimulationFailed
-        raise RunFailed(f"{type(error).__name__}: {error}") from error
+        raise RunFailed(told(error)) from error
 
 
 def _on_rtl(
@@ -140,7 +142,7 @@ def _on_rtl(
             modules=(job.rpartition(".")[0],),
         )
     except SimulationFailed as error:
-        raise RunFailed(str(error)) from error
+        raise RunFailed(out_of_simulator(str(error))) from error
 
 
 async def in_simulator(world: FastWorld, request: tuple[str, Any, Fault | None]) -> Any:
@@ -154,7 +156,16 @@ async def in_simulator(world: FastWorld, request: tuple[str, Any, Fault | None])
 
     if fault is not None:
         fault.switch_on(world)
-    return await named(job)(world, Device(world.capture.take, lambda: world.edges, take_faults, world.progress), work)
+    device = Device(world.capture.take, lambda: world.edges, take_faults, world.progress)
+    try:
+        return await named(job)(world, device, work)
+    except Exception as error:
+        # from outside nobody sees more than a line, and where it came from
+        if place(error):
+            raise UserError(in_one_line(told(error))) from error
+        if isinstance(error, Stuck | BugFound):
+            error.args = (in_one_line(str(error)),)
+        raise
 
 
 def surroundings(rig: Rig, fault: Fault | None) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from ringwire.tools.units import parse_rate
+from ringwire.tools.units import parse_bit_rate
 
 MIN_RATE_BPS, MAX_RATE_BPS = 1_000_000, 1_000_000_000_000
 
 
 def parse_line_rate(text: str) -> int:
     """Bit/s: a rate as ``tc`` reads it, where the letters ``bit`` may be left out. ValueError with the reason."""
-    rate = 8 * parse_rate(text + "bit" if re.search(r"[0-9][kmgt]$", text, re.IGNORECASE) else text)
+    rate = parse_bit_rate(text + "bit" if re.search(r"[0-9][kmgt]$", text, re.IGNORECASE) else text)
     if not rate:
         raise ValueError(f"nothing would ever be sent; allowed: {show_rate(MIN_RATE_BPS)} or more")
     return rate
@@ -36,6 +36,13 @@ def show_rate(bps: float) -> str:
         if bps >= scale:
             return f"{bps / scale:.6g}{unit}"
     return f"{bps:g}"
+
+
+def parse_words(text: str) -> str:
+    """Any text but none. ValueError."""
+    if not text.strip():
+        raise ValueError("there is nothing in it; leave the option away for the default")
+    return text
 
 
 def parse_numbers(text: str) -> tuple[int, ...]:

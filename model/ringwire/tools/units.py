@@ -72,6 +72,11 @@ def parse_rate(text: str) -> int:
     return floor(_value(text, _RATE_BPS, "a rate") / 8)
 
 
+def parse_bit_rate(text: str) -> int:
+    """Bits a second, in the same words."""
+    return floor(_value(text, _RATE_BPS, "a rate"))
+
+
 def parse_time_us(text: str) -> int:
     """Microseconds: ``5ms``, ``100us``, ``1s``, ``50``; 32 bits."""
     return _scaled(text, _TIME_US, "a time", U32)
