@@ -33,7 +33,7 @@ RING_LOG2 = 10
 MOST_ON_ICARUS = 2_000
 """Frames of a file that Icarus, which takes 30 ms for one, is asked to send."""
 NARROW_ON_ICARUS = "rtl-icarus-64"
-"""A frame of 64 bits a cycle takes Icarus eight times as long as one of 512. Of each file this device has every
+"""At 64 bits a frame is eight times as many cycles, and takes Icarus longest. Of each file this device has every
 ``NARROW_STEP``-th case: all are judged at 64 bits on Verilator, and on Icarus at 512."""
 NARROW_STEP = 3
 PARTS_ON_ICARUS = 4

@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 
 from ringwire.compiled.build import compile_model
-from ringwire.compiled.tuning import tune
 from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
 from ringwire.places import BuildError
 from ringwire.replay.config import ReplayError
@@ -34,6 +33,8 @@ def tune_command(width: str, queues: str) -> None:
 
     It takes two builds and some traffic, a minute or two, and holds until RTL, testbench or tools change.
     """
+    from ringwire.compiled.tuning import tune  # brings the numbers libraries of experiments
+
     _build("tune", lambda tell: tune(int(width), int(queues), tell))
 
 
