@@ -204,20 +204,26 @@ async def reset_storm(world: World, plan: Resets) -> int:
     def burst() -> None:
         for _ in range(draw.choice([1, 2, 5])):
             bench.send(*[draw.randint(1, 700) for _ in range(draw.choice([1, 1, 2]))], hash=draw.getrandbits(32))
-        if not done():
-            world.cpus.call_at(timeline.now_ns + draw.randint(500, 8_000), burst)
+        again(draw.randint(500, 8_000), burst)
+
+    def again(in_ns: int, what: Callable[[], None]) -> None:
+        if done():
+            over.append(what)
+        else:
+            world.cpus.call_at(timeline.now_ns + in_ns, what)
 
     def reset() -> None:
         if draw.random() < 0.1:
             driver.set_ring(draw.choice([64, 128]), draw.choice([0, 5_000]))
         else:
             driver.reset_queue(draw.randrange(2), draw.choice([0, 0, 5_000]))
-        if not done():
-            world.cpus.call_at(timeline.now_ns + draw.randint(0, 20_000), reset)
+        again(draw.randint(0, 20_000), reset)
 
+    over: list[Callable[[], None]] = []
     world.cpus.call_at(timeline.now_ns, burst)
     world.cpus.call_at(timeline.now_ns, reset)
     await world.run(done, plan.resets * MS, "the resets")
+    await world.run(lambda: len(over) == 2, MS, "the last burst")
     await world.run(lambda: not any(ring.held for ring in driver.rings), 100 * MS, "the last reset")
     await bench.all_done()
     bench.check()
