@@ -18,7 +18,7 @@ class Wire:
         self.offset_ns = 0
         """Added to the simulated time of each frame that is written."""
         self._ps_a_byte = 8e12 / rate_bps
-        self._first_ps = self._end_ps = 0.0
+        self._first_ps, self._end_ps = 0, 0.0
         self._writer = None if path is None else PcapWriter(path)
 
     def take(self, frames: Iterable[Frame]) -> None:
