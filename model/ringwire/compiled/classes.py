@@ -4,6 +4,8 @@ mypyc makes a C structure ("native") of a class with one base. One that it can't
 otherwise than as a dataclass, an exception, a class with two bases) stays a Python class with compiled methods, and
 then so do those above and below it: the two kinds can't inherit from one another. Structures may have Python
 subclasses: those of faults, tests and users.
+
+A module's constants are said to be final: else each use would look them up in the module's dictionary.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ _MADE_BY_PYTHON = {"Enum", "Flag", "IntEnum", "IntFlag", "NamedTuple", "StrEnum"
 """Whatever derives from these, mypyc leaves to them."""
 _PYTHON = "@mypyc_attr(native_class=False)"
 _NATIVE = "@mypyc_attr(allow_interpreted_subclasses=True)"
+_FINAL = "_Final"
+_CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]+")
 
 
 class Name(NamedTuple):
@@ -31,7 +35,7 @@ def marked(sources: Mapping[str, str], compiled: Iterable[str]) -> dict[str, str
     """The text of each ``compiled`` module, marked; ``sources`` has the text of every module by its dotted name."""
     trees = {module: ast.parse(text) for module, text in sources.items()}
     classes = _Classes(trees, compiled)
-    return {module: _mark(module, sources[module], classes) for module in classes.modules}
+    return {module: _mark(module, sources[module], trees[module], classes) for module in classes.modules}
 
 
 class _Classes:
@@ -116,9 +120,13 @@ def _may_be_native(node: ast.ClassDef) -> bool:
     return True
 
 
-def _mark(module: str, text: str, classes: _Classes) -> str:
-    """One module's text, with a decorator for each class, and dataclasses as mypyc takes them."""
+def _mark(module: str, text: str, tree: ast.Module, classes: _Classes) -> str:
+    """One module's text, with a decorator for each class, dataclasses as mypyc takes them, and constants."""
     lines = text.split("\n")
+    future = next((at for at, line in enumerate(lines) if line.startswith("from __future__")), None)
+    if future is None:  # nothing in it
+        return text
+    _make_final(lines, tree)
     after: list[str] = []
     marks: list[tuple[int, str]] = []
     for node in classes.modules[module]:
@@ -134,13 +142,27 @@ def _mark(module: str, text: str, classes: _Classes) -> str:
                 for decorator in node.decorator_list:
                     at = decorator.lineno - 1
                     lines[at] = re.sub(r"\(slots=True\)|, slots=True|slots=True, ", "", lines[at])
-    if not marks:
-        return text
     for at, mark in sorted(marks, reverse=True):
         lines.insert(at, mark)
-    future = next(at for at, line in enumerate(lines) if line.startswith("from __future__"))
-    lines.insert(future + 1, "from mypy_extensions import mypyc_attr")
+    lines.insert(future + 1, f"from mypy_extensions import mypyc_attr; from typing import Final as {_FINAL}")
     return "\n".join([*lines, *after, ""])
+
+
+def _make_final(lines: list[str], tree: ast.Module) -> None:
+    """Say of names in capitals that they stay what they are; of several in a line one by one.
+
+    Not of tuples, which would then be of just so many elements for the type checker.
+    """
+    for node in tree.body:
+        if not isinstance(node, ast.Assign) or len(node.targets) > 1:
+            continue
+        target, value, at = node.targets[0], node.value, node.lineno - 1
+        if isinstance(target, ast.Name) and _CONSTANT.fullmatch(target.id) and not isinstance(value, ast.Tuple):
+            lines[at] = lines[at].replace(f"{target.id} =", f"{target.id}: {_FINAL} =", 1)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and node.end_lineno == node.lineno:
+            pairs = [(ast.unparse(name), ast.unparse(what)) for name, what in zip(target.elts, value.elts, strict=True)]
+            if all(_CONSTANT.fullmatch(name) for name, _ in pairs):
+                lines[at] = "; ".join(f"{name}: {_FINAL} = {what}" for name, what in pairs)
 
 
 def _quote_annotations(lines: list[str], node: ast.ClassDef) -> Iterator[str]:

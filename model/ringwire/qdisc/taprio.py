@@ -68,7 +68,7 @@ class Taprio(TxQueues[TaprioParams, QueueClass]):
         self._next_ns = NEVER
         """When the next entry begins."""
         self._running: TaprioParams | None = None
-        self._max_sdu = (0,) * MAX_CLASSES
+        self._max_sdu: tuple[int, ...] = (0,) * MAX_CLASSES
         self._bounded_for: SizeTable | None = None
 
     def make_queue(self, classid: int, qdisc: AnyQdisc) -> QueueClass:
