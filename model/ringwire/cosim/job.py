@@ -15,7 +15,7 @@ from ringwire.cosim.run import JOB_VARIABLE, named
 from ringwire.cosim.warm import wait_for_run
 from ringwire.cosim.world import FastWorld
 
-GC_THRESHOLD = 100_000
+GC_THRESHOLD = 1_000_000
 
 
 @cocotb.test()
