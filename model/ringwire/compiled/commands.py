@@ -18,7 +18,7 @@ from ringwire.replay.config import ReplayError
 def compile_command() -> None:
     """Build the model in C with mypyc; from then on every command runs that.
 
-    Results are the same to the byte, on the twin in about half of the time, on the RTL in four fifths. A build is for
+    Results are the same to the byte, on the twin in a third of the time, on the RTL in four fifths. A build is for
     one version of the sources: once they are changed the Python files are what runs, until this is called again.
     Drivers, disciplines and flows of your own stay Python. RINGWIRE_COMPILED=0 in the environment runs Python.
     """
