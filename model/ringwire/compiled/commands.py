@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from ringwire.compiled.build import compile_model
+from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.registers import DATA_WIDTHS, QUEUE_COUNTS
 from ringwire.places import BuildError
 from ringwire.replay.config import ReplayError
@@ -43,6 +44,6 @@ def _build(name: str, make: Callable[[Callable[[str], None]], Path]) -> None:
     try:
         with console.status(f"{name} ...") as status:
             folder = make(lambda text: status.update(f"{name}: {text}"))
-    except BuildError as error:
+    except (BuildError, SimulationFailed) as error:
         raise ReplayError(str(error)) from error
     console.print(f"{name}: done, {folder}", soft_wrap=True)

@@ -184,25 +184,25 @@ def training(design: Design) -> Iterator[None]:
     """Runs of ``design`` count what they do; once all is done, its next build is made for that."""
     folder = cache_root() / design.folder_name
     profile = _profile(folder)
-    shutil.rmtree(profile, ignore_errors=True)
-    os.environ[TRAINING_VARIABLE] = "1"
-    counting = cache_root() / design.folder_name
-    try:
-        build(design)
-        recipe = _Recipe(design, counting)
-        yield
-        # gcc names counts by the object's whole path, / as #
-        here, there = (str(each).replace("/", "#") for each in (counting, folder))
-        for counts in profile.glob("*.gcda"):
-            counts.rename(counts.with_name(counts.name.replace(here, there)))
-        (profile / "stamp").write_text(recipe.sources_digest)
-    except BaseException:
+    with alone(profile):
         shutil.rmtree(profile, ignore_errors=True)
-        raise
-    finally:
-        del os.environ[TRAINING_VARIABLE]
-        shutil.rmtree(counting)
-        counting.with_name(f"{counting.name}.lock").unlink()
+        os.environ[TRAINING_VARIABLE] = "1"
+        counting = cache_root() / design.folder_name
+        try:
+            build(design)
+            yield
+            # gcc names counts by the object's whole path, / as #
+            here, there = (str(each).replace("/", "#") for each in (counting, folder))
+            for counts in profile.glob("*.gcda"):
+                counts.rename(counts.with_name(counts.name.replace(here, there)))
+            (profile / "stamp").write_text(_Recipe(design, counting).sources_digest)
+        except BaseException:
+            shutil.rmtree(profile, ignore_errors=True)
+            raise
+        finally:
+            del os.environ[TRAINING_VARIABLE]
+            shutil.rmtree(counting, ignore_errors=True)
+            counting.with_name(f"{counting.name}.lock").unlink(missing_ok=True)
 
 
 def _profile(folder: Path) -> Path:
