@@ -10,7 +10,8 @@ from types import FrameType
 
 _OURS = {
     *("ringwire", "altair", "click", "cocotb", "cocotb_tools", "cocotbext"),
-    *("jinja2", "numpy", "pyarrow", "rich", "scipy"),
+    *("dask", "distributed", "jinja2", "jsonschema", "narwhals", "numpy", "pyarrow", "rich", "scipy", "tornado"),
+    *("vl_convert",),
 }
 """Packages that no user wrote: this one, and what it stands on."""
 _PYTHON = sysconfig.get_path("stdlib") + os.sep
