@@ -2,7 +2,8 @@
 
 Runs them with models that count, adds up all runs and instances, and prints a table by module and what was never
 reached. ``build/coverage/report.json`` has all of it. Ends with 1 if a testbench fails, or below 98% of the lines or
-95% of the branches. Checks (``RW_CHECK``) are left out: that their other branch is never taken is what they are for.
+95% of the branches. Checks (``RW_CHECK``) are left out: that their other branch is never taken is what they are for; so
+are lists of unused inputs. Of a loop's copies, one for each queue or byte, what one reaches counts for all.
 ``python -m scripts.coverage ARGUMENTS``: only the tests that pytest chooses by these.
 """
 
@@ -17,6 +18,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +35,8 @@ WITHOUT = "not icarus"
 WANTED = {"line": 98.0, "branch": 95.0, "expr": 0.0}
 """%; expressions are shown, and judged by whoever reads them."""
 PAUSE_S = 2.0
+MOST_LINES = 4
+"""Of an expression."""
 
 
 class Point(NamedTuple):
@@ -55,9 +59,22 @@ def points(text: str) -> Iterator[tuple[Point, int]]:
             continue
         kind = field["t"]
         if kind != "line":
-            yield Point(file.name, int(field["l"]), kind, f"{field['o']} (column {field['n']})"), int(count)
+            at = int(field["l"])
+            source = "".join(source_lines(file.name)[at - 1 : at + MOST_LINES - 1])
+            what = of_any_copy(field["o"], source)
+            yield Point(file.name, at, kind, f"{what} (column {field['n']})"), int(count)
         for line in lines(field.get("S", field["l"])) if kind in ("line", "branch") else ():
             yield Point(file.name, line, "line", ""), int(count)
+
+
+def of_any_copy(what: str, source: str) -> str:
+    """The same for all copies of a loop: one for a queue is one for all. A number that the source has itself stays."""
+    return re.sub(r"\[\d+\]", lambda found: found[0] if found[0] in source else "[k]", what)
+
+
+@cache
+def source_lines(name: str) -> list[str]:
+    return (ROOT / "rtl" / name).read_text().splitlines()
 
 
 def lines(text: str) -> Iterator[int]:
@@ -67,14 +84,15 @@ def lines(text: str) -> Iterator[int]:
         yield from range(int(first), int(last or first) + 1)
 
 
-def checks() -> set[tuple[str, int]]:
-    """(file, line) of each check."""
-    return {
-        (path.name, number)
-        for path in (ROOT / "rtl").glob("*.sv")
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-        if "`RW_CHECK(" in line
-    }
+def left_out() -> set[tuple[str, int]]:
+    """(file, line) of each check, and of what names inputs that are not used."""
+    result = set()
+    for path in (ROOT / "rtl").glob("*.sv"):
+        text = path.read_text()
+        for found in re.finditer(r"^.*`RW_CHECK\(.*$|^\s*wire\s+unused\b[^;]*;", text, re.MULTILINE):
+            first = text.count("\n", 0, found.start() + len(found[0]) - len(found[0].lstrip())) + 1
+            result |= {(path.name, first + more) for more in range(found[0].strip().count("\n") + 1)}
+    return result
 
 
 def measure(console: Console, arguments: list[str]) -> tuple[Counter[Point], int]:
@@ -86,7 +104,7 @@ def measure(console: Console, arguments: list[str]) -> tuple[Counter[Point], int
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider"]
     command += arguments or [*benches, "-k", WITHOUT]
     found: Counter[Point] = Counter()
-    skip = checks()
+    skip = left_out()
     with (FOLDER / "pytest.log").open("w") as log:
         child = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, COVERAGE_VARIABLE: str(RUNS)}, stdout=log, stderr=log
