@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from ringwire.cli import main
 from ringwire.experiment.shipped import names
+from tests.captures import REAL_MIX
 from tests.experiments import FREE
 
 PROBE = '[[flow]]\nkind = "probe"\n'
@@ -136,6 +138,49 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_left(
     assert err.startswith("ringwire: " + says)
     assert err.count("\n") == 1
     assert sorted(Path.cwd().iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["report.html", "plots/mine.png", "series/own.csv", "wire.pcap", "x.flent.gz"])
+def test_a_file_that_no_run_has_left_is_neither_removed_nor_written_over(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("x.toml").write_text(FREE + PROBE)
+    file = Path("out") / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    assert ringwire("run", "x.toml", "--out", "out") == 2
+    assert f"--out out: {name} is there and no run has left it" in capsys.readouterr().err
+    assert [path for path in Path("out").rglob("*") if path.is_file()] == [file] and file.read_text() == "mine"
+
+
+def test_a_run_takes_the_place_of_one_before_and_leaves_other_files_alone() -> None:
+    Path("x.toml").write_text(FREE + PROBE)
+    assert ringwire("run", "x.toml", "--out", "out") == 0
+    assert (Path("out") / "plots" / "latency_cdf.png").exists() and (Path("out") / "series" / "ring.csv").exists()
+    (Path("out") / "notes.txt").write_text("mine")
+    assert ringwire("run", "x.toml", "--out", "out", "--no-report", "--set", 'probes.series=["wire"]') == 0
+    assert {path.stem for path in (Path("out") / "series").iterdir()} == {"wire"}
+    assert not (Path("out") / "report.html").exists() and not any((Path("out") / "plots").iterdir())
+    assert (Path("out") / "notes.txt").read_text() == "mine"
+
+
+def test_a_capture_that_breaks_off_is_bad_input_and_no_fault_of_the_device(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("cut.pcap").write_bytes(REAL_MIX.read_bytes()[:3000])
+    Path("x.toml").write_text(FREE + '[[flow]]\nkind = "pcap"\nfile = "cut.pcap"\n')
+    assert ringwire("run", "x.toml") == 2
+    err = capsys.readouterr().err
+    assert re.match(r"ringwire: x.toml:\d+: flow\[1\].file cut.pcap: byte \d+, packet \d+: file ends within", err)
+    assert err.count("\n") == 1
+
+
+def test_no_digit_gets_lost_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    path = '[[path]]\nname = "a path with a long name"\nrate = "1mbit"\n'
+    Path("x.toml").write_text(
+        FREE + path + PROBE + 'path = "a path with a long name"\nname = "a probe with a long name"\n'
+    )
+    assert ringwire("run", "x.toml", "--no-report") == 0
+    out = capsys.readouterr().out
+    assert "…" not in out and "a path with a long name" in out and re.search(r"a probe with a long name +\d", out)
 
 
 def test_a_run_that_shows_a_fault_ends_with_1_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:

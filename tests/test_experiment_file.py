@@ -17,7 +17,7 @@ from tests.experiments import PATH, experiment
 HEAD = 'duration = "1ms"\n[nic]\ndevice = "twin"\n'
 FLOW = '[[flow]]\nkind = "probe"\n'
 QUEUES = "1, 2, 4, 8, 16"
-SERIES = "latency, throughput, flow, bql, ring, qdisc, interrupts, wire, tso"
+SERIES = "latency, throughput, flow, bql, ring, qdisc, interrupts, wire, path, tso"
 NIC_KEYS = (
     "device, queues, ring, txqueuelen, tx_usecs, tx_frames, completion_threshold, completion_timer, report_every, "
     "napi_budget, watchdog, tso, csum, driver, select_queue, jump, bql"
@@ -127,6 +127,16 @@ WRONG = [
         "x.toml:6: flow[1].file nowhere.pcap: No such file or directory",
     ),
     (HEAD + '[[flow]]\nkind = "pcap"\n', "x.toml:4: flow[1].file is missing"),
+    (HEAD + FLOW + "path = { limit_packets = 3 }\n", "x.toml:6: flow[1].path.limit_packets has no effect without rate"),
+    (
+        HEAD + '[[flow]]\nkind = "udp"\nrate = "1mbit"\noff = "1ms"\n',
+        'x.toml:7: flow[1].off has no effect without pattern = "onoff"',
+    ),
+    (HEAD + "[path]\n" + FLOW, "x.toml:4: path is not an array of tables; needed: [[path]]"),
+    (
+        HEAD + '[[path]]\ndelay = "1ms"\n' + FLOW + 'path = "a"\n',
+        "x.toml:4: [[path]] number 1: needed: a name of its own",
+    ),
     (
         HEAD + '[setup]\nlines = """\n\ntc qdisc add dev eth0 root pfifi\n"""\n' + FLOW,
         "x.toml:7: column 28: 'pfifi': Error: Specified qdisc kind is unknown. (allowed: bfifo",
@@ -152,6 +162,14 @@ def test_what_is_wrong_is_named_with_its_line_its_key_and_what_is_allowed(text: 
         ({"flow__call__size": "64"}, "--set flow.call.size=64: no flow 'call'; there are probe"),
         ({"flow__probe__size": "1"}, "--set flow.probe.size=1: flow[1].size 1; allowed: 42 to 16640"),
         ({"duration__x": "1"}, "--set duration.x=1: duration is not a table"),
+        ({"flow__probe": "3"}, "--set flow.probe=3: there are several; needed: flow.NAME.KEY=VALUE"),
+        ({"path__dsl__rate": "1mbit"}, "--set path.dsl.rate=1mbit: x.toml has no [[path]]"),
+        ({"warmup": '"-1ms"'}, '--set warmup="-1ms": warmup = "-1ms": not a time (units: us, '),
+        (
+            {"nic__bql": "{limit_min=2, limit_max=1}"},
+            "--set nic.bql={limit_min=2, limit_max=1}: nic.bql.limit_min 2: more",
+        ),
+        ({"nic__tx_usecs": "1e9"}, "--set nic.tx_usecs=1e9: nic.tx_usecs 1000000000; allowed: 0 to 1000000"),
         ({"nic..ring": "1"}, "--set nic..ring=1: not a key; allowed: TABLE.KEY=VALUE, flow.NAME.KEY=VALUE"),
     ],
 )
@@ -207,6 +225,11 @@ queue = 1
     [entry] = made.entries
     assert isinstance(entry.flow, Udp)
     assert (entry.flow.rate_bps, entry.flow.size_bytes, entry.stop_ns, entry.queue) == (10_000_000, 1024, 1_000_000, 1)
+
+
+@pytest.mark.parametrize("given", ["50", '"50"', "50.0", '"50us"', "5e1", '"0.05ms"'])
+def test_a_plain_number_of_tx_usecs_is_microseconds_however_it_is_written(given: str) -> None:
+    assert experiment(HEAD + FLOW, PATH, nic__tx_usecs=given).rig.tx_usecs == 50
 
 
 def test_a_set_option_replaces_a_value_or_adds_one() -> None:

@@ -41,8 +41,20 @@ def test_flows_that_share_a_bottleneck_wait_for_each_other(kind: str, tmp_path: 
 
 def test_what_a_bottleneck_has_no_room_for_does_not_arrive(tmp_path: Path) -> None:
     text = FREE + DSL + 'limit_packets = 3\n[[flow]]\nkind = "udp"\nrate = "1gbit"\npackets = 9\npath = "dsl"\n'
-    row = flow(run(text, tmp_path), "udp")
-    assert (row["sent"], row["arrived"]) == (9, 3)
+    results = run(text, tmp_path)
+    row = flow(results, "udp")
+    assert (row["sent"], row["arrived"], row["lost"]) == (9, 3, 6)
+    assert results.summary["paths"] == [
+        {"path": "dsl", "frames": 9, "drops": 6, "marks": 0, "losses": 0, "backlog_most_frames": 3}
+    ]
+    series = results.series["path"]
+    assert (sum(series["drops"]), max(series["backlog_frames"]), max(series["backlog_bytes"])) == (6, 3, 3 * 1514)
+
+
+def test_a_path_on_which_nothing_can_wait_or_get_lost_has_no_row(tmp_path: Path) -> None:
+    results = run(FREE + '[[flow]]\nkind = "probe"\npath = { delay = "1us" }\n', tmp_path)
+    assert results.summary["paths"] == [] and "path" not in results.series
+    assert flow(results, "probe")["lost"] == 0
 
 
 def test_a_modem_takes_the_ethernet_header_off_and_sends_cells(tmp_path: Path) -> None:
@@ -61,7 +73,16 @@ def test_sizes_below_what_they_may_be_are_refused(size: str, allowed: str) -> No
 
 def test_packets_of_the_warm_up_do_not_count(tmp_path: Path) -> None:
     text = FREE + DSL + '[[flow]]\nkind = "probe"\ninterval = "200us"\npath = "dsl"\n'
-    assert flow(run(text, tmp_path, warmup='"500us"'), "probe")["arrived"] == 2
+    row = flow(run(text, tmp_path, warmup='"500us"'), "probe")
+    assert (row["packets"], row["arrived"], row["lost"], row["measured"]) == (5, 5, 0, 2)
+
+
+def test_a_flow_of_which_nothing_was_measured_has_no_latency(tmp_path: Path) -> None:
+    text = FREE + DSL + '[[flow]]\nkind = "probe"\nstop = "100us"\npath = "dsl"\n'
+    row = flow(run(text, tmp_path, warmup='"500us"'), "probe")
+    assert row["packets"] == row["arrived"] == 1
+    times = [value for name, value in row.items() if name.endswith("_ns")]
+    assert len(times) > 10 and set(times) == {None}
 
 
 def test_what_gets_lost_follows_from_the_seed(tmp_path: Path) -> None:

@@ -254,7 +254,7 @@ def leftovers(out: Path) -> dict[str, bytes]:
     files = {path.name: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
     summary = json.loads(files.pop("summary.json"))
     summary["wall_s"] = summary["totals"]["frames per wall s"] = 0.0
-    del files["experiment.toml"]
+    del files["experiment.toml"], files[".ringwire-files"]
     return {re.sub(r".*\.flent", "flent", name): data for name, data in files.items()} | {
         "summary": json.dumps(summary).encode()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from random import Random
 
 import pytest
@@ -77,9 +78,19 @@ def test_percentiles_are_within_half_a_percent_and_the_ends_exact(scale: int) ->
     assert histogram.count == len(values)
     assert histogram.mean == pytest.approx(sum(values) / len(values))
     for share in (0.01, 0.5, 0.95, 0.99, 0.999):
-        exact = values[int(share * (len(values) - 1))]
+        exact = values[ceil(share * len(values)) - 1]
         assert histogram.percentile(share) == pytest.approx(exact, rel=0.004, abs=0.5)
     assert (histogram.percentile(0), histogram.percentile(1)) == (values[0], values[-1])
+
+
+@pytest.mark.parametrize(
+    ("share", "wanted"), [(0, 10), (0.2, 10), (0.21, 20), (0.5, 30), (0.6, 30), (0.8, 40), (0.95, 50), (1, 50)]
+)
+def test_a_percentile_of_few_is_the_least_that_so_many_are_not_above(share: float, wanted: int) -> None:
+    histogram = Histogram()
+    for value in (50, 10, 40, 20, 30):
+        histogram.add(value)
+    assert histogram.percentile(share) == wanted
 
 
 def test_every_value_is_counted_in_a_bin_that_holds_it() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ringwire.experiment.shipped import find
-from ringwire.experiment.sweep.grid import GridError, Point, read_grid
+from ringwire.experiment.sweep.grid import GridError, Point, read_grid, try_grid
 
 GRID = """
 base = "scenario.toml"
@@ -88,6 +88,22 @@ def test_a_points_folder_is_readable_and_its_own_however_long_its_settings() -> 
 def test_what_makes_no_sense_is_refused_with_line_key_and_what_is_allowed(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(GridError) as refused:
         read_grid(written(tmp_path, text))
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[grid]\n'nic.rings' = [64]\n", "grid.toml:3: nic.rings=64: no key nic.rings; allowed: device, "),
+        ("[grid]\n'nic.bql' = [true]\n'nic.ring' = [64, 100]\n", "grid.toml:4: nic.ring=100: nic.ring 100; allowed: "),
+        ("[grid]\n'flow.voip.size' = [64]\n", "grid.toml:3: flow.voip.size=64: no flow 'voip'; there are "),
+        ("figures = ['flows.voip.rate_bps']\n", "grid.toml:2: flows.voip.rate_bps: there is no such flow; there are "),
+    ],
+)  # fmt: skip
+def test_what_the_experiment_refuses_is_told_before_anything_runs(text: str, said: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "base = 'sparse-and-bulk'\n" + text)
+    with pytest.raises(GridError) as refused:
+        try_grid(read_grid(path), path)
     assert said in str(refused.value) and "\n" not in str(refused.value)
 
 

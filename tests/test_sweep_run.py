@@ -28,7 +28,7 @@ PATIENCE_S = 240
 
 
 def a_grid(folder: Path, grid: str = '"nic.ring" = [64, 256]', seeds: str = "2") -> Grid:
-    (folder / "scenario.toml").write_text("duration = '1s'\n")
+    (folder / "scenario.toml").write_text("duration = '1s'\n[[flow]]\nkind = 'probe'\n")
     (folder / "grid.toml").write_text(f'base = "scenario.toml"\nseeds = {seeds}\n[grid]\n{grid}\n')
     return read_grid(folder / "grid.toml")
 
@@ -196,7 +196,7 @@ if __name__ == "__main__":
 
 
 def test_ctrl_c_ends_within_seconds_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    a_grid(tmp_path, '"nic.ring" = [64, 1]', "1")
+    a_grid(tmp_path, '"nic.ring" = [64, 128]', "1")
     (tmp_path / "main.py").write_text(MAIN)
     command = [sys.executable, str(tmp_path / "main.py"), "sweep", str(tmp_path / "grid.toml"), "--jobs", "1"]
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'model'}{os.pathsep}{ROOT}"}

@@ -224,6 +224,7 @@ def test_kinds_are_found_by_name() -> None:
     [
         (lambda: Udp(rate_bps=1, pps=1.0), "pps: there is a rate already"),
         (lambda: Udp(rate_bps=1, size_bytes=41), "size_bytes 41; allowed: 42 to 16640"),
+        (lambda: Udp(rate_bps=0), "rate_bps 0; allowed: 1 to"),
         (lambda: Udp(rate_bps=1, tos=256), "tos 256; allowed: 0 to 255"),
         (lambda: Udp(rate_bps=1, dport=0), "dport 0; allowed: 1 to 65535"),
         (lambda: Udp(sndbuf_bytes=100), "sndbuf_bytes 100; allowed: 4608 to"),
@@ -232,7 +233,7 @@ def test_kinds_are_found_by_name() -> None:
         (lambda: Voip(interval_ns=10**9), "interval_ns 1000000000: makes packets of 8000 bytes; allowed: 1 to 1400"),
         (lambda: Game(least_bytes=100, most_bytes=90), "most_bytes 90; allowed: 100 to 16640"),
         (lambda: Game(jitter=2), "jitter 2; allowed: 0 to 1"),
-        (lambda: Probe(interval_ns=1), "interval_ns 1; allowed: 1000 to"),
+        (lambda: Probe(interval_ns=1), "interval_ns 1ns; allowed: 1us to"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(make: Callable[[], Flow], says: str) -> None:

@@ -77,7 +77,12 @@ def run_command(
     if not no_report:
         from ringwire.experiment.report import write_report
 
-        write_report(folder, results)
+        try:
+            write_report(folder, results)
+        except KeyboardInterrupt:
+            said = f"{folder} has the results, and no page of them: ringwire report {folder} makes it"
+            click.echo(f"ringwire: interrupted; {said}", err=True)
+            sys.exit(INTERRUPTED)
     if as_json:
         click.echo(json.dumps(results.summary, indent=1))
     else:

@@ -42,13 +42,14 @@ def sweep_command(file: Path, out: Path | None, jobs: int | None, cluster: str) 
     FOLDER gets a folder a point, sweep.csv and .parquet with a row a point, box plots, and sweep.html. Points that are
     there already, from the same settings, are not run again. The exit code is 1 if a point failed.
     """
-    from ringwire.experiment.sweep import ClusterError, GridError, read_grid, sweep
+    from ringwire.experiment.sweep import ClusterError, GridError, read_grid, sweep, try_grid
     from ringwire.experiment.sweep.progress import SweepProgress
 
     if cluster and jobs is not None:
         raise click.UsageError("--jobs is for this machine; a cluster has its own workers")
     try:
         grid = read_grid(file)
+        try_grid(grid, file)
     except GridError as error:
         raise click.UsageError(str(error)) from None
     out = out or file.with_suffix("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,22 @@ class Entry:
     queue: int | None
     path: Path | None
     """Behind the wire, of a flow that has none of its own."""
+
+    @property
+    def way(self) -> Path | None:
+        """What its frames go along behind the wire, whoever sees to that."""
+        own = getattr(self.flow, "path", None)
+        return own if isinstance(own, Path) else self.path
+
+
+def lossy_paths(entries: Sequence[Entry]) -> list[tuple[str, Path]]:
+    """The paths on which frames can wait or be lost, each once: by its own name or that of the flow that has it."""
+    found: list[tuple[str, Path]] = []
+    for entry in entries:
+        way = entry.way
+        if way is not None and (way.rate_bps is not None or way.loss) and all(way is not path for _, path in found):
+            found.append((way.name or entry.flow.name, way))
+    return found
 
 
 def shared_kinds() -> set[str]:

@@ -76,8 +76,12 @@ class Arrivals:
             there_ns = packet.flow.arrived(skb, data, end_ns)
             if figures.behind is not None:
                 there_ns = figures.behind(end_ns, data)
-            if is_last and there_ns is not None and packet.written_ns >= self._packets.measure_from_ns:
-                figures.end_to_end.add(there_ns - packet.written_ns)
+            if there_ns is None:
+                figures.lost += 1
+            elif is_last:
+                figures.arrived += 1
+                if packet.written_ns >= self._packets.measure_from_ns:
+                    figures.end_to_end.add(there_ns - packet.written_ns)
         self._look_later()
 
     def _look_later(self) -> None:

@@ -6,6 +6,8 @@ it holds, and its middle, which percentiles give, is within 0.4% of the value.
 
 from __future__ import annotations
 
+from math import ceil
+
 _BITS = 7
 _EXACT = 1 << _BITS + 1
 
@@ -43,18 +45,18 @@ class Histogram:
         return self.total / self.count if self.count else 0.0
 
     def percentile(self, share: float) -> float:
-        """The value that so much of all (0 to 1) is not above; 0 of none. Exact at 0 and 1."""
+        """The least value that so much of all (0 to 1) is not above; 0 of none. Exact at both ends."""
         if not self.count:
             return 0.0
-        wanted = share * (self.count - 1)
-        if wanted <= 0:
+        wanted = ceil(share * self.count)
+        if wanted <= 1:
             return float(self.least)
-        if share >= 1:
+        if wanted >= self.count:
             return float(self.most)
         seen = 0
         for index in sorted(self._counts):
             seen += self._counts[index]
-            if seen > wanted:
+            if seen >= wanted:
                 return min(max(_middle(index), self.least), self.most)
         return float(self.most)
 

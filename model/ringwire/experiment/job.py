@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ringwire.checks import Watch, read_statistics
-from ringwire.experiment.entries import Entry
+from ringwire.experiment.entries import Entry, lossy_paths
 from ringwire.experiment.environment import Arrivals, FlowEnvironment, along, choose_queues
 from ringwire.experiment.packets import FlowFigures, Packets
 from ringwire.experiment.probes import InterruptTap, Probes
@@ -164,7 +164,7 @@ class _Traffic:
             host.clocks[entry.cpu].call_at(now_ns + entry.start_ns, self._starter(entry, env))
             if entry.stop_ns < experiment.duration_ns:
                 host.clocks[entry.cpu].call_at(now_ns + entry.stop_ns, partial(self._stop, entry))
-        made.probes.begin(self._timeline)
+        made.probes.begin(self._timeline, lossy_paths(experiment.entries))
 
     def _starter(self, entry: Entry, env: FlowEnvironment) -> Callable[[], None]:
         def start() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf, isfinite
 from typing import Any
 
-from ringwire.rig.values import parse_clock, parse_line_rate
+from ringwire.rig.values import parse_clock, parse_rate
 from ringwire.tools.units import parse_size, parse_time_ns
 
 Parser = Callable[[Any], Any]
@@ -67,7 +67,7 @@ def _with_unit(parse: Callable[[str], int], what: str, least: float = 0) -> Pars
 time_ns = _with_unit(parse_time_ns, "a time (units: s, ms, us, ns; ns if none)")
 size = _with_unit(parse_size, "a size (units: k, m, g; bytes if none)", -inf)
 """Some may be negative, as an overhead may; whose key it is says so."""
-rate_bps = _with_unit(parse_line_rate, "a rate (units: bit, kbit, mbit, gbit; bit/s if none)")
+rate_bps = _with_unit(parse_rate, "a rate (units: bit, kbit, mbit, gbit; bit/s if none)")
 
 
 def clock_mhz(value: Any) -> float:
@@ -78,6 +78,14 @@ def clock_mhz(value: Any) -> float:
 def time_us(value: Any) -> int:
     """Microseconds of a time, rounded up."""
     return -(-int(time_ns(value)) // 1000)
+
+
+def whole_us(value: Any) -> int:
+    """As :func:`time_us`, but a plain number is microseconds, as in a line of ethtool."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]+", value):
+        return int(value)
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return time_us(value * 1000) if plain else time_us(value)
 
 
 def time_ms(value: Any) -> int:

@@ -69,7 +69,7 @@ class FlowFigures:
         self.bytes = 0
         """Of frames on the wire, without FCS."""
         self.marks = 0
-        """Frames that left with CE."""
+        """Frames that left with CE: all segments of a super-packet that a discipline has marked once."""
         self.latency = Histogram()
         """From the write, of packets written after the warm-up."""
         self.shares_ns = [0] * len(SHARES)
@@ -83,6 +83,10 @@ class FlowFigures:
         """When a frame that ended at some time (ns) is at the other end of what is behind the wire; it returns None if
         the frame is lost. None: frames are not followed there, unless the flow does it.
         """
+        self.arrived = 0
+        """Packets whose last frame got to the receiver's end of the path."""
+        self.lost = 0
+        """Frames that did not."""
         self.end_to_end = Histogram()
         """From the write to the receiver's end of the path, of packets written after the warm-up that got there."""
 

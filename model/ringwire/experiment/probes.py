@@ -6,7 +6,7 @@ timeline, which takes no simulated time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ringwire.bql import MAX_LIMIT, U32
 from ringwire.checks import Watch
@@ -23,6 +23,7 @@ from ringwire.nic.pacer import wire_bytes
 from ringwire.qdisc.base import AnyQdisc
 from ringwire.rig.plugin import ReplayDriver
 from ringwire.traffic.flow import Flow
+from ringwire.transport.path import Path
 
 NONE_LEAST, NONE_MOST = 1 << 62, -1
 """Extremes of nothing."""
@@ -125,12 +126,40 @@ _QUEUE_BINS = {
 }
 
 
+class PathProbe:
+    """What stands behind the wire: the buffer of a path's bottleneck, as each frame finds it."""
+
+    def __init__(self, name: str, path: Path, begin_ns: int, interval_ns: int) -> None:
+        self.name = name
+        self.path = path
+        self.bins = {of: Bins(interval_ns, merge) for of, merge in _PATH_BINS.items()}
+        self.backlog_most = 0
+        """Frames."""
+        self._begin_ns = begin_ns
+        self._drops = self._marks = 0
+        path.on_frame = self._came
+
+    def _came(self, time_ns: int, frames: int, size: int, drops: int, marks: int) -> None:
+        bins, time_ns = self.bins, time_ns - self._begin_ns
+        bins["backlog_bytes"].add(time_ns, size)
+        bins["backlog_frames"].add(time_ns, frames)
+        bins["drops"].add(time_ns, drops - self._drops)
+        bins["marks"].add(time_ns, marks - self._marks)
+        self._drops, self._marks = drops, marks
+        if frames > self.backlog_most:
+            self.backlog_most = frames
+
+
+_PATH_BINS = {"backlog_bytes": most, "backlog_frames": most, "drops": total, "marks": total}
+
+
 class Probes:
     """All that is looked at besides packets. ``attach`` it once the watch has been."""
 
     def __init__(self, dev: NetDevice, driver: ReplayDriver, packets: Packets, tap: InterruptTap, interval_ns: int):
         self.queues = [QueueProbe(txq, interval_ns) for txq in dev.tx_queues]
         self.flows: list[tuple[str, Flow]] = []
+        self.paths: list[PathProbe] = []
         self.states: dict[tuple[str, str], Bins] = {}
         """What flows tell of themselves, by (flow, name)."""
         self.busy_ps = Bins(interval_ns, total)
@@ -149,9 +178,11 @@ class Probes:
         packets.on_given = [probe.note_limits for probe in self.queues]
         packets.on_frame = self._left
 
-    def begin(self, timeline: Timeline) -> None:
+    def begin(self, timeline: Timeline, paths: Sequence[tuple[str, Path]]) -> None:
         """The traffic begins now."""
         self._timeline = timeline
+        begin_ns = self._packets.begin_ns
+        self.paths = [PathProbe(name, path, begin_ns, self._interval_ns) for name, path in paths]
         self._tick()
 
     def end(self) -> None:

@@ -11,9 +11,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ringwire.experiment import keys
 from ringwire.experiment.tomlfile import ExperimentError, Place, TomlFile, show
+from ringwire.ranges import show_ns
 
 GIVEN = ("name", "folder")
 """Fields that are no keys of a dataclass's own: the flow's name, and the folder in which the experiment's file is."""
+NEEDS = "needs"
+"""In a field's metadata: (field, value) without which its key has no effect; None for any value."""
 Overrides = tuple[tuple[str, object], ...]
 """(dotted key, value) of ``--set``, in order; a text may be any value as TOML writes it."""
 
@@ -21,8 +24,10 @@ Overrides = tuple[tuple[str, object], ...]
 class Reader:
     """A file with some values set from outside. Every error is an :class:`ExperimentError` that says where."""
 
-    def __init__(self, file: TomlFile, overrides: Overrides = ()) -> None:
+    def __init__(self, file: TomlFile, overrides: Overrides = (), arrays: Iterable[str] = ()) -> None:
         self.file = file
+        self._arrays = frozenset(arrays)
+        """Names of tables of which there may be several."""
         self.values = file.values
         self._overridden: dict[Place, str] = {}
         self.objects: dict[str, dict[str, Any]] = {}
@@ -41,6 +46,8 @@ class Reader:
             at = at[step] if isinstance(step, int) else at.setdefault(step, {})
             if not isinstance(at, (dict, list)):
                 raise ExperimentError(f"{said}: {show(place[:-1])} is not a table")
+        if isinstance(at, list):
+            raise ExperimentError(f"{said}: there are several; needed: {key.split('.')[0]}.NAME.KEY=VALUE")
         at[place[-1]] = value
         self._overridden[place] = said
 
@@ -50,6 +57,8 @@ class Reader:
         if not all(steps):
             raise ExperimentError(f"{said}: not a key; allowed: TABLE.KEY=VALUE, flow.NAME.KEY=VALUE")
         array = self.values.get(steps[0])
+        if array is None and steps[0] in self._arrays:
+            raise ExperimentError(f"{said}: {self.file.path} has no [[{steps[0]}]]")
         if isinstance(array, list) and len(steps) > 2:
             names = [entry.get("name", entry.get("kind")) for entry in array if isinstance(entry, dict)]
             if steps[1] not in names:
@@ -107,9 +116,13 @@ class Reader:
             return default
 
         def read(value: Any) -> int:
-            time_ns: int = keys.time_ns(value)
+            allowed = f"allowed: {show_ns(low)} to {show_ns(high)}"
+            try:
+                time_ns: int = keys.time_ns(value)
+            except ValueError as error:
+                raise ValueError(f"{error}; {allowed}") from None
             if not low <= time_ns <= high:
-                raise ValueError(f"allowed: {show_ns(low)} to {show_ns(high)}")
+                raise ValueError(allowed)
             return time_ns
 
         found: int = self.value(place, read)
@@ -145,6 +158,8 @@ class Reader:
                 made[field] = self.shared(parse, (*place, key))
             else:
                 made[field] = self.value((*place, key), parse)
+        for key in values:
+            self._refuse_idle(cls, place, key, made)
         for field in _needed(cls):
             if field not in made:
                 raise self.error(place, f"{show((*place, short(field)))} is missing")
@@ -157,6 +172,17 @@ class Reader:
             text = str(error).replace(word, show(at), 1) if key is not None else f"{show(place)}: {error}"
             raise self.error(at, text) from None
 
+    def _refuse_idle(self, cls: type[Any], place: Place, key: str, made: Mapping[str, Any]) -> None:
+        """ExperimentError for a key that has no effect with what another one says (``needs`` of the field)."""
+        field = next(field for field in _keyed(cls) if key in (field.name, short(field.name)))
+        other, wanted = field.metadata.get(NEEDS, (None, None))
+        if other is None:
+            return
+        there = made.get(other, next(each.default for each in fields(cls) if each.name == other))
+        if there is None or (wanted is not None and there != wanted):
+            needed = short(other) if wanted is None else f"{short(other)} = {literal(wanted)}"
+            raise self.error((*place, key), f"{show((*place, key))} has no effect without {needed}")
+
     def shared(self, cls: type[Any], place: Place) -> Any:
         """An object of a dataclass: a table of its own, or the name of one that others may share."""
         value = self.at(place)
@@ -168,6 +194,9 @@ class Reader:
         known = self.objects.setdefault(kind, {})
         entries = self.at((kind,), [])
         names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+        for index, name in enumerate(names):
+            if not isinstance(name, str) or name in names[:index]:
+                raise self.error((kind, index), f"[[{kind}]] number {index + 1}: needed: a name of its own")
         if value not in names:
             there = f"there are {', '.join(map(str, names))}" if names else f"there is no [[{kind}]]"
             raise self.error(place, f"{show(place)} = {literal(value)}: no {kind} of that name; {there}")
@@ -182,14 +211,6 @@ def literal(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def show_ns(time_ns: int) -> str:
-    """A time as a file has it, exact."""
-    for unit, scale in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if time_ns % scale == 0 and time_ns:
-            return f"{time_ns // scale}{unit}"
-    return f"{time_ns}ns"
 
 
 # -- the fields of a dataclass as keys

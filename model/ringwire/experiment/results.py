@@ -24,6 +24,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from ringwire.experiment import ownfiles
+
 Table = Mapping[str, "np.ndarray[Any, Any]"]
 """Columns of equal length by name; names end in their unit: ``time_ns``, ``backlog_bytes``, ``rate_bps``."""
 
@@ -48,6 +50,8 @@ SERIES: Mapping[str, tuple[str, ...]] = {
     "qdisc": ("time_ns", "queue", "backlog_bytes", "backlog_packets", "drops", "marks"),
     "interrupts": ("time_ns", "queue", "interrupts", "packets"),
     "wire": ("time_ns", "utilisation", "longest_gap_ns"),
+    # buffers of bottlenecks behind the wire, as frames found them
+    "path": ("time_ns", "path", "backlog_bytes", "backlog_frames", "drops", "marks"),
     # the way of one super-packet; stages overlap
     "tso": ("stage", "begin_ns", "end_ns"),
 }
@@ -68,6 +72,7 @@ class Results:
                     "latency_max_ns": float, ...}],
          "queues": [{"queue": int, "frames": int, "bytes": int, "interrupts": int, "packets_per_interrupt": float,
                      "bql_limit_bytes": int, "drops": int, "requeues": int, ...}],
+         "paths": [{"path": str, "frames": int, "drops": int, "marks": int, "losses": int, "backlog_most_frames": int}],
          "printed": str, "problems": [str]}
     """
 
@@ -77,6 +82,8 @@ class Results:
     def save(self, folder: Path) -> None:
         """Write summary and series into a folder, which is made if need be."""
         (folder / "series").mkdir(parents=True, exist_ok=True)
+        tables = (f"series/{name}.{suffix}" for name in self.series for suffix in ("csv", "parquet"))
+        ownfiles.claim(folder, ("summary.json", *tables))
         for name, columns in self.series.items():
             table = pa.table(dict(columns))
             pyarrow.csv.write_csv(table, folder / "series" / f"{name}.csv")

@@ -11,10 +11,10 @@ from ringwire.experiment import keys
 from ringwire.experiment.reader import Reader, literal, short
 from ringwire.experiment.tomlfile import Place, show
 from ringwire.host.cpu import HostCosts
+from ringwire.ranges import check
 from ringwire.rig.config import Rig, SettingError
 from ringwire.rig.plugin import resolved
 from ringwire.tools.commands import ScriptError
-from ringwire.traffic.datagrams import check
 
 MAX_HOLD_NS = 3_600 * 1_000_000_000
 
@@ -32,7 +32,7 @@ _NIC: dict[str, tuple[str, keys.Parser]] = {
     "queues": ("queues", keys.number),
     "ring": ("ring", keys.number),
     "txqueuelen": ("txqueuelen", keys.number),
-    "tx_usecs": ("tx_usecs", lambda value: value if isinstance(value, int) else keys.time_us(value)),
+    "tx_usecs": ("tx_usecs", keys.whole_us),
     "tx_frames": ("tx_frames", keys.number),
     "completion_threshold": ("cpl_threshold", keys.number),
     "completion_timer": ("cpl_timer_ns", keys.time_ns),
@@ -69,6 +69,8 @@ class BqlKnobs:
             value = getattr(self, name)
             if value is not None:
                 check(name, value, 0, most)
+        if (self.limit_min_bytes or 0) > (MAX_LIMIT if self.limit_max_bytes is None else self.limit_max_bytes):
+            raise ValueError(f"limit_min_bytes {self.limit_min_bytes}: more than limit_max {self.limit_max_bytes}")
 
 
 def folder_of(reader: Reader) -> Path:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ringwire.experiment import ownfiles
 from ringwire.experiment.asrun import as_run
 from ringwire.experiment.flent import write_flent
 from ringwire.experiment.job import Work
@@ -90,23 +91,31 @@ def run_experiment(
 
 
 def prepare(folder: Path) -> Path:
-    """Where results go: a folder that is there, or whose parent is."""
+    """Where results go: a folder that can be made, or one in which nothing is in the way but what a run has left."""
     target = folder.resolve()
     if target.exists() and not target.is_dir():
         raise ExperimentError(f"--out {folder}: not a folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        foreign = ownfiles.foreign(target)
     except OSError as error:
         raise ExperimentError(f"--out {folder}: {error.strerror}") from None
+    if foreign is not None:
+        name = foreign.relative_to(target)
+        raise ExperimentError(
+            f"--out {folder}: {name} is there and no run has left it; name another folder, or move it"
+        )
     return target
 
 
 def _leave(results: Results, experiment: Experiment, wire: Path, target: Path) -> None:
     try:
-        shutil.rmtree(target / "series", ignore_errors=True)
+        flent = f"{experiment.source.path.stem}.flent.gz"
+        ownfiles.remove(target)  # of a run before
+        ownfiles.claim(target, ("wire.pcap", "experiment.toml", flent))
         results.save(target)
         shutil.move(wire, target / "wire.pcap")
         (target / "experiment.toml").write_text(as_run(experiment), encoding="utf-8")
-        write_flent(results, target / f"{experiment.source.path.stem}.flent.gz")
+        write_flent(results, target / flent)
     except OSError as error:
         raise ExperimentError(f"--out {target}: {error.strerror}") from None

@@ -91,9 +91,12 @@ def read_experiment(source: Source, trying: bool = True) -> Experiment:
             load_file(name)
         except LoadError as error:
             raise ExperimentError(f"--load {error}") from None
-    reader = Reader(TomlFile(source.path, source.text), source.overrides)
-    shared = {name for name in reader.values if name not in _TOP and isinstance(reader.values[name], list)}
-    reader.refuse_unknown((), reader.values, (*_TOP, *(shared & shared_kinds())))
+    shared = sorted(shared_kinds())
+    reader = Reader(TomlFile(source.path, source.text), source.overrides, ("flow", *shared))
+    reader.refuse_unknown((), reader.values, (*_TOP, *shared))
+    for name in shared:
+        if not isinstance(reader.at((name,), []), list):
+            raise reader.error((name,), f"{name} is not an array of tables; needed: [[{name}]]")
     duration_ns = _duration(reader)
     rig, bql = read_rig(reader)
     entries = read_entries(reader, rig, duration_ns)

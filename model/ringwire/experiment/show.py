@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ringwire.experiment.results import Results
 from ringwire.replay.report import show_time
+
+SPREAD = ("p50", "p95", "p99", "max")
+WIDEST = 1000
+"""Characters that a table may take at most."""
 
 
 def show_summary(results: Results, console: Console, where: str) -> None:
@@ -17,8 +23,12 @@ def show_summary(results: Results, console: Console, where: str) -> None:
     summary = results.summary
     totals, setup = summary["totals"], summary["setup"]
     console.print(f"{summary['title']}: {setup['device']}, {setup['line rate']}", style="bold", highlight=False)
-    console.print(_flows(summary["flows"]))
-    console.print(_queues(summary["queues"]))
+    for found in (
+        *_flows(summary["flows"]),
+        *([_paths(summary["paths"])] if summary["paths"] else []),
+        _queues(summary["queues"]),
+    ):
+        _print_whole(console, found)
     shown = {
         "frames": f"{totals['frames']:,}",
         "packets": f"{totals['packets']:,} ({totals['packets dropped']:,} dropped, {totals['packets left']:,} left)",
@@ -39,29 +49,37 @@ def show_summary(results: Results, console: Console, where: str) -> None:
     console.print(table)
 
 
-def _flows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title="latency: write to end of FCS")
-    table.add_column("flow")
-    for name in ("packets", "drops", "marks", "Mbit/s", "p50", "p95", "p99", "max"):
-        table.add_column(name, justify="right")
-    followed = any("arrived" in row for row in rows)
-    if followed:
-        for name in ("arrived", "path's end: p50", "max"):
-            table.add_column(name, justify="right")
+def _flows(rows: list[dict[str, Any]]) -> Iterator[Table]:
+    """What they sent and how long that took; of flows with a path, what of it got to the other end and when."""
+    sent = _columns("latency: write to end of FCS", "flow", "packets", "drops", "marks", "Mbit/s", *SPREAD)
     for row in rows:
-        times = [show_time(row[f"latency_{name}_ns"]) for name in ("p50", "p95", "p99", "max")]
-        counts = [f"{row[name]:,}" for name in ("packets", "drops", "marks")]
-        behind = []
-        if followed and "arrived" in row:
-            behind = [f"{row['arrived']:,}", *(show_time(row[f"end_to_end_{name}_ns"]) for name in ("p50", "max"))]
-        table.add_row(row["flow"], *counts, f"{row['rate_bps'] / 1e6:.4g}", *times, *behind)
+        counts = (f"{row[name]:,}" for name in ("packets", "drops", "marks"))
+        sent.add_row(row["flow"], *counts, f"{row['rate_bps'] / 1e6:.4g}", *_spread(row, "latency"))
+    yield sent
+    followed = [row for row in rows if "arrived" in row]
+    if followed:
+        there = _columns("write to the path's other end", "flow", "arrived", "lost frames", *SPREAD)
+        for row in followed:
+            there.add_row(row["flow"], f"{row['arrived']:,}", f"{row['lost']:,}", *_spread(row, "end_to_end"))
+        yield there
+
+
+def _spread(row: dict[str, Any], what: str) -> Iterator[str]:
+    for name in SPREAD:
+        value = row[f"{what}_{name}_ns"]
+        yield "-" if value is None else show_time(value)
+
+
+def _paths(rows: list[dict[str, Any]]) -> Table:
+    table = _columns("behind the wire", "path", "frames", "drops", "marks", "lost at random", "longest queue")
+    for row in rows:
+        counts = (f"{row[name]:,}" for name in ("frames", "drops", "marks", "losses", "backlog_most_frames"))
+        table.add_row(row["path"], *counts)
     return table
 
 
 def _queues(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("queue", "frames", "interrupts", "per irq", "BQL limit", "starved", "drops", "requeues"):
-        table.add_column(name, justify="right")
+    table = _columns("queues", "queue", "frames", "interrupts", "per irq", "BQL limit", "starved", "drops", "requeues")
     for row in rows:
         limit = row["bql_limit_bytes"]
         table.add_row(
@@ -75,3 +93,18 @@ def _queues(rows: list[dict[str, Any]]) -> Table:
             f"{row.get('requeues', 0):,}",
         )
     return table
+
+
+def _columns(title: str, name: str, *numbers: str) -> Table:
+    """An empty table: what a row is of, and numbers."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    table.add_column(name, no_wrap=True)
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table
+
+
+def _print_whole(console: Console, table: Table) -> None:
+    """Print a table as wide as it is, which a narrow terminal folds: no digit gets lost."""
+    table.width = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
+    console.print(table, crop=False, no_wrap=True, overflow="ignore")

@@ -13,7 +13,7 @@ from ringwire.bql import MAX_LIMIT
 from ringwire.experiment.bins import Bins
 from ringwire.experiment.histogram import Histogram
 from ringwire.experiment.packets import SHARES, FlowFigures, Row
-from ringwire.experiment.probes import QueueProbe, marks_of
+from ringwire.experiment.probes import PathProbe, QueueProbe, marks_of
 from ringwire.experiment.results import SERIES, Results, Table
 from ringwire.qdisc.base import AnyQdisc
 from ringwire.replay.report import show_time
@@ -48,6 +48,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "totals": _totals(run),
         "flows": [_flow(run, figures) for figures in run.figures],
         "queues": [_queue(probe, run.tap.counts.get(probe.txq.index, 0), qdisc) for probe, qdisc in own_queues(run)],
+        "paths": [_path(probe) for probe in run.probes.paths],
         "printed": run.host.printed,
         "problems": run.problems,
     }
@@ -117,18 +118,21 @@ def _flow(run: Run, figures: FlowFigures) -> dict[str, Any]:
         "bytes": figures.bytes,
         "marks": figures.marks,
         "rate_bps": 8 * figures.measured_bytes * NS_PER_S / measured_ns if measured_ns > 0 else 0.0,
+        "measured": latency.count,
         **_spread("latency", latency),
     }
     for name, total_ns in zip(SHARES, figures.shares_ns, strict=True):
-        row[f"{name}_mean_ns"] = total_ns / latency.count if latency.count else 0.0
-    if figures.end_to_end.count:
-        row |= {"arrived": figures.end_to_end.count, **_spread("end_to_end", figures.end_to_end)}
+        row[f"{name}_mean_ns"] = total_ns / latency.count if latency.count else None
     flow = next(flow for name, flow in run.probes.flows if name == figures.name)
+    if any(entry.flow is flow and entry.way is not None for entry in run.experiment.entries):
+        row |= {"arrived": figures.arrived, "lost": figures.lost, **_spread("end_to_end", figures.end_to_end)}
     return row | dict(flow.totals())
 
 
-def _spread(name: str, times: Histogram) -> dict[str, float]:
-    """Mean, percentiles and maximum."""
+def _spread(name: str, times: Histogram) -> dict[str, float | None]:
+    """Mean, percentiles and maximum; None where nothing was measured."""
+    if not times.count:
+        return dict.fromkeys(f"{name}_{what}_ns" for what in ("mean", *PERCENTILES, "max"))
     return {
         f"{name}_mean_ns": times.mean,
         **{f"{name}_{percentile}_ns": times.percentile(share) for percentile, share in PERCENTILES.items()},
@@ -165,6 +169,18 @@ def _queue(probe: QueueProbe, interrupts: int, qdisc: AnyQdisc | None) -> dict[s
     if qdisc is not None:
         row |= {"drops": qdisc.drops, "marks": marks_of(qdisc), "requeues": qdisc.requeues}
     return row
+
+
+def _path(probe: PathProbe) -> dict[str, Any]:
+    path = probe.path
+    return {
+        "path": probe.name,
+        "frames": path.frames,
+        "drops": path.drops,
+        "marks": path.marks,
+        "losses": path.losses,
+        "backlog_most_frames": probe.backlog_most,
+    }
 
 
 # -- the series
@@ -234,6 +250,18 @@ def _per_queue(series: str, names: Sequence[str], run: Run) -> Table:
     return _table(series, rows)
 
 
+def _paths(run: Run) -> Table:
+    rows: list[tuple[Any, ...]] = []
+    for probe in run.probes.paths:
+        bins = [probe.bins[name] for name in SERIES["path"][2:]]
+        _align(*bins)
+        width_ns = bins[0].width_ns
+        for index, values in enumerate(zip_longest(*(each.values for each in bins))):
+            if any(value is not None for value in values):
+                rows.append((index * width_ns, probe.name, *(value or 0 for value in values)))
+    return _table("path", rows)
+
+
 def _wire(run: Run) -> Table:
     busy, gaps = run.probes.busy_ps, run.probes.gaps_ps
     _align(busy, gaps)
@@ -256,6 +284,7 @@ _SERIES = {
     "ring": lambda run: _per_queue("ring", ("descriptors", "ring_bytes"), run),
     "qdisc": lambda run: _per_queue("qdisc", ("backlog_bytes", "backlog_packets", "drops", "marks"), run),
     "interrupts": lambda run: _per_queue("interrupts", ("interrupts", "packets"), run),
+    "path": _paths,
     "wire": _wire,
     "tso": _tso,
 }
@@ -283,7 +312,7 @@ def _at(values: Sequence[float | None], index: int) -> float:
     return (values[index] or 0) if index < len(values) else 0
 
 
-_TEXT = frozenset({"flow", "name", "stage"})
+_TEXT = frozenset({"flow", "name", "path", "stage"})
 _REAL = frozenset({"limit_bytes", "rate_bps", "value", "utilisation", "longest_gap_ns"})
 
 

@@ -11,6 +11,7 @@ from ringwire.checks import BugFound, Watch, read_statistics
 from ringwire.host.cpu import Cpu, CpuEvent, Level
 from ringwire.host.world import World
 from ringwire.netdev.tree import waiting
+from ringwire.pcap import CaptureError
 from ringwire.rig.config import Rig
 from ringwire.rig.plugin import DriverFactory
 from ringwire.tools.commands import Commands
@@ -65,6 +66,8 @@ async def blaming(world: World, watch: Watch, work: Coroutine[Any, Any, T]) -> T
     """Do the work; an exception that ends it comes as BugFound if the watch has found what is behind it."""
     try:
         return await work
+    except CaptureError:
+        raise  # what broke off in the middle is no fault of the device
     except Exception as error:
         watch.findings.blame(error)
         with suppress(Exception):  # after a first error there may be no device to ask any more

@@ -9,9 +9,14 @@ from ringwire.tools.units import parse_bit_rate
 MIN_RATE_BPS, MAX_RATE_BPS = 1_000_000, 1_000_000_000_000
 
 
-def parse_line_rate(text: str) -> int:
+def parse_rate(text: str) -> int:
     """Bit/s: a rate as ``tc`` reads it, where the letters ``bit`` may be left out. ValueError with the reason."""
-    rate = parse_bit_rate(text + "bit" if re.search(r"[0-9][kmgt]$", text, re.IGNORECASE) else text)
+    return parse_bit_rate(text + "bit" if re.search(r"[0-9][kmgt]$", text, re.IGNORECASE) else text)
+
+
+def parse_line_rate(text: str) -> int:
+    """As :func:`parse_rate`, of a wire."""
+    rate = parse_rate(text)
     if not rate:
         raise ValueError(f"nothing would ever be sent; allowed: {show_rate(MIN_RATE_BPS)} or more")
     return rate

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from zlib import crc32
 
 from ringwire.packet import IPPROTO_UDP, flow_hash, sum16, tos_to_priority
+from ringwire.ranges import check
 from ringwire.skb import CsumFlag, Skb, linear_truesize
 from ringwire.traffic.flow import Flow
 
@@ -116,12 +117,6 @@ class Datagrams(Flow):
             ethertype = b"\x86\xdd"
         head = b"".join((DESTINATION_MAC, SOURCE_MAC, ethertype, ip, source, destination, udp))
         return head, bytes(max(0, payload - NUMBER_BYTES))
-
-
-def check(name: str, value: int | float, low: int | float, high: int | float) -> None:
-    """ValueError unless a key's value lies between two others."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} {value}; allowed: {low} to {high}")
 
 
 def _is_address(text: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ringwire.traffic.datagrams import UDP_HLEN, check
+from ringwire.ranges import check
+from ringwire.traffic.datagrams import UDP_HLEN
 from ringwire.traffic.sparse import Sparse
 from ringwire.traffic.udp import MAX_DATAGRAM
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from ringwire.pcap import CaptureError
+from ringwire.pcap import CaptureError, read_capture
+from ringwire.ranges import check
 from ringwire.skb import Skb
 from ringwire.socket import SNDBUF_MIN, WMEM_DEFAULT, Socket
 from ringwire.traffic.capture import MIN_MTU, Capture
-from ringwire.traffic.datagrams import check
 from ringwire.traffic.flow import Environment, Flow
 
 PACES = ("capture", "fast")
@@ -27,13 +28,13 @@ class Pcap(Flow):
     """Beside the experiment's own file, unless its path is absolute."""
     pace: str = "capture"
     """capture: at the capture's times; fast: as soon as there is room in the send buffer."""
-    speed: float = 1.0
+    speed: float = field(default=1.0, metadata={"needs": ("pace", "capture")})
     """How many times faster than it was captured."""
     loop: bool = False
     """Begin anew at the end."""
     mtu: int = 1500
     """A TCP packet over it is a super-packet."""
-    sndbuf_bytes: int = WMEM_DEFAULT
+    sndbuf_bytes: int = field(default=WMEM_DEFAULT, metadata={"needs": ("pace", "fast")})
     """Of the fast pace: bytes of truesize."""
     folder: str = field(default="", repr=False)
     """Where the experiment's file is."""
@@ -48,6 +49,7 @@ class Pcap(Flow):
         path = Path(self.folder) / self.file
         self._capture = Capture(path, mtu=self.mtu)
         try:
+            deque(read_capture(path), maxlen=0)  # to its end: what is wrong there is told now
             first = next(iter(self._capture), None)
         except (CaptureError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import ClassVar
 
+from ringwire.ranges import check
 from ringwire.skb import Skb
 from ringwire.sock import Sock
 from ringwire.traffic.flow import Environment, Flow
@@ -60,9 +61,7 @@ class SynFlood(Flow):
             ("priority", 0, 0xFFFFFFFF),
             ("mark", 0, 0xFFFFFFFF),
         ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} {value}; allowed: {low} to {high}")
+            check(name, getattr(self, name), low, high)
         try:
             self._network = IPv4Network(self.sources)
         except ValueError:
@@ -120,15 +119,17 @@ class SynFlood(Flow):
     def stop(self) -> None:
         self._stopped = True
 
-    def arrived(self, skb: Skb, frame: bytes, end_ns: int) -> None:
+    def arrived(self, skb: Skb, frame: bytes, end_ns: int) -> int | None:
         read = read_segment(frame)
         fate = None if read is None else self._path.forward(end_ns, len(frame), 0, self._env.random)
-        if fate is not None:
-            now_ns = fate[0]
-            self._far.run_until(now_ns)
-            l3 = 14 if frame[12] != 0x81 else 18
-            # addresses and ports: a connection of its own, whose owner will not answer
-            self._listener.syn(now_ns, self._far, frame[l3 + 12 : l3 + 24], None)
+        if fate is None:
+            return None
+        now_ns = fate[0]
+        self._far.run_until(now_ns)
+        l3 = 14 if frame[12] != 0x81 else 18
+        # addresses and ports: a connection of its own, whose owner will not answer
+        self._listener.syn(now_ns, self._far, frame[l3 + 12 : l3 + 24], None)
+        return now_ns
 
     def state(self) -> Mapping[str, float]:
         if isinstance(self.listener, str):

@@ -12,6 +12,7 @@ from functools import partial
 from typing import ClassVar
 
 from ringwire.netdev.sysctl import TCP_LIMIT_OUTPUT_BYTES
+from ringwire.ranges import check
 from ringwire.skb import Skb
 from ringwire.sock import Sock
 from ringwire.traffic.flow import Environment, Flow
@@ -124,9 +125,7 @@ class TcpFlow(Flow):
             ("wmem_default_bytes", 4608, 1 << 31),
             ("wmem_max_bytes", 4608, 1 << 31),
         ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} {value}; allowed: {low} to {high}")
+            check(name, getattr(self, name), low, high)
         try:
             ALGORITHMS.find(self.congestion)
         except LookupError as error:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ringwire.qdisc.base import XMIT_CN, XMIT_SUCCESS
+from ringwire.ranges import check
 from ringwire.skb import Skb
 from ringwire.socket import SNDBUF_MIN, Socket
-from ringwire.traffic.datagrams import UDP_HLEN, Datagrams, check
+from ringwire.traffic.datagrams import UDP_HLEN, Datagrams
 from ringwire.traffic.flow import Environment
 
 PATTERNS = ("constant", "poisson", "onoff")
@@ -37,9 +38,9 @@ class Udp(Datagrams):
     pps: float | None = None
     pattern: str = "constant"
     """constant; poisson: times between datagrams are exponential; onoff: bursts, and pauses between them."""
-    on_ns: int = 1_000_000
+    on_ns: int = field(default=1_000_000, metadata={"needs": ("pattern", "onoff")})
     """Of onoff: how long a burst lasts on average (exponential)."""
-    off_ns: int = 1_000_000
+    off_ns: int = field(default=1_000_000, metadata={"needs": ("pattern", "onoff")})
     """... and a pause. The rate is that of a burst."""
     sndbuf_bytes: int | None = None
     """Send buffer, bytes of truesize."""
@@ -52,6 +53,7 @@ class Udp(Datagrams):
         check("size_bytes", self.size_bytes, self.l4 + UDP_HLEN, MAX_DATAGRAM)
         if self.rate_bps is not None and self.pps is not None:
             raise ValueError("pps: there is a rate already; allowed: one of them")
+        check("rate_bps", self.rate_bps, 1, 1 << 60)
         if self.pps is not None:
             check("pps", self.pps, 1e-3, 1e9)
         if self.pattern not in PATTERNS:

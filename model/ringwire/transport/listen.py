@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from ringwire.ranges import check
 from ringwire.transport.timers import FarClock
 
 TIMEOUT_INIT_NS = 1_000_000_000
@@ -73,9 +74,7 @@ class Listener:
             ("accept_interval_ns", 0, 1 << 62),
             ("tcp_synack_retries", 0, 255),
         ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} {value}; allowed: {low} to {high}")
+            check(name, getattr(self, name), low, high)
         self._requests: dict[Hashable, _Request] = {}
         self._young = 0
         """Requests whose SYN-ACK was not sent again."""

@@ -8,10 +8,12 @@ path share it. Nothing here is an event: a frame's fate follows from those befor
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from ringwire.qdisc.psched import cells
+from ringwire.ranges import check
 from ringwire.transport.timers import Clock, FarClock
 
 ETHERNET_OVERHEAD = 24
@@ -19,6 +21,8 @@ ETHERNET_OVERHEAD = 24
 _NS_BITS = 8_000_000_000
 MAX_DELAY_NS = 60 * 1_000_000_000
 MAX_RATE_BPS = 10**12
+OF_BOTTLENECK = {"needs": ("rate_bps", None)}
+"""Of keys that have no effect without a bottleneck."""
 LINK_LAYERS = ("ethernet", "atm", "adsl")
 """As in lines of tc; the last two are the same."""
 
@@ -37,19 +41,19 @@ class Path:
     """From the receiver to the sender; as ``delay_ns``, if not given."""
     rate_bps: int | None = None
     """Of the bottleneck; None: there is none."""
-    limit_packets: int | None = 1000
+    limit_packets: int | None = field(default=1000, metadata=OF_BOTTLENECK)
     """Frames in the bottleneck's buffer, the one being sent included; what comes beyond is dropped. None: no limit."""
-    limit_bytes: int | None = None
+    limit_bytes: int | None = field(default=None, metadata=OF_BOTTLENECK)
     """Their bytes."""
-    ecn_threshold_bytes: int | None = None
+    ecn_threshold_bytes: int | None = field(default=None, metadata=OF_BOTTLENECK)
     """A frame that finds as much before it is marked, if its sender takes part in ECN."""
     loss: float = 0.0
     """Share of the frames that get lost at random behind the bottleneck."""
-    overhead_bytes: int = ETHERNET_OVERHEAD
+    overhead_bytes: int = field(default=ETHERNET_OVERHEAD, metadata=OF_BOTTLENECK)
     """What a frame costs the bottleneck beside its bytes; may be negative, as where it has no Ethernet header."""
-    mpu_bytes: int = 60
+    mpu_bytes: int = field(default=60, metadata=OF_BOTTLENECK)
     """The least that a frame counts as, without overhead."""
-    linklayer: str = "ethernet"
+    linklayer: str = field(default="ethernet", metadata=OF_BOTTLENECK)
     """Of the bottleneck; atm, adsl: frame and overhead fill whole cells, 53 bytes for each 48."""
 
     frames: int = field(default=0, init=False, repr=False)
@@ -58,6 +62,10 @@ class Path:
     """... that found the buffer full."""
     marks: int = field(default=0, init=False, repr=False)
     losses: int = field(default=0, init=False, repr=False)
+    on_frame: Callable[[int, int, int, int, int], None] | None = field(default=None, init=False, repr=False)
+    """Told of each frame that comes to the bottleneck: when (ns), the frames and bytes that are in its buffer then, and
+    how many frames have been dropped and marked so far.
+    """
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -70,9 +78,7 @@ class Path:
             ("overhead_bytes", -64, 1024),
             ("mpu_bytes", 0, 9216),
         ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} {value}; allowed: {low} to {high}")
+            check(name, getattr(self, name), low, high)
         if self.linklayer not in LINK_LAYERS:
             raise ValueError(f"linklayer {self.linklayer}; allowed: {', '.join(LINK_LAYERS)}")
         self._cells = self.linklayer != "ethernet"
@@ -115,6 +121,8 @@ class Path:
                 self.limit_bytes is not None and self._held_bytes + length > self.limit_bytes
             ):
                 self.drops += 1
+                if self.on_frame is not None:
+                    self.on_frame(arrival_ns, len(held), self._held_bytes, self.drops, self.marks)
                 return None
             if ecn and self.ecn_threshold_bytes is not None and self._held_bytes >= self.ecn_threshold_bytes:
                 self.marks += ecn != 3
@@ -122,6 +130,7 @@ class Path:
             size = (length if length > self.mpu_bytes else self.mpu_bytes) + self.overhead_bytes
             if self._cells:
                 size = cells(size)
+            came_ns = arrival_ns
             free = arrival_ns * rate
             if self._free > free:
                 free = self._free
@@ -129,6 +138,8 @@ class Path:
             arrival_ns = -(-free // rate)
             held.append((arrival_ns, length))
             self._held_bytes += length
+            if self.on_frame is not None:
+                self.on_frame(came_ns, len(held), self._held_bytes, self.drops, self.marks)
         if self.loss and random.random() < self.loss:
             self.losses += 1
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ringwire.ranges import check
 from ringwire.transport import sendbuffer
 from ringwire.transport.congestion.base import INITIAL_WINDOW
 from ringwire.transport.rtt import RTO_MIN_US
@@ -55,6 +56,4 @@ class TcpSettings:
             ("tso_win_divisor", 0, 1000),
             ("rto_min_us", 1000, 120_000_000),
         ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} {value}; allowed: {low} to {high}")
+            check(name, getattr(self, name), low, high)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
+from ringwire.experiment import ownfiles
 from ringwire.experiment.report.page import run_page, write_text
 from ringwire.experiment.report.plots import draw
 from ringwire.experiment.report.render import write_files
@@ -20,8 +20,10 @@ def write_report(folder: Path, results: Results | None = None) -> Path:
     """Make plots and page in a results folder, from ``results`` or else from what is in it; the page's path."""
     if results is None:
         results = load(folder)
-    shutil.rmtree(folder / "plots", ignore_errors=True)  # of a run before, which may have had others
+    ownfiles.remove(folder, "plots")  # of a run before, which may have had others
     drawn = draw(results)
+    pictures = (f"plots/{plot.name}.{suffix}" for plot in drawn.plots for suffix in ("png", "svg"))
+    ownfiles.claim(folder, ("report.html", *pictures))
     subtitle = str(results.summary.get("title") or "")
     for plot in drawn.plots:
         write_files(plot, drawn.span_s, folder / "plots", subtitle)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ringwire.experiment.sweep.figures import Swept
-from ringwire.experiment.sweep.grid import Grid, GridError, read_grid
+from ringwire.experiment.sweep.grid import Grid, GridError, read_grid, try_grid
 from ringwire.experiment.sweep.point import Outcome, RunPoint, experiment
 from ringwire.experiment.sweep.run import ClusterError, executor, run_sweep
 
@@ -41,4 +41,4 @@ def sweep(
     return swept
 
 
-__all__ = ["ClusterError", "Grid", "GridError", "Outcome", "RunPoint", "Swept", "read_grid", "sweep"]
+__all__ = ["ClusterError", "Grid", "GridError", "Outcome", "RunPoint", "Swept", "read_grid", "sweep", "try_grid"]

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ringwire.experiment.scenario import Source, read_experiment
 from ringwire.experiment.shipped import find
 from ringwire.experiment.tomlfile import ExperimentError
 
@@ -103,6 +104,40 @@ def read_grid(path: Path) -> Grid:
     return _Reader(path, text, document).grid()
 
 
+def try_grid(grid: Grid, path: Path) -> None:
+    """GridError for a key or a value that the experiment refuses, and for figures of flows that it does not have.
+
+    Each value is tried with the first of all other keys.
+    """
+    reader = _Reader(path, path.read_text(encoding="utf-8"), {})
+    first = {key: values[0] for key, values in grid.values.items()}
+    tried: set[str] = set()
+    for key, values in grid.values.items() or [("", [None])]:
+        for value in values:
+            settings = {**first, key: value} if key else {}
+            said = json.dumps(settings, sort_keys=True)
+            if said in tried:
+                continue
+            tried.add(said)
+            try:
+                experiment = read_experiment(Source(grid.base, grid.text, tuple(settings.items())))
+            except ExperimentError as error:
+                named, text = _without_set(str(error))
+                at = named if named in grid.values else key
+                raise reader.error(at or "base", f"{text}" if at else f"base {text}") from None
+    flows = [entry.flow.name for entry in experiment.entries]
+    for figure in grid.figures:
+        of, _, rest = figure.partition(".")
+        if of == "flows" and not any(rest.startswith(f"{name}.") for name in flows):
+            raise reader.error("figures", f"{figure}: there is no such flow; there are {', '.join(flows)}")
+
+
+def _without_set(text: str) -> tuple[str, str]:
+    """The key of ``--set KEY=VALUE: ...`` and what is said of it; of any other text "", and all of it."""
+    found = re.match(r"--set ([^=\s]+)=", text)
+    return (found[1], text.removeprefix("--set ")) if found else ("", text)
+
+
 class _Reader:
     def __init__(self, path: Path, text: str, document: dict[str, Any]) -> None:
         self._path, self._lines, self._document = path, text.splitlines(), document
@@ -110,7 +145,7 @@ class _Reader:
     def grid(self) -> Grid:
         for key in self._document:
             if key not in _KEYS:
-                raise self._error(key, f"unknown key {key}; there are {', '.join(_KEYS)}")
+                raise self.error(key, f"unknown key {key}; there are {', '.join(_KEYS)}")
         base, text = self._base()
         made = Grid(
             title=self._text("title", self._path.stem),
@@ -121,37 +156,37 @@ class _Reader:
             figures=self._figures(),
         )
         if len(made) > MOST_POINTS:
-            raise self._error("grid", f"{len(made):,} points; at most {MOST_POINTS:,}")
+            raise self.error("grid", f"{len(made):,} points; at most {MOST_POINTS:,}")
         return made
 
     def _base(self) -> tuple[Path, str]:
         base = self._document.get("base")
         if not isinstance(base, str) or not base:
-            raise self._error("base", 'base is the experiment\'s file or a shipped scenario, base = "scenario.toml"')
+            raise self.error("base", 'base is the experiment\'s file or a shipped scenario, base = "scenario.toml"')
         beside = (self._path.parent / base).resolve()
         try:
             return find(str(beside) if beside.exists() else base)
         except ExperimentError as error:
-            raise self._error("base", f"base {error}") from None
+            raise self.error("base", f"base {error}") from None
 
     def _values(self) -> dict[str, Sequence[object]]:
         table = self._document.get("grid", {})
         if not isinstance(table, dict):
-            raise self._error("grid", 'grid is a table [grid] of lines like "nic.ring" = [64, 256]')
+            raise self.error("grid", 'grid is a table [grid] of lines like "nic.ring" = [64, 256]')
         made: dict[str, Sequence[object]] = {}
         for key, values in _flat(table):
             if not isinstance(values, list) or not values:
-                raise self._error(key, f"{key} is a list of the values that it takes")
+                raise self.error(key, f"{key} is a list of the values that it takes")
             if key == "seed":
-                raise self._error(key, "seed is no key of the grid; seeds = [1, 2, 3] says which")
+                raise self.error(key, "seed is no key of the grid; seeds = [1, 2, 3] says which")
             try:
                 texts = [json.dumps(value, sort_keys=True) for value in values]
             except TypeError:
-                raise self._error(
+                raise self.error(
                     key, f"{key}: numbers, texts, true, false, lists and tables of them; no times"
                 ) from None
             if len(set(texts)) < len(texts):
-                raise self._error(key, f"{key}: a value is there twice")
+                raise self.error(key, f"{key}: a value is there twice")
             made[key] = values
         return made
 
@@ -161,22 +196,22 @@ class _Reader:
             return range(1, seeds + 1)
         whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
         if not whole or not seeds or len(set(seeds)) < len(seeds):
-            raise self._error("seeds", "seeds is how many, from 1, or a list of different seeds from 0")
+            raise self.error("seeds", "seeds is how many, from 1, or a list of different seeds from 0")
         return list(seeds)
 
     def _figures(self) -> Sequence[str]:
         figures = self._document.get("figures", [])
         if not isinstance(figures, list) or not all(isinstance(figure, str) for figure in figures):
-            raise self._error("figures", 'figures is a list such as ["flows.probe.latency_p50_ns"]')
+            raise self.error("figures", 'figures is a list such as ["flows.probe.latency_p50_ns"]')
         return list(dict.fromkeys(figures))
 
     def _text(self, key: str, default: str) -> str:
         value = self._document.get(key, default)
         if not isinstance(value, str):
-            raise self._error(key, f"{key} is a text")
+            raise self.error(key, f"{key} is a text")
         return value
 
-    def _error(self, key: str, text: str) -> GridError:
+    def error(self, key: str, text: str) -> GridError:
         """With the line that the key, or its last part, stands on."""
         pattern = re.compile(rf"""^\s*\[?\s*["']?(?:.*\.)?{re.escape(key.rpartition(".")[2])}["']?\s*[\]=.]""")
         for number, line in enumerate(self._lines, 1):
