@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 
 import pytest
@@ -13,6 +14,7 @@ from ringwire.skb import Skb
 from ringwire.traffic.flow import FLOWS
 from ringwire.traffic.tcp import TcpFlow
 from ringwire.transport.path import Path
+from ringwire.transport.scoreboard import Segment
 from tests.tcp_bench import MS, TcpBench, TwinBench
 
 
@@ -30,6 +32,17 @@ def check_frame(frame: bytes) -> tuple[int, int, int]:
     assert (sum16(segment) + pseudo_header_sum(frame, headers, len(segment))) % 0xFFFF == 0
     seq, flags = struct.unpack_from("!4xI5xB", segment)
     return seq, flags, end - headers.payload
+
+
+def test_what_is_acknowledged_is_gone_without_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        flow = TcpFlow(total_bytes=1_500_000, path=Path(delay_ns=50_000))
+        TcpBench(flow).start().run_until(lambda: finished(flow))
+        assert sum(isinstance(each, Segment) for each in gc.get_objects()) < 10
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("addresses", [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")])

@@ -28,7 +28,19 @@ _start = attrgetter("seq")
 class Segment:
     """A packet of the retransmission queue: bytes [seq, end), in ``count`` segments."""
 
-    __slots__ = ("count", "end", "in_host", "newer", "older", "sent_ns", "seq", "state", "truesize", "written_ns")
+    __slots__ = (
+        "count",
+        "end",
+        "in_host",
+        "newer",
+        "older",
+        "sent_ns",
+        "seq",
+        "state",
+        "timed",
+        "truesize",
+        "written_ns",
+    )
 
     newer: Segment
     older: Segment
@@ -45,6 +57,8 @@ class Segment:
         """When it was last sent, or is to depart."""
         self.in_host = 0
         """Copies of it that have not left the host."""
+        self.timed = False
+        """Whether it is in the ring in order of sending, where ``newer`` and ``older`` are its neighbours."""
         self.newer = self.older = self
 
     def __repr__(self) -> str:
@@ -162,7 +176,8 @@ class Scoreboard:
         if more:  # the cut was not at a segment's end
             self._count(segment.state, more)
         self.segments.insert(bisect_right(self.segments, segment.seq, key=_start), rest)
-        if segment.newer is not segment:
+        if segment.timed:
+            rest.timed = True
             rest.older, rest.newer = segment, segment.newer
             segment.newer.older = rest
             segment.newer = rest
@@ -343,7 +358,11 @@ class Scoreboard:
         last = head.older
         segment.older, segment.newer = last, head
         last.newer = head.older = segment
+        segment.timed = True
 
     def _remove_by_time(self, segment: Segment) -> None:
-        segment.older.newer, segment.newer.older = segment.newer, segment.older
-        segment.newer = segment.older = segment
+        if segment.timed:
+            segment.older.newer, segment.newer.older = segment.newer, segment.older
+            segment.timed = False
+            # not itself: a cycle would wait for the garbage collector
+            segment.newer = segment.older = self._by_time
