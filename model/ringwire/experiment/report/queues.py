@@ -52,7 +52,7 @@ def bql(run: Run) -> Plot:
         if len(starved):
             starvations.add(time_s=starved[spread(starved, ROWS // len(parts))], queue=label)
     keys = run.queues.of(labels)
-    x, y, colour = time_x(), value_y("bytes", "byte queue", BYTES), by_colour("queue", keys, "queue")
+    x, y, colour = time_x(), value_y("bytes", "in flight, and limit", BYTES), by_colour("queue", keys, "queue")
     layers = [
         alt.Chart(alt.NamedData("bql_inflight"))
         .mark_area(interpolate="step-after", clip=True)
@@ -182,7 +182,8 @@ def interrupts(run: Run) -> list[Plot]:
             "packets",
             NUMBER,
             per_interrupt,
-            "Packets sent for each interrupt of an interval: moderation makes it more, and so does a busy CPU.",
+            "Packets sent for each interrupt of an interval: moderation makes it more, and so does a busy CPU. In a "
+            "short interval there may be packets whose interrupt is in the next.",
         ),
     ):
         if rows:
