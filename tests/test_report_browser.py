@@ -14,11 +14,36 @@ from ringwire.experiment.report.page import run_page, write_text
 from ringwire.experiment.report.plots import Drawn, draw
 from ringwire.experiment.sweep.boxes import box_plots
 from ringwire.experiment.sweep.page import sweep_page
+from tests.experiments import run
 from tests.synthetic_results import make_results
 from tests.test_sweep_page import a_grid, ran
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 120_000
+PAPER = 718
+"""Width of an upright A4 sheet within margins of a centimetre, in CSS pixels."""
+TWO_OF_EACH = """
+duration = "40ms"
+[nic]
+device = "twin"
+queues = 2
+[[path]]
+name = "wan"
+delay = "1ms"
+rate = "50mbit"
+[[flow]]
+kind = "tcp"
+name = "cubic"
+path = "wan"
+[[flow]]
+kind = "tcp"
+name = "reno"
+congestion = "reno"
+path = "wan"
+[[flow]]
+kind = "udp"
+rate = "10mbit"
+"""
 NASTY = "<img src='http://192.0.2.1/x' onerror=alert(1)>&\""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
@@ -205,6 +230,8 @@ def test_a_sweeps_page_draws_its_boxes(browser: Browser, tmp_path: Path) -> None
     made.page.goto((tmp_path / "sweep.html").as_uri())
     made.page.wait_for_selector("body[data-drawn]")
     assert made.page.locator("figure .chart canvas").count() == len(plots) == 4
+    made.page.emulate_media(media="print")
+    assert widest(made, PAPER) <= PAPER
     made.page.locator("[data-pick=off]").first.click()
     made.settled("[...ringwire.charts.values()].every((chart) => chart.view.signal('picked').join() === 'off')")
     assert (made.messages, made.requests) == ([], [(tmp_path / "sweep.html").as_uri()])
@@ -218,5 +245,72 @@ def test_on_a_narrow_screen_nothing_sticks_out(browser: Browser, report: tuple[P
     made.page.wait_for_selector("body[data-drawn]")
     assert made.page.evaluate("document.documentElement.scrollWidth") <= 400
     assert made.page.evaluate("document.querySelector('#plot-bql canvas').getBoundingClientRect().width") <= 400
+    assert made.messages == []
+    context.close()
+
+
+def widest(seen: Seen, width: int) -> float:
+    """How far anything on a page reaches to the right, as wide as a sheet, without its plots being drawn again."""
+    right: float = seen.page.evaluate(
+        f"""() => {{
+            Object.assign(document.body.style, {{width: "{width}px", margin: "0"}});
+            const shown = [...document.querySelectorAll("body *")];
+            return Math.max(...shown.map((element) => element.getBoundingClientRect().right));
+        }}"""
+    )
+    return right
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose rows of flows have some fifty columns."""
+    folder = tmp_path_factory.mktemp("wide")
+    results = run(TWO_OF_EACH, folder)
+    assert max(map(len, results.summary["flows"])) > 40
+    write_text(folder / "report.html", run_page(folder, results, draw(results)))
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("width", [PAPER, 1300])
+def test_all_of_the_page_is_on_the_paper_from_whatever_window(browser: Browser, wide: Path, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    made = Seen(context.new_page())
+    made.page.goto(wide.as_uri())
+    made.page.wait_for_selector("body[data-drawn]")
+    made.page.emulate_media(media="print")
+    assert widest(made, PAPER) <= PAPER
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= width
+    for table in made.page.locator("main table:not(.pairs)").all():
+        assert table.evaluate("(table) => table.scrollWidth <= table.parentElement.clientWidth")
+    for flow in ("cubic", "reno"):
+        assert made.page.locator("main th[scope=row]", has_text=flow).count() > 5
+    context.close()
+
+
+def test_names_stay_and_a_shadow_tells_of_more_where_a_table_is_wider_than_the_screen(
+    browser: Browser, wide: Path
+) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800})
+    made = Seen(context.new_page())
+    made.page.goto(wide.as_uri())
+    made.page.wait_for_selector("body[data-drawn]")
+    box = made.page.locator(".scroll", has_text="Flows: packets and rate")
+    name = box.locator("tbody th").first
+    before = name.bounding_box()
+    assert box.evaluate("(box) => { box.scrollLeft = 100; return box.scrollLeft; }") == 100
+    assert name.bounding_box() == before
+    assert "gradient" in box.evaluate("(box) => getComputedStyle(box).backgroundImage")
+    context.close()
+
+
+def test_zoomed_in_averages_are_as_fine_as_the_series(browser: Browser, wide: Path) -> None:
+    context = browser.new_context(viewport={"width": 1100, "height": 800})
+    made = Seen(context.new_page())
+    made.page.goto(wide.as_uri())
+    made.page.wait_for_selector("body[data-drawn]")
+    levels = "[...new Set(ringwire.charts.get('wire').view.data('data_0').map((row) => row.level))].join()"
+    assert made.page.evaluate(levels) == "0"
+    made.page.evaluate("ringwire.show(0.01, 0.02)")
+    made.settled(f"{levels} === '1'")
     assert made.messages == []
     context.close()

@@ -16,7 +16,8 @@ from ringwire.experiment.report import page as page_module
 from ringwire.experiment.report.chart import Plot
 from ringwire.experiment.report.page import run_page, write_text
 from ringwire.experiment.report.plots import draw
-from ringwire.experiment.report.text import grid, number, si
+from ringwire.experiment.report.tables import COLUMNS, of_flows, of_queues, parted
+from ringwire.experiment.report.text import grid, heading, number, si
 from ringwire.experiment.results import Results
 from tests.synthetic_results import make_results
 
@@ -155,7 +156,7 @@ def test_a_page_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         ("x", None, "-"),
         ("packets_per_interrupt", 1.8, "1.8"), ("on", True, "yes"), ("kind", "tcp", "tcp"),
         ("longest gap ns", 1_500, "1.5 µs"), ("frames per wall s", 15_000.0, "15,000"),
-        ("latency_ns", float("inf"), "-"),
+        ("latency_ns", float("inf"), "-"), ("frames per wall s", 25_489.4, "25,489"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_as_their_names_ask(name: str, value: object, text: str) -> None:
@@ -224,3 +225,38 @@ def test_the_command_says_where_the_page_is(tmp_path: Path) -> None:
     run = ringwire("report", tmp_path)
     assert (run.returncode, run.stdout, run.stderr) == (0, f"{tmp_path / 'report.html'}\n", "")
     assert "bare" in (tmp_path / "report.html").read_text()
+
+
+ROW = {"flow": "a", "kind": "tcp", "packets": 3, "latency_p50_ns": 5.0, "socket_mean_ns": 1.0, "acks": 2, "odd": 1}
+
+
+def test_a_wide_row_is_in_a_narrow_table_for_each_theme_with_the_name_in_front() -> None:
+    many = {f"count{i}": i for i in range(23)}
+    made = of_flows([ROW | many, {"flow": "b", "kind": "udp", "packets": 1}])
+    seen = [column.text for each in made for column in each.grid.columns[1:]]
+    assert sorted(seen) == sorted(heading(name) for name in [*ROW, *many] if name != "flow")
+    assert all(each.grid.columns[0].text == "flow" for each in made)
+    assert max(len(each.grid.columns) for each in made) <= 1 + COLUMNS
+    # a flow is in the tables that have something of it
+    rows = {each.caption: [row[0].text for row in each.grid.rows] for each in made}
+    assert rows["Flows: packets and rate"] == ["a", "b"] and rows["Flows: connections"] == ["a"]
+    assert of_flows([]) == []
+
+
+def test_what_there_is_none_of_is_no_zero_and_columns_are_told_apart() -> None:
+    queue = {"bql_limit_bytes": None, "bql_limit_most_bytes": 0, "starved": 0, "starved_ns": 0}
+    (made,) = of_queues([{"queue": 0, **queue}])
+    assert [column.text for column in made.grid.columns] == [
+        "queue", "bql limit bytes", "bql limit most bytes", "times starved", "time starved"
+    ]  # fmt: skip
+    assert [cell.text for cell in made.grid.rows[0]] == ["0", "-", "-", "0", "0 s"]
+    (limited,) = of_queues([{"queue": 0, "bql_limit_bytes": 0, "bql_limit_most_bytes": 0}])
+    assert [cell.text for cell in limited.grid.rows[0]] == ["0", "0", "0"]
+    (open_still,) = of_flows([{"flow": "a", "connect_ns": 5, "finished_ns": 0}])
+    assert [cell.text for cell in open_still.grid.rows[0]] == ["a", "5 ns", "-"]
+    assert heading("frames per wall s") == "frames per wall second"
+
+
+def test_columns_are_parted_evenly() -> None:
+    assert [len(part) for part in parted("abcdefghij")] == [5, 5]
+    assert [parted("abc"), parted(""), parted("abcd", 1)] == [["abc"], [], ["a", "b", "c", "d"]]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ringwire.experiment.report.chart import Plot, unit_of
+from ringwire.experiment.report.flows import CA_STATES, STATES
 from ringwire.experiment.report.palette import COLOURS, MOST, Palette
 from ringwire.experiment.report.plots import draw
 from ringwire.experiment.report.render import columns, document, svg, write_files
 from ringwire.experiment.report.thin import Intervals, extremes, groups, spread, steps
 from ringwire.experiment.results import Results
+from ringwire.traffic.tcp import TcpFlow
+from ringwire.transport.recovery import State
 from tests.synthetic_results import MS, make_results
 
 ALL = {
@@ -82,8 +87,13 @@ def latencies(total_ns: list[int], flow: str = "f") -> dict[str, Any]:
 
 def test_the_cdf_gives_each_latency_its_share() -> None:
     table = plots_of(only(latency=latencies([4000, 1000, 3000, 2000])))["latency_cdf"].data["latency_cdf"]
-    assert columns(table)["latency_s"] == [1e-6, 2e-6, 3e-6, 4e-6]
-    assert table["share"].tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert columns(table)["latency_s"] == [1e-6, 1e-6, 2e-6, 3e-6, 4e-6]
+    assert table["share"].tolist() == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_single_packet_is_a_step_in_the_cdf() -> None:
+    plot = plots_of(only(latency=latencies([2000])))["latency_cdf"]
+    assert columns(plot.data["latency_cdf"]) == {"latency_s": [2e-6] * 2, "share": [0.0, 1.0], "flow": ["f"] * 2}
 
 
 def test_the_cdf_of_many_packets_keeps_its_quantiles_and_its_tail() -> None:
@@ -150,10 +160,11 @@ def test_interrupts_become_a_rate_and_packets_an_interrupt() -> None:
     results.summary["simulated_ns"] = 3 * MS + MS // 2
     made = plots_of(results)
     assert columns(made["interrupts"].data["interrupts"]) == {
-        "time_s": [0.0, 0.001, 0.002, 0.003, 0.0035], "value": [10_000.0, 0, 0, 8_000, 8_000], "queue": ["tx-0"] * 5
+        "time_s": [0.0, 0.001, 0.002, 0.003, 0.0035], "value": [10_000.0, 0, 0, 8_000, 8_000], "queue": ["tx-0"] * 5,
+        "level": [0] * 5,
     }  # fmt: skip
     ratio = made["packets_per_interrupt"].data["packets_per_interrupt"]
-    assert columns(ratio) == {"time_s": [0.0, 0.003], "value": [2.0, 1.5], "queue": ["tx-0"] * 2}
+    assert columns(ratio) == {"time_s": [0.0, 0.003], "value": [2.0, 1.5], "queue": ["tx-0"] * 2, "level": [0] * 2}
 
 
 def test_the_super_packet_begins_at_its_first_stage_whatever_the_order() -> None:
@@ -198,6 +209,7 @@ def test_counts_are_summed_and_averages_averaged_over_whole_samples() -> None:
     alone = Intervals.of(np.array([5]), 9, 100)
     assert (alone.begin.tolist(), alone.end) == ([5], 9)
     assert len(Intervals.of(np.array([0, 1, 10**9]), 10**9, 400).begin) <= 400
+    assert (five.merged, gap.merged) == (3, 1)
 
 
 def test_rows_and_labels_are_picked_in_order() -> None:
@@ -211,7 +223,9 @@ def test_rows_and_labels_are_picked_in_order() -> None:
 def test_a_thinned_plot_says_so() -> None:
     made = plots_of(make_results(samples=30_000, flows=1))
     assert "of 30,000 packets" in made["latency"].note and made["latency_cdf"].note == ""
-    assert max(len(next(iter(t.values()))) for plot in made.values() for t in plot.data.values()) <= 5_000
+    for table in (table for plot in made.values() for table in plot.data.values()):
+        levels = table.get("level", np.zeros(len(next(iter(table.values())))))
+        assert np.bincount(levels.astype(int)).max() <= 5_000
 
 
 @pytest.mark.parametrize(
@@ -249,3 +263,100 @@ def test_a_picture_has_title_units_legend_and_names_as_they_are(tmp_path: Any) -
     write_files(plot, (0, 0.002), tmp_path / "plots")
     assert (tmp_path / "plots" / "throughput.svg").read_text().startswith("<svg")
     assert (tmp_path / "plots" / "throughput.png").read_bytes().startswith(b"\x89PNG")
+
+
+def counted(rows: int) -> Results:
+    """Of each kind of series that counts, so many intervals of 1 ms."""
+    time = [i * MS for i in range(rows)]
+    zero, one = [0] * rows, [1] * rows
+    results = only(
+        throughput={"time_ns": time * 2, "flow": ["a"] * rows + ["b"] * rows, "rate_bps": [1e6, 3e6] * rows},
+        interrupts={"time_ns": time, "queue": zero, "interrupts": one, "packets": one},
+        qdisc={
+            "time_ns": time, "queue": zero, "backlog_bytes": zero, "backlog_packets": zero, "drops": one, "marks": zero
+        },
+        wire={"time_ns": time, "utilisation": [0.5] * rows, "longest_gap_ns": [1.0] * rows},
+    )  # fmt: skip
+    results.summary["simulated_ns"] = rows * MS
+    return results
+
+
+def test_what_is_averaged_is_coarse_as_a_whole_and_as_fine_as_the_series_when_zoomed_into() -> None:
+    made = plots_of(counted(2_000))
+    for name, lines in (("throughput", 2), ("interrupts", 1), ("packets_per_interrupt", 1), ("wire", 1)):
+        levels = np.bincount(made[name].data[name]["level"].astype(int))
+        assert levels[0] <= 401 * lines and levels[1] >= 2_000 * lines
+        assert made[name].note == (
+            "Each step is the mean over 5 intervals of the series, 5 ms together. Zoomed in, it is that of one."
+        )
+    rates = made["throughput"].data["throughput"]
+    assert set(rates["rate_bps"][rates["level"] == 0].round()) == {1.8e6, 2.2e6}
+    assert set(rates["rate_bps"][rates["level"] == 1]) == {1e6, 3e6}
+    for name in ("drops", "wire_gaps"):
+        assert len(made[name].data[name]["time_s"]) == 2_001 and made[name].note == ""
+
+
+def test_the_finer_level_is_shown_once_it_has_the_room() -> None:
+    made = plots_of(counted(2_000))["throughput"]
+    # steps of 1 and 3 Mbit/s, and of their means
+    whole, part = (svg(made, (0.0, end), "") for end in (2.0, 0.05))
+    assert ">6 Mbit/s<" not in whole and ">6 Mbit/s<" in part
+
+
+def test_what_is_too_much_even_zoomed_in_is_said() -> None:
+    made = plots_of(counted(6_000))
+    assert made["drops"].note == "Each step is the sum over 2 intervals of the series, 2 ms together."
+    assert made["wire_gaps"].note == "Each step is the longest over 2 intervals of the series, 2 ms together."
+    assert made["wire"].note.endswith("Zoomed in, it is that of 2.")
+    few = plots_of(counted(300))
+    assert all(few[name].note == "" for name in ("throughput", "interrupts", "drops", "wire", "wire_gaps"))
+
+
+def states(name: str, values: list[float]) -> dict[str, Any]:
+    return {
+        "time_ns": [i * MS for i in range(len(values))], "flow": ["f"] * len(values), "name": [name] * len(values),
+        "value": values,
+    }  # fmt: skip
+
+
+def test_a_threshold_is_empty_until_it_is_set() -> None:
+    made = plots_of(only(flow=states("ssthresh_packets", [1 << 20, 1 << 20, 40, 20])))["flow_ssthresh_packets"]
+    assert columns(made.data["flow_ssthresh_packets"])["value"] == [40, 20]
+    never = draw(only(flow=states("ssthresh_packets", [1 << 20] * 2)))
+    assert list(never.plots) == [] and ("Flows' own state", "no flow has set ssthresh_packets") in never.left_out
+
+
+def test_congestion_states_have_linux_names() -> None:
+    made = plots_of(only(flow=states("ca_state", [0, 1, 3, 0])))["flow_ca_state"]
+    picture = svg(made, (0, 0.004), "")
+    assert all(f">{state}<" in picture for state in CA_STATES) and ">0.5<" not in picture
+    assert [state.name for state in State] == [name.upper() for name in CA_STATES]
+
+
+def test_what_is_in_flight_is_said_of_packets_and_of_bytes() -> None:
+    made = plots_of(only(flow=states("inflight_packets", [1, 2])))["flow_inflight_packets"]
+    assert made.title == "Flows: packets in flight" and "sacked_out - lost_out + retrans_out" in made.caption
+    made = plots_of(only(flow=states("inflight_bytes", [1, 2])))["flow_inflight_bytes"]
+    assert made.title == "Flows: bytes outstanding" and "snd_nxt - snd_una" in made.caption
+
+
+def test_all_that_tcp_tells_is_explained() -> None:
+    told = re.findall(r'"(\w+)": ', inspect.getsource(TcpFlow.state))
+    assert len(told) > 10 and set(told) == set(STATES)
+
+
+def test_a_stage_tells_how_long_it_takes_and_is_seen_however_short() -> None:
+    table = {"stage": ["doorbell", "wire"], "begin_ns": [0, 100], "end_ns": [100, 5_000_000]}
+    picture = svg(plots_of(only(tso=table))["tso"], (0, 0), "")
+    assert ">100 ns<" in picture and ">5 ms<" in picture
+    assert picture.count(COLOURS[5]) == 1  # one is marked, the other is long enough
+
+
+def test_a_starvation_at_the_beginning_is_a_whole_triangle_and_none_is_outside_the_window() -> None:
+    bql = {"time_ns": [0, MS, 3 * MS], "queue": [0] * 3, "limit_bytes": [3028] * 3, "inflight_bytes": [0, 1514, 0]}
+    made = plots_of(only(bql={**bql, "starved": [1, 0, 1]}))["bql"]
+    mark = document(made, (0, 0.003))["layer"][2]["mark"]
+    assert mark["shape"] == "triangle-down" and not mark.get("clip")
+    for end, whole in ((0.003, 2), (0.002, 1)):
+        paths = re.findall(rf'd="([^"]*)" fill="{COLOURS[5]}"', svg(made, (0, end), ""))
+        assert sum(re.search("[1-9]", path) is not None for path in paths) == whole

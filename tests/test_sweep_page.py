@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,26 @@ def test_boxes_are_the_quartiles_of_the_seeds_of_each_combination(tmp_path: Path
     assert scale["type"] == "log"
     assert set(means["slot"]).isdisjoint(boxes["slot"])  # they stand beside each other
     assert "95% confidence interval (Student's t over seeds)" in plot.caption
+
+
+def test_an_axis_follows_values_that_are_near_each_other_and_says_so(tmp_path: Path) -> None:
+    swept = ran(a_grid(figures=("totals.frames", LATENCY)), tmp_path)
+    for spread, zero in ((0.001, False), (0.5, True), (0.0, True)):
+        near = [{"totals.frames": 1000 * (1 + spread * (i % 2)), LATENCY: 1.0} for i, _ in enumerate(swept.outcomes)]
+        plot = box_plots(replace(swept, figures=near))[0]
+        y = document(plot, (0, 0))["layer"][0]["encoding"]["y"]
+        assert (y["scale"]["zero"], "not from 0" in y["title"]) == (zero, not zero)
+
+
+def test_a_legend_has_no_values_without_data(tmp_path: Path) -> None:
+    swept = ran(a_grid(figures=(LATENCY,)), tmp_path)
+    some = [
+        found if outcome.point.settings["nic.bql"] else {}
+        for outcome, found in zip(swept.outcomes, swept.figures, strict=True)
+    ]
+    (plot,) = box_plots(replace(swept, figures=some))
+    assert [key.name for key in plot.keys] == ["on"]
+    assert len(set(columns(plot.data["figure_0_boxes"])["slot"])) == 1
 
 
 def test_one_seed_has_boxes_without_an_interval_and_failed_points_none(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import altair as alt
 import numpy as np
 
 from ringwire.experiment.report.palette import Key, Palette
+from ringwire.experiment.report.text import si
 from ringwire.experiment.report.thin import Array, Intervals, select
 from ringwire.experiment.results import SERIES, Results, Table
 
@@ -24,10 +25,12 @@ BEGIN, END, PICKED = "t_begin", "t_end", "picked"
 
 WIDTH, HEIGHT = 760, 240
 ROWS = 5_000
-"""Points of a plot, at most: what a browser moves fluently. Some six a pixel, to have something to zoom into."""
+"""Points that a plot shows, at most: what a browser moves fluently. Some six a pixel, to have more to zoom into."""
 INTERVALS = 400
-"""Intervals of what is counted over time."""
+"""Intervals of what is averaged over time, while much of a run is shown: one for two pixels."""
 FAINT = 0.1
+TICKS = 5
+"""Of an axis of values, about; a line at its greatest value is inside the axis, not on its edge."""
 
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
@@ -97,12 +100,43 @@ class Run:
             index = index[np.argsort(np.asarray(table["time_ns"])[index], kind="stable")]
         return select({column: table[column] for column in SERIES[series]}, index)
 
-    def intervals(self, table: Mapping[str, Array], lines: int) -> Intervals:
-        """Of what is counted, in ns: as many as a plot with so many lines can have."""
-        return Intervals.of(table["time_ns"], self.span_s[1] * 1e9, max(min(INTERVALS, ROWS // lines), 100))
+    def intervals(self, table: Mapping[str, Array], lines: int, most: int = ROWS) -> Intervals:
+        """Of what is counted, in ns: as many as a plot with so many lines can have, or ``most``."""
+        # a line of steps has a point more than there are steps
+        return Intervals.of(table["time_ns"], self.span_s[1] * 1e9, max(min(most, ROWS // lines - 1), 100))
+
+    def levels(self, table: Mapping[str, Array], lines: int) -> Levels:
+        """Of what is averaged: coarse ones, and fine ones if there can be more."""
+        coarse = self.intervals(table, lines, INTERVALS)
+        fine = self.intervals(table, lines)
+        return Levels((coarse, fine) if fine.merged < coarse.merged else (coarse,), self.span_s[1] - self.span_s[0])
 
 
-Builder = Callable[[Run], Plot | list[Plot]]
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Intervals for the whole of a run, and finer ones to zoom into; rows say in ``level`` to which they belong."""
+
+    of: Sequence[Intervals]
+    span_s: float
+
+    @property
+    def shown(self) -> str:
+        """A Vega expression: whether a row's level is the one to show, which is the fine one if it has the room."""
+        if len(self.of) == 1:
+            return "true"
+        room = self.span_s * INTERVALS / len(self.of[1].begin)
+        return f"datum.level === ({END} - {BEGIN} > {room} ? 0 : 1)"
+
+    @property
+    def note(self) -> str:
+        said = merged(self.of[0])
+        if len(self.of) > 1:
+            fine = self.of[1].merged
+            said += f" Zoomed in, it is that of {'one' if fine == 1 else fine}."
+        return said
+
+
+Builder = Callable[[Run], "Plot | Sequence[Plot | LeftOut]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +223,7 @@ def value_y(field_name: str, title: str, unit: Unit, stack: bool = False, **scal
         type="quantitative",
         title=title,
         axis=_axis(unit),
-        scale=alt.Scale(**{"zero": True, **scale}),
+        scale=alt.Scale(**{"zero": True, **({} if "domain" in scale else {"nice": TICKS}), **scale}),
         stack="zero" if stack else None,
     )
 
@@ -205,7 +239,7 @@ def log_y(field_name: str, title: str, unit: Unit, values: Array) -> alt.Y:
 
 
 def _axis(unit: Unit) -> alt.Axis:
-    return alt.Axis(format=unit.format, labelExpr=unit.label, tickCount=5)
+    return alt.Axis(format=unit.format, labelExpr=unit.label, tickCount=TICKS)
 
 
 def _log(unit: Unit, values: Array) -> tuple[alt.Axis, alt.Scale]:
@@ -282,3 +316,11 @@ def shown(kept: int, of: int, what: str) -> str:
     if kept >= of:
         return ""
     return f"Drawn are {kept:,} of {of:,} {what}: the first, last, least and greatest of each short interval."
+
+
+def merged(intervals: Intervals, what: str = "mean") -> str:
+    """The note of a plot whose intervals are longer than the series' own."""
+    if intervals.merged == 1:
+        return ""
+    width = si(float(intervals.width[0]) / 1e9, "s", 3)
+    return f"Each step is the {what} over {intervals.merged} intervals of the series, {width} together."

@@ -15,6 +15,7 @@ from ringwire.experiment.report.chart import (
     Plot,
     Rows,
     Run,
+    Unit,
     by_colour,
     by_key,
     log_x,
@@ -34,6 +35,50 @@ STAGES = ("socket", "qdisc", "ring", "nic", "wire")
 AROUND = 0.01
 """A quantile's shares are the means over the packets within so much of its rank."""
 CDF_POINTS = 240
+INFINITE_SSTHRESH = 1 << 20
+"""What a flow tells from here on is that it has none so far."""
+CA_STATES = ("Open", "Disorder", "CWR", "Recovery", "Loss")
+"""By Linux's names and numbers."""
+STATES = {
+    "cwnd_packets": ("congestion window, packets", "Packets that congestion control lets be in flight (snd_cwnd)"),
+    "ssthresh_packets": (
+        "slow start threshold, packets",
+        "The window at which slow start ends (snd_ssthresh). A flow has none before its first loss or mark, or until "
+        "HyStart finds one, and no line",
+    ),
+    "srtt_us": ("smoothed round trip time", "A running mean of round trips, to which each adds an eighth (srtt)"),
+    "min_rtt_us": ("least round trip time", "The shortest round trip so far (min_rtt)"),
+    "rto_us": ("retransmission timeout", "How long a flow waits for an acknowledgement before it sends again (rto)"),
+    "pacing_rate_bps": (
+        "pacing rate",
+        "At what rate fq spaces its packets, and by what TCP sizes super-packets (sk_pacing_rate)",
+    ),
+    "inflight_packets": (
+        "packets in flight",
+        "Packets believed to be in the network: sent, less those that are acknowledged selectively or taken for lost, "
+        "and retransmitted ones again (tcp_packets_in_flight: packets_out - sacked_out - lost_out + retrans_out)",
+    ),
+    "inflight_bytes": (
+        "bytes outstanding",
+        "Bytes sent and not acknowledged cumulatively (snd_nxt - snd_una). Behind a hole they pile up, though what is "
+        "acknowledged selectively has left the network: then packets in flight fall while these rise",
+    ),
+    "unsent_bytes": ("bytes unsent", "Bytes that the application has written and TCP has not sent so far"),
+    "wmem_bytes": (
+        "memory below TCP",
+        "Memory of what TCP has given away and the NIC has not sent, by true size (sk_wmem_alloc): what TCP Small "
+        "Queues limit",
+    ),
+    "wmem_queued_bytes": ("memory of the send queue", "Memory of what is unsent or unacknowledged (sk_wmem_queued)"),
+    "sndbuf_bytes": ("send buffer", "What that memory may grow to (sk_sndbuf)"),
+    "tso_segments": ("segments of a super-packet", "Segments that TCP puts into one super-packet, at most"),
+    "ca_state": (
+        "congestion state",
+        "State of congestion control: Open; Disorder, with SACK but no loss so far; CWR, reducing after a mark or a "
+        "local drop; Recovery, sending again what is lost; Loss, after a retransmission timeout",
+    ),
+}
+"""What is known of flows' own state by name: title, and what it says."""
 
 
 def latency_cdf(run: Run) -> Plot:
@@ -42,10 +87,10 @@ def latency_cdf(run: Run) -> Plot:
     rows = Rows()
     for label, index in groups(labels):
         total = np.sort(np.maximum(table["total_ns"][index], 1)) / 1e9
-        # evenly by rank, and the tail's ranks one by one
+        # evenly by rank, and the tail's ranks one by one; from 0, so that a single packet is a step, too
         rank = np.linspace(0, len(total) - 1, min(CDF_POINTS, len(total))).astype(int)
         rank = np.unique(np.append(rank, np.arange(max(len(total) - CDF_POINTS // 4, 0), len(total))))
-        rows.add(latency_s=total[rank], share=(rank + 1) / len(total), flow=label)
+        rows.add(latency_s=np.append(total[0], total[rank]), share=np.append(0, (rank + 1) / len(total)), flow=label)
     keys = run.flows.of(labels)
     chart = (
         alt.Chart(alt.NamedData("latency_cdf"))
@@ -67,7 +112,9 @@ def latency_shares(run: Run) -> Plot:
     table = run.table("latency")
     rows, order = Rows(), []
     flows = run.flows.labels(table["flow"])
-    for label, index in groups(flows):
+    parts = dict(groups(flows))
+    for label in (key.name for key in run.flows.of(flows)):
+        index = parts[label]
         by_total = index[np.argsort(table["total_ns"][index], kind="stable")]
         for quantile, name in ((0.5, "median"), (0.99, "99th percentile")):
             near = _around(by_total, quantile)
@@ -134,17 +181,21 @@ def latency(run: Run) -> Plot:
 def throughput(run: Run) -> Plot:
     table = run.table("throughput")
     labels = run.flows.labels(table["flow"])
-    intervals = run.intervals(table, len(set(labels)))
-    rates: dict[str, Array] = {}
-    for _, index in groups(table["flow"].astype(str)):
-        label = str(labels[index[0]])
-        rates[label] = rates.get(label, 0) + intervals.means(table["time_ns"][index], table["rate_bps"][index])
-    keys = run.flows.of(rates)
+    levels = run.levels(table, len(set(labels)))
+    keys = run.flows.of(labels)
+    parts = groups(table["flow"].astype(str))
     rows = Rows()
-    for number, key in enumerate(keys):
-        rows.add(time_s=intervals.corners / 1e9, rate_bps=steps(rates[key.name]), flow=key.name, number=number)
+    for level, intervals in enumerate(levels.of):
+        rates: dict[str, Array] = {}
+        for _, index in parts:
+            label = str(labels[index[0]])
+            rates[label] = rates.get(label, 0) + intervals.means(table["time_ns"][index], table["rate_bps"][index])
+        for number, key in enumerate(keys):
+            rate = steps(rates[key.name])
+            rows.add(time_s=intervals.corners / 1e9, rate_bps=rate, flow=key.name, number=number, level=level)
     chart = (
         alt.Chart(alt.NamedData("throughput"))
+        .transform_filter(levels.shown)
         .mark_area(interpolate="step-after", clip=True)
         .encode(
             x=time_x(),
@@ -155,19 +206,23 @@ def throughput(run: Run) -> Plot:
         )
     )
     caption = "What each flow has on the wire, one on top of the other: the upper edge is the sum."
-    return Plot("throughput", "Throughput by flow", caption, chart, {"throughput": rows.table}, keys, True)
+    data = {"throughput": rows.table}
+    return Plot("throughput", "Throughput by flow", caption, chart, data, keys, True, levels.note)
 
 
-def flow_state(run: Run) -> list[Plot]:
+def flow_state(run: Run) -> list[Plot | LeftOut]:
     table = run.table("flow")
     labels = run.flows.labels(table["flow"])
-    plots = []
+    plots: list[Plot | LeftOut] = []
     names = groups(table["name"].astype(str))
     for name, of_name in names:
-        of_name = of_name[labels[of_name] != run.flows.others]
-        if not len(of_name):
-            continue
         text, unit, scale = unit_of(str(name))
+        title, says = STATES.get(str(name), (text, f"{name}, as each flow tells of itself"))
+        of_name = of_name[labels[of_name] != run.flows.others]
+        of_name = of_name[~_unset(str(name), table["value"][of_name])]
+        if not len(of_name):
+            plots.append(LeftOut(f"no flow has set {name}"))
+            continue
         rows = Rows()
         parts = groups(labels[of_name])
         for label, index in parts:
@@ -180,14 +235,28 @@ def flow_state(run: Run) -> list[Plot]:
         chart = (
             alt.Chart(alt.NamedData(stem))
             .mark_line(interpolate="step-after", strokeWidth=1.5, clip=True)
-            .encode(x=time_x(), y=value_y("value", text, unit), **by_key("flow", keys, "flow"))
+            .encode(x=time_x(), y=_state_y(str(name), title, unit), **by_key("flow", keys, "flow"))
         )
-        caption = f"{name}, as each flow tells of itself."
         note = shown(len(rows), len(of_name), "samples")
-        plots.append(Plot(stem, f"Flows: {text}", caption, chart, {stem: rows.table}, keys, True, note))
-    if not plots:
-        raise LeftOut("no flow told anything")
+        plots.append(Plot(stem, f"Flows: {title}", f"{says}.", chart, {stem: rows.table}, keys, True, note))
     return plots
+
+
+def _unset(name: str, values: Array) -> Array:
+    """Which values stand for "none so far"."""
+    if name == "ssthresh_packets":
+        return values >= INFINITE_SSTHRESH
+    if name in ("srtt_us", "min_rtt_us"):
+        return values <= 0
+    return np.zeros(len(values), bool)
+
+
+def _state_y(name: str, title: str, unit: Unit) -> alt.Y:
+    if name != "ca_state":
+        return value_y("value", title, unit)
+    axis = alt.Axis(values=list(range(len(CA_STATES))), labelExpr=f"{list(CA_STATES)}[datum.value]")
+    # with room above, so that the highest is no edge
+    return value_y("value", title, unit, domain=[0, len(CA_STATES) - 0.9]).axis(axis)
 
 
 PLOTS = (

@@ -32,5 +32,9 @@ def draw(results: Results) -> Drawn:
         except LeftOut as reason:
             left_out.append((described.title, str(reason)))
         else:
-            plots += made if isinstance(made, list) else [made]
+            for each in [made] if isinstance(made, Plot) else made:
+                if isinstance(each, Plot):
+                    plots.append(each)
+                else:
+                    left_out.append((described.title, str(each)))
     return Drawn(plots, left_out, run.span_s)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 
 from ringwire.experiment.report.chart import (
+    BEGIN,
     BYTES,
     COUNT,
+    END,
     HERTZ,
-    INTERVALS,
     NUMBER,
     ROWS,
     Described,
@@ -20,6 +23,7 @@ from ringwire.experiment.report.chart import (
     Unit,
     by_colour,
     by_key,
+    merged,
     picked,
     queue_names,
     shown,
@@ -46,9 +50,9 @@ def bql(run: Run) -> Plot:
                 rows.add(time_s=time[known][keep], bytes=value[keep], queue=label)
         starved = time[table["starved"][index] > 0]
         if len(starved):
-            starvations.add(time_s=starved[spread(starved, INTERVALS)], queue=label)
+            starvations.add(time_s=starved[spread(starved, ROWS // len(parts))], queue=label)
     keys = run.queues.of(labels)
-    x, y, colour = time_x(), value_y("bytes", "byte queue", BYTES), by_colour("queue", keys, "queue")
+    x, y, colour = time_x(), value_y("bytes", "in flight, and limit", BYTES), by_colour("queue", keys, "queue")
     layers = [
         alt.Chart(alt.NamedData("bql_inflight"))
         .mark_area(interpolate="step-after", clip=True)
@@ -64,10 +68,13 @@ def bql(run: Run) -> Plot:
         )
     if starvations:
         data["bql_starved"] = starvations.table
+        inside = f"datum.time_s >= {BEGIN} && datum.time_s <= {END}"
+        shown_size: Any = alt.when(inside).then(alt.value(70)).otherwise(alt.value(0))
         layers.append(
             alt.Chart(alt.NamedData("bql_starved"))
-            .mark_point(shape="triangle-down", filled=True, size=70, color="#D55E00", clip=True)
-            .encode(x=x, y=alt.value(5), opacity=picked("queue"))
+            # whole ones at the ends of the axis, too: what is outside has no size, and nothing is clipped
+            .mark_point(shape="triangle-down", filled=True, color="#D55E00")
+            .encode(x=x, y=alt.value(5), opacity=picked("queue"), size=shown_size)
         )
     caption = (
         "Bytes between driver and completion (area), and the limit that dynamic queue limits set for them (line). "
@@ -129,10 +136,10 @@ def backlog(run: Run) -> Plot:
 
 def drops(run: Run) -> Plot:
     table = run.table("qdisc")
-    intervals = run.intervals(table, 2)
     keys = [key for key in (Key("drops", COLOURS[5]), Key("marks", COLOURS[0])) if np.any(table[key.name] > 0)]
     if not keys:
         raise LeftOut("nothing was dropped or marked")
+    intervals = run.intervals(table, len(keys))
     rows = Rows()
     for key in keys:
         count = intervals.sums(table["time_ns"], table[key.name])
@@ -146,21 +153,25 @@ def drops(run: Run) -> Plot:
         "Packets that the queueing discipline dropped, or marked with ECN instead, in each interval of "
         f"{si(float(intervals.width[0]) / 1e9, 's', 3)}; all queues together."
     )
-    return Plot("drops", "Drops and marks", caption, chart, {"drops": rows.table}, keys, True)
+    note = merged(intervals, "sum")
+    return Plot("drops", "Drops and marks", caption, chart, {"drops": rows.table}, keys, True, note)
 
 
 def interrupts(run: Run) -> list[Plot]:
     table = run.table("interrupts")
     labels = queue_names(table["queue"])
-    intervals = run.intervals(table, len(set(labels)))
+    levels = run.levels(table, len(set(labels)))
     rates, per_interrupt = Rows(), Rows()
-    for label, index in groups(labels):
-        time = table["time_ns"][index]
-        count, packets = (intervals.sums(time, table[column][index]) for column in ("interrupts", "packets"))
-        rates.add(time_s=intervals.corners / 1e9, value=steps(count / intervals.width * 1e9), queue=label)
-        some = np.flatnonzero(count > 0)
-        if len(some):
-            per_interrupt.add(time_s=intervals.begin[some] / 1e9, value=packets[some] / count[some], queue=label)
+    for level, intervals in enumerate(levels.of):
+        for label, index in groups(labels):
+            time = table["time_ns"][index]
+            count, packets = (intervals.sums(time, table[column][index]) for column in ("interrupts", "packets"))
+            rate = steps(count / intervals.width * 1e9)
+            rates.add(time_s=intervals.corners / 1e9, value=rate, queue=label, level=level)
+            some = np.flatnonzero(count > 0)
+            if len(some):
+                ratio = packets[some] / count[some]
+                per_interrupt.add(time_s=intervals.begin[some] / 1e9, value=ratio, queue=label, level=level)
     keys = run.queues.of(labels)
     made = []
     for name, title, axis, unit, rows, caption in (
@@ -171,16 +182,18 @@ def interrupts(run: Run) -> list[Plot]:
             "packets",
             NUMBER,
             per_interrupt,
-            "Completed packets for each interrupt: moderation makes it more, and so does a busy CPU.",
+            "Packets sent for each interrupt of an interval: moderation makes it more, and so does a busy CPU. In a "
+            "short interval there may be packets whose interrupt is in the next.",
         ),
     ):
         if rows:
             chart = (
                 alt.Chart(alt.NamedData(name))
+                .transform_filter(levels.shown)
                 .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
                 .encode(x=time_x(), y=value_y("value", axis, unit), **by_key("queue", keys, "queue"))
             )
-            made.append(Plot(name, title, caption, chart, {name: rows.table}, keys, True))
+            made.append(Plot(name, title, caption, chart, {name: rows.table}, keys, True, levels.note))
     return made
 
 

@@ -14,6 +14,13 @@ _UNITS = {
     "_s": ("s", 1.0),
     "_bps": ("bit/s", 1.0),
 }
+_HEADINGS = {
+    "starved": "times starved",
+    "starved_ns": "time starved",
+    "rto": "timeouts",
+    "frames per wall s": "frames per wall second",
+}
+"""Of names that say too little without their unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ def si(value: float, unit: str, digits: int = 4) -> str:
 
 def heading(name: str) -> str:
     """A name without its unit."""
+    if name in _HEADINGS:
+        return _HEADINGS[name]
     name = name.replace(" ", "_")
     for suffix in _UNITS:
         name = name.removesuffix(suffix)
@@ -71,7 +80,7 @@ def number(name: str, value: object) -> str:
         return f"{value:.2%}"
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
         return f"{int(value):,}"
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def grid(rows: Iterable[Mapping[str, object]]) -> Grid:

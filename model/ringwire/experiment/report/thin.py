@@ -59,15 +59,19 @@ class Intervals:
 
     begin: Array
     end: float
+    merged: int = 1
+    """How many of the series' own each of them is."""
 
     @classmethod
     def of(cls, time: Array, end: float, most: int) -> Intervals:
         """At most ``most``, of whole ones of a series that is stamped with its intervals' beginnings."""
         begins = np.unique(time)
         width = float(np.min(np.diff(begins))) if len(begins) > 1 else max(end - float(begins[0]), 1.0)
-        width *= math.ceil(((begins[-1] - begins[0]) / width + 1) / most)
+        merged = math.ceil(((begins[-1] - begins[0]) / width + 1) / most)
+        width *= merged
         begin = begins[0] + width * np.arange(int((begins[-1] - begins[0]) / width) + 1)
-        return cls(begin, float(begin[-1] + width if end <= begins[-1] else min(begin[-1] + width, end)))
+        last = float(begin[-1] + width)
+        return cls(begin, last if end <= begins[-1] else min(last, float(end)), merged)
 
     @property
     def width(self) -> Array:

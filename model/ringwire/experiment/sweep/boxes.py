@@ -11,11 +11,13 @@ import numpy as np
 
 from ringwire.experiment.report.chart import WIDTH, Plot, Rows, Unit, by_colour, log_y, picked, unit_of, value_y
 from ringwire.experiment.report.palette import Key, Palette
-from ringwire.experiment.sweep.figures import CONFIDENCE, Swept, interval
+from ringwire.experiment.sweep.figures import CONFIDENCE, Swept, interval, named
 from ringwire.experiment.sweep.grid import show
 
 LOG_FROM = 20
 """Greatest by least from which the axis is logarithmic."""
+NEAR = 0.3
+"""Span of the values, by the greatest, up to which the axis does not begin at 0."""
 BOX = 18
 """Pixels, at most."""
 NO_COLOUR = "all points"
@@ -37,12 +39,14 @@ def _axes(swept: Swept) -> tuple[list[str], str]:
 
 def _box_plot(swept: Swept, number: int, name: str) -> Plot | None:
     along, colour = _axes(swept)
-    text, unit, scale = unit_of(name.rpartition(".")[2])
+    subject, last = named(name)
+    text, unit, scale = unit_of(last)
     boxes, means, seeds = Rows(), Rows(), Rows()
     order: list[str] = []
     palette = Palette(show(value) for value in swept.grid.values[colour]) if colour else Palette([NO_COLOUR])
     samples = swept.samples(name)
-    places = _Places(len({_label(settings, along) for settings, _ in samples}), palette.keys)
+    keys = palette.of(show(settings[colour]) if colour else NO_COLOUR for settings, _ in samples)
+    places = _Places(len({_label(settings, along) for settings, _ in samples}), keys)
     for settings, values in samples:
         values = values * scale
         place = {"x": _label(settings, along), "key": show(settings[colour]) if colour else NO_COLOUR}
@@ -62,7 +66,6 @@ def _box_plot(swept: Swept, number: int, name: str) -> Plot | None:
     data = {f"{stem}_boxes": boxes.table, f"{stem}_seeds": seeds.table}
     if means:
         data[f"{stem}_means"] = means.table
-    subject = name.rpartition(".")[0].replace("flows.", "").replace("queues.", "tx-").replace("totals", "")
     title = f"{subject}: {text}" if subject else text
     chart = _layers(stem, order, colour, places, (text, unit), data)
     caption = (
@@ -70,8 +73,7 @@ def _box_plot(swept: Swept, number: int, name: str) -> Plot | None:
         f"Diamond and bar: mean with its {CONFIDENCE:.0%} confidence interval (Student's t over seeds)"
         + ("." if means else ", which takes two seeds or more.")
     )
-    keys = palette.keys if colour else ()
-    return Plot(stem, f"{title}" + (f", by {colour}" if colour else ""), caption, chart, data, keys)
+    return Plot(stem, f"{title}" + (f", by {colour}" if colour else ""), caption, chart, data, keys if colour else ())
 
 
 def _label(settings: Mapping[str, object], keys: list[str]) -> str:
@@ -103,10 +105,14 @@ def _layers(
     title, unit = axis
     means = data.get(f"{stem}_means", {"begin": np.zeros(0), "end": np.zeros(0)})
     values = np.concatenate([data[f"{stem}_seeds"]["value"], means["begin"], means["end"]])
-    logarithmic = float(values.min()) > 0 and float(values.max()) > LOG_FROM * float(values.min())
+    low, high = float(values.min()), float(values.max())
+    logarithmic = low > 0 and high > LOG_FROM * low
+    near = low < high and high - low < NEAR * max(abs(low), abs(high))
 
     def y(field: str) -> alt.Y:
-        return log_y(field, title, unit, values) if logarithmic else value_y(field, title, unit)
+        if logarithmic:
+            return log_y(field, title, unit, values)
+        return value_y(field, f"{title} (not from 0)", unit, zero=False) if near else value_y(field, title, unit)
 
     labels = alt.Axis(labelAngle=0, labelExpr="split(datum.label, '\\n')", labelLimit=200)
     x = alt.X("x", type="nominal", sort=list(dict.fromkeys(order)), title=None, axis=labels)

@@ -36,6 +36,13 @@ def _numbers(before: str, values: Mapping[str, Any]) -> Iterator[tuple[str, floa
             yield f"{before}.{name}", value
 
 
+def named(figure: str) -> tuple[str, str]:
+    """A figure as it is shown: ``flows.probe.latency_p50_ns`` is "latency_p50_ns" of "probe"; totals are of ""."""
+    subject, _, name = figure.rpartition(".")
+    part, _, of = subject.partition(".")
+    return (f"tx-{of}" if part == "queues" else of), name
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """A sweep's outcomes with their figures by name; ``names`` in order of first appearance."""

@@ -11,9 +11,13 @@ import numpy as np
 
 from ringwire.experiment.report.chart import Plot
 from ringwire.experiment.report.page import list_files, render
-from ringwire.experiment.report.text import Cell, Column, Grid, number
-from ringwire.experiment.sweep.figures import Swept, interval
+from ringwire.experiment.report.tables import parted
+from ringwire.experiment.report.text import Cell, Column, Grid, heading, number
+from ringwire.experiment.sweep.figures import Swept, interval, named
 from ringwire.experiment.sweep.grid import show
+
+MEANS = 5
+"""Columns of a table of means, about, of which each is wide."""
 
 
 def sweep_page(out: Path, swept: Swept, plots: Sequence[Plot]) -> str:
@@ -28,7 +32,7 @@ def sweep_page(out: Path, swept: Swept, plots: Sequence[Plot]) -> str:
         banners=_banners(swept),
         varied=[(key, ", ".join(show(value) for value in values)) for key, values in grid.values.items()]
         + [("seed", ", ".join(str(seed) for seed in grid.seeds))],
-        means=_means(swept),
+        tables=_means(swept),
         points=_points(out, swept),
         still=plots,
         files=list_files(out),
@@ -45,18 +49,21 @@ def _banners(swept: Swept) -> list[dict[str, Any]]:
     return made
 
 
-def _means(swept: Swept) -> Grid:
+def _means(swept: Swept) -> list[Grid]:
     """Of each combination the mean over its seeds, and half the width of its confidence interval."""
-    names = swept.plotted
+    return [_means_of(swept, names) for names in parted(swept.plotted, max(MEANS - len(swept.varied), 2))]
+
+
+def _means_of(swept: Swept, names: Sequence[str]) -> Grid:
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for name in names:
         for settings, values in swept.samples(name):
-            row = rows.setdefault(tuple(show(value) for value in settings.values()), {})
+            row = rows.setdefault(tuple(show(settings[key]) for key in swept.varied), {})
             ends = interval(values)
             row[name] = number(name, float(np.mean(values)))
             if ends is not None:
                 row[name] += f" ± {number(name, (ends[1] - ends[0]) / 2)}"
-    columns = [*(Column(key, False) for key in swept.grid.values), *(Column(_short(name), True) for name in names)]
+    columns = [*(Column(key, False) for key in swept.varied), *(Column(_short(name), True) for name in names)]
     cells = [[Cell(text) for text in (*key, *(row.get(name, "-") for name in names))] for key, row in rows.items()]
     return Grid(columns, cells)
 
@@ -76,5 +83,5 @@ def _points(out: Path, swept: Swept) -> Grid:
 
 def _short(name: str) -> str:
     """A figure as a column's heading."""
-    part, _, rest = name.partition(".")
-    return rest if part in ("flows", "totals") else name
+    subject, last = named(name)
+    return f"{subject}: {heading(last)}" if subject else heading(last)
