@@ -35,6 +35,7 @@ def make_results(seed: int = 1, flows: int = 2, queues: int = 1, samples: int = 
             "longest_gap_ns": random.exponential(3_000, samples),
         },
         "tso": _tso(),
+        "path": _path(random, time_ns),
     }
     return Results(_summary(names, queues, series, duration_ms, seed), {k: v for k, v in series.items() if v})
 
@@ -128,6 +129,19 @@ def _interrupts(random: np.random.Generator, time_ns: np.ndarray[Any, Any], queu
     }
 
 
+def _path(random: np.random.Generator, time_ns: np.ndarray[Any, Any]) -> Table:
+    """A buffer that fills, and empties in the middle."""
+    frames = (60 * (np.arange(len(time_ns)) * 2 / len(time_ns) % 1)).astype(np.int64)
+    return {
+        "time_ns": time_ns,
+        "path": np.full(len(time_ns), "dsl", object),
+        "backlog_bytes": frames * 1514,
+        "backlog_frames": frames,
+        "drops": np.where(frames > 55, 1, 0),
+        "marks": random.poisson(0.3, len(time_ns)),
+    }
+
+
 def _tso() -> Table:
     begin_ns = np.array([0, 300, 900, 1_100, 2_000, 524_000]) + 12_345_678
     end_ns = np.array([300, 900, 1_100, 500_000, 526_000, 526_600]) + 12_345_678
@@ -160,6 +174,7 @@ def _summary(names: list[str], queues: int, series: dict[str, Table], duration_m
             | {"bql_limit_bytes": 4_542, "drops": 3, "requeues": 0}
             for queue in range(queues)
         ],
+        "paths": [{"path": "dsl", "frames": 16_254, "drops": 40, "marks": 9, "losses": 0, "backlog_most_frames": 59}],
         "printed": "qdisc fq_codel 0: dev eth0 root refcnt 2 limit 10240p\n",
         "problems": [],
     }

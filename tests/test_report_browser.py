@@ -118,7 +118,7 @@ def test_every_plot_is_drawn_from_disk_without_a_word_or_a_request(seen: Seen, r
             return [figure.id, [width, height]];
         }))"""
     )
-    assert set(sizes) == {f"plot-{plot.name}" for plot in drawn.plots} and len(sizes) == 16
+    assert set(sizes) == {f"plot-{plot.name}" for plot in drawn.plots} and len(sizes) == 18
     assert all(width > 900 and height > 80 for width, height in sizes.values()), sizes
     # something other than axes is on each of them
     for plot in drawn.plots:
@@ -130,7 +130,7 @@ def test_every_plot_is_drawn_from_disk_without_a_word_or_a_request(seen: Seen, r
 
 def test_zooming_one_time_line_zooms_all_and_a_double_click_shows_everything_again(seen: Seen) -> None:
     begin, end = 0.0, 0.2
-    assert len(seen.domains()) == 13
+    assert len(seen.domains()) == 15
     assert all(domain == [begin, end] for domain in seen.domains().values())
     chart = seen.page.locator("#plot-bql .chart")
     chart.scroll_into_view_if_needed()

@@ -16,7 +16,7 @@ from ringwire.experiment.report import page as page_module
 from ringwire.experiment.report.chart import Plot
 from ringwire.experiment.report.page import run_page, write_text
 from ringwire.experiment.report.plots import draw
-from ringwire.experiment.report.tables import COLUMNS, of_flows, of_queues, parted
+from ringwire.experiment.report.tables import COLUMNS, of_flows, of_paths, of_queues, parted
 from ringwire.experiment.report.text import grid, heading, number, si
 from ringwire.experiment.results import Results
 from tests.synthetic_results import make_results
@@ -131,7 +131,7 @@ def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
 def test_a_page_without_any_series_is_a_page_still(tmp_path: Path) -> None:
     made = page_of(Results({"title": "bare"}, {}), tmp_path)
     assert made.scripts == [] and "bare" in made.texts
-    assert sum(tag == "li" for tag, _ in made.tags) == 12
+    assert sum(tag == "li" for tag, _ in made.tags) == 14
 
 
 def test_a_long_run_of_many_flows_and_queues_stays_below_six_megabytes(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_wide_row_is_in_a_narrow_table_for_each_theme_with_the_name_in_front()
 
 
 def test_what_there_is_none_of_is_no_zero_and_columns_are_told_apart() -> None:
-    queue = {"bql_limit_bytes": None, "bql_limit_most_bytes": 0, "starved": 0, "starved_ns": 0}
+    queue = {"bql_limit_bytes": None, "bql_limit_most_bytes": None, "starved": 0, "starved_ns": 0}
     (made,) = of_queues([{"queue": 0, **queue}])
     assert [column.text for column in made.grid.columns] == [
         "queue", "bql limit bytes", "bql limit most bytes", "times starved", "time starved"
@@ -255,6 +255,12 @@ def test_what_there_is_none_of_is_no_zero_and_columns_are_told_apart() -> None:
     (open_still,) = of_flows([{"flow": "a", "connect_ns": 5, "finished_ns": 0}])
     assert [cell.text for cell in open_still.grid.rows[0]] == ["a", "5 ns", "-"]
     assert heading("frames per wall s") == "frames per wall second"
+
+
+def test_paths_have_a_table_if_there_are_any() -> None:
+    assert of_paths([]) == []
+    (made,) = of_paths([{"path": "dsl", "frames": 9, "drops": 6}])
+    assert [cell.text for cell in made.grid.rows[0]] == ["dsl", "9", "6"]
 
 
 def test_columns_are_parted_evenly() -> None:

@@ -23,7 +23,7 @@ from tests.synthetic_results import MS, make_results
 ALL = {
     "latency_cdf", "latency_shares", "throughput", "latency", "flow_cwnd_packets", "flow_srtt_ns", "bql",
     "ring_descriptors", "ring_bytes", "backlog", "drops", "interrupts", "packets_per_interrupt", "wire",
-    "wire_gaps", "tso",
+    "wire_gaps", "tso", "path_backlog", "path_drops",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_one_flow_alone_is_drawn_and_what_it_does_not_tell_is_said() -> None:
 def test_a_run_without_series_has_no_plot_and_says_why_of_each() -> None:
     drawn = draw(Results({"title": "nothing"}, {}))
     assert list(drawn.plots) == []
-    assert len(drawn.left_out) == 12 and ("Ring occupancy", "the run has no series ring") in drawn.left_out
+    assert len(drawn.left_out) == 14 and ("Ring occupancy", "the run has no series ring") in drawn.left_out
 
 
 def test_empty_series_missing_columns_and_rows_that_are_no_numbers_are_left_out() -> None:
@@ -83,6 +83,21 @@ def latencies(total_ns: list[int], flow: str = "f") -> dict[str, Any]:
         "socket_ns": zero, "qdisc_ns": [t // 4 for t in total_ns], "ring_ns": zero, "nic_ns": zero,
         "wire_ns": [t - t // 4 for t in total_ns], "total_ns": total_ns,
     }  # fmt: skip
+
+
+def test_the_buffer_of_a_bottleneck_is_drawn_and_its_drops_if_there_are_any() -> None:
+    results = make_results()
+    found = {"time_ns": np.array([0, MS, 2 * MS]), "path": np.array(["dsl"] * 3, object)}
+    found |= {"backlog_bytes": np.array([0, 3028, 1514]), "backlog_frames": np.array([0, 2, 1])}
+    results.series["path"] = found | {"drops": np.array([0, 0, 2]), "marks": np.zeros(3, int)}
+    plots = {plot.name: plot for plot in draw(results).plots}
+    assert list(plots["path_backlog"].data["path_backlog"]["value"]) == [0, 3028, 1514]
+    assert max(plots["path_drops"].data["path_drops"]["count"]) == 2
+    assert [key.name for key in plots["path_drops"].keys] == ["drops"]
+    results.series["path"] = found | {"drops": np.zeros(3, int), "marks": np.zeros(3, int)}
+    drawn = draw(results)
+    assert "path_drops" not in {plot.name for plot in drawn.plots}
+    assert ("Drops and marks on the path", "no bottleneck has dropped or marked a frame") in drawn.left_out
 
 
 def test_the_cdf_gives_each_latency_its_share() -> None:

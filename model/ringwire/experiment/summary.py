@@ -161,7 +161,7 @@ def _queue(probe: QueueProbe, interrupts: int, qdisc: AnyQdisc | None) -> dict[s
         "interrupts": interrupts,
         "packets_per_interrupt": probe.packets / interrupts if interrupts else 0.0,
         "bql_limit_bytes": dql.limit if dql.limit < MAX_LIMIT else None,
-        "bql_limit_most_bytes": probe.limit_most,
+        "bql_limit_most_bytes": probe.limit_most or None,
         "starved": probe.starved,
         "starved_ns": probe.starved_ns,
         "timeouts": probe.txq.trans_timeout,

@@ -20,7 +20,7 @@ from ringwire.experiment.report.chart import Plot
 from ringwire.experiment.report.overview import overview
 from ringwire.experiment.report.plots import Drawn
 from ringwire.experiment.report.render import LOOK, columns, document, without_legends
-from ringwire.experiment.report.tables import of_flows, of_queues
+from ringwire.experiment.report.tables import of_flows, of_paths, of_queues
 from ringwire.experiment.report.text import pairs, si
 from ringwire.experiment.results import Results
 from ringwire.places import cache_root
@@ -69,7 +69,11 @@ def run_page(folder: Path, results: Results, drawn: Drawn) -> str:
         banners=_banners(summary),
         setup=pairs(summary.get("setup") or {}),
         totals=pairs(summary.get("totals") or {}),
-        tables=[*of_flows(summary.get("flows") or []), *of_queues(summary.get("queues") or [])],
+        tables=[
+            *of_flows(summary.get("flows") or []),
+            *of_queues(summary.get("queues") or []),
+            *of_paths(summary.get("paths") or []),
+        ],
         printed=str(summary.get("printed") or ""),
         still=[plot for plot in drawn.plots if not plot.timeline],
         timelines=timelines,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ringwire.experiment.report import flows, queues, wire
+from ringwire.experiment.report import flows, paths, queues, wire
 from ringwire.experiment.report.chart import Described, LeftOut, Plot, Run
 from ringwire.experiment.results import Results
 
-DESCRIBED: tuple[Described, ...] = (*flows.PLOTS, *queues.PLOTS, *wire.PLOTS)
+DESCRIBED: tuple[Described, ...] = (*flows.PLOTS, *queues.PLOTS, *wire.PLOTS, *paths.PLOTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tables of flows and queues: one for each theme, narrow enough for paper, with the name in front."""
+"""Tables of flows, queues and paths: one for each theme, narrow enough for paper, with the name in front."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _Row = Mapping[str, object]
 
 _FLOWS = (
     ("Flows: packets and rate", "kind|packets|sent|drops|left|frames|bytes|marks|rate_bps"),
-    ("Flows: latency, from the socket to the end of the frame", "latency_.*"),
+    ("Flows: latency, from the socket to the end of the frame", "measured|latency_.*"),
     ("Flows: mean time in each part of it", "(socket|qdisc|ring|nic|wire)_mean_ns"),
-    ("Flows: end to end, over the path", "arrived|end_to_end_.*"),
+    ("Flows: end to end, over the path", "arrived|lost|end_to_end_.*"),
     ("Flows: connections", "(connect|finished|srtt|goodput)_.*|failed|(written|delivered)_bytes|acks|delayed_acks"),
     (
         "Flows: losses and congestion",
@@ -43,9 +43,11 @@ def of_flows(rows: Sequence[_Row]) -> list[Captioned]:
 
 
 def of_queues(rows: Sequence[_Row]) -> list[Captioned]:
-    # without a limit none was the highest
-    made = [_none(row, "bql_limit_most_bytes") if row.get("bql_limit_bytes") is None else row for row in rows]
-    return list(_themed(made, "queue", _QUEUES))
+    return list(_themed(rows, "queue", _QUEUES))
+
+
+def of_paths(rows: Sequence[_Row]) -> list[Captioned]:
+    return [Captioned("Paths: behind the wire", grid(rows))] if rows else []
 
 
 def _none(row: _Row, *names: str) -> _Row:

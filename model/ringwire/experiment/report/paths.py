@@ -1,0 +1,76 @@
+"""Plots of what stands behind the wire: the buffers of paths' bottlenecks."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+
+from ringwire.experiment.report.chart import (
+    BYTES,
+    COUNT,
+    ROWS,
+    Described,
+    LeftOut,
+    Plot,
+    Rows,
+    Run,
+    by_colour,
+    by_key,
+    merged,
+    shown,
+    time_x,
+    value_y,
+)
+from ringwire.experiment.report.palette import COLOURS, Key, Palette
+from ringwire.experiment.report.thin import extremes, groups, steps
+
+
+def backlog(run: Run) -> Plot:
+    table = run.table("path")
+    palette = Palette(map(str, table["path"]))
+    labels = palette.labels(table["path"])
+    rows = Rows()
+    parts = groups(labels)
+    for label, index in parts:
+        time, value = table["time_ns"][index] / 1e9, table["backlog_bytes"][index]
+        keep = extremes(time, value, ROWS // len(parts))
+        rows.add(time_s=time[keep], value=value[keep], path=label)
+    keys = [Key(key.name, key.colour, key.dash) for key in palette.of(labels)]
+    chart = (
+        alt.Chart(alt.NamedData("path_backlog"))
+        .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
+        .encode(x=time_x(), y=value_y("value", "in the buffer", BYTES), **by_key("path", keys, "path"))
+    )
+    caption = (
+        "Bytes in the buffer of each path's bottleneck, the frame that comes included; the most that a frame found in "
+        "each interval."
+    )
+    note = shown(len(rows), len(labels), "samples")
+    data = {"path_backlog": rows.table}
+    return Plot("path_backlog", "Buffer of the bottleneck", caption, chart, data, keys, True, note)
+
+
+def drops(run: Run) -> Plot:
+    table = run.table("path")
+    keys = [key for key in (Key("drops", COLOURS[5]), Key("marks", COLOURS[0])) if np.any(table[key.name] > 0)]
+    if not keys:
+        raise LeftOut("no bottleneck has dropped or marked a frame")
+    intervals = run.intervals(table, len(keys))
+    rows = Rows()
+    for key in keys:
+        count = intervals.sums(table["time_ns"], table[key.name])
+        rows.add(time_s=intervals.corners / 1e9, count=steps(count), what=key.name)
+    chart = (
+        alt.Chart(alt.NamedData("path_drops"))
+        .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
+        .encode(x=time_x(), y=value_y("count", "frames an interval", COUNT), color=by_colour("what", keys, "what"))
+    )
+    caption = "Frames that found the buffer of a bottleneck full, or were marked in it; all paths together."
+    data = {"path_drops": rows.table}
+    return Plot("path_drops", "Drops and marks on the path", caption, chart, data, keys, True, merged(intervals))
+
+
+PLOTS = (
+    Described("Buffer of the bottleneck", backlog),
+    Described("Drops and marks on the path", drops),
+)
