@@ -374,7 +374,8 @@ def harness(module: dict[str, Any]) -> dict[str, Any]:
     cells = dict(module["cells"])
     bits = [bit for net in module["netnames"].values() for bit in net["bits"] if isinstance(bit, int)]
     unused = iter(range(max(bits) + 1, 1 << 31))
-    clk = module["ports"]["clk"]["bits"][0]
+    # a module without registers gets a clock for those around it
+    clk = module["ports"]["clk"]["bits"][0] if "clk" in module["ports"] else next(unused)
 
     def register(bit: Any, to: int) -> int:
         cells[f"harness_{to}"] = {

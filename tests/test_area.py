@@ -171,9 +171,12 @@ def test_fmax_and_the_slowest_path_are_read_out_of_a_report() -> None:
     assert area.ends(["slow_TRELLIS_FF_Q_1", "free_reg_LUT4_A_Z"]) == "`slow` > `free_reg`"
 
 
-def test_a_harness_leaves_three_pins() -> None:
+@pytest.mark.parametrize("clocked", [True, False])
+def test_a_harness_leaves_three_pins(clocked: bool) -> None:
     whole = module({"lut": ("LUT4", {"A": [3], "Z": [4]})}, [4])
-    whole["ports"] |= {"clk": {"direction": "input", "bits": [2]}, "x": {"direction": "input", "bits": [3]}}
+    whole["ports"] |= {"x": {"direction": "input", "bits": [3]}}
+    if clocked:
+        whole["ports"] |= {"clk": {"direction": "input", "bits": [2]}}
     made = area.harness(whole)
     assert set(made["ports"]) == {"clk", "shift_in", "shift_out"}
     kinds = [cell["type"] for cell in made["cells"].values()]
