@@ -74,10 +74,8 @@ def test_the_page_names_the_command_of_each_run() -> None:
             assert (ringwire, verb, scenario) == ("ringwire", "run", run.scenario)
             assert words[::2] == ["--set"] * len(run.settings)
             typed = tuple((key, value) for key, _, value in (word.partition("=") for word in words[1::2]))
-            as_typed, as_meant = (
-                read_experiment(Source(*find(scenario), settings)) for settings in (typed, run.settings)
-            )
-            assert replace(as_typed, source=as_meant.source) == as_meant
+            as_typed, as_meant = (read_experiment(Source(*find(scenario), given)) for given in (typed, run.settings))
+            assert repr(replace(as_typed, source=as_meant.source)) == repr(as_meant)
             assert as_meant.rig.sim == "verilator"
 
 
