@@ -20,7 +20,7 @@ SPARSE, WIRE = 110, 24
 """Bytes of a sparse packet, and what the wire adds to each frame."""
 LATE_US = 5.7
 """From a frame's end to its interrupt: 5 us of the host, and the device's way to memory."""
-SPREAD = 0.025
+SPREAD = 0.028
 """Of a median about what the frames in the ring make of it: some 250 packets, and bins of the histogram."""
 
 
