@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ringwire.experiment.published.study import Figure, Run, Settings, Study, begins_ns, flow
 from ringwire.experiment.results import Results
-from ringwire.qdisc.psched import cells
 
 RATE_BPS = 1_000_000
 ACK = 40
 """Bytes of IP: a bare acknowledgement."""
-PPPOA = 10
-"""PPP and AAL5, VC multiplexed (RFC 2684), instead of Ethernet's 14."""
+CELL = 53
+"""Bytes, of which 48 are the packet's and its encapsulation's: in PPPoA 10 more than IP (PPP and AAL5, VC multiplexed,
+RFC 2684), 4 less than Ethernet's 14."""
 KEPT = 100 * 100 / 2430
 """Percent of the packets without linklayer that the modem's buffer of 100 keeps."""
 BURST_NS = 100_000_000
@@ -74,9 +74,9 @@ ATM = Study(
         exactly("charge of 100 bytes, no overhead", sized(100, CELLS_ONLY), 159, 159, "three cells"),
         exactly("100 bytes in PPPoA (overhead -4)", sized(100), 106, None, "96 bytes fill two cells"),
         exactly("101 bytes in PPPoA", sized(101), 159, None, "one byte more, one cell more"),
-        exactly("1514 bytes in PPPoA", sized(1514), cells(1500 + PPPOA), None, "1510 bytes in 32 cells"),
-        exactly("an acknowledgement (40 bytes of IP)", BY_CELLS, cells(ACK + PPPOA), None, "50 bytes in two cells"),
-        exactly("the same, htb with overhead and linklayer", HTB, cells(14 + ACK + 10), None, "64 bytes in two cells"),
+        exactly("1514 bytes in PPPoA", sized(1514), 32 * CELL, None, "1510 bytes in 32 cells"),
+        exactly("an acknowledgement (40 bytes of IP)", BY_CELLS, 2 * CELL, None, "50 bytes in two cells"),
+        exactly("the same, htb with overhead and linklayer", HTB, 2 * CELL, None, "64 bytes in two cells"),
         Figure(
             "share of the line that an acknowledgement wastes", "%", BY_CELLS, reduced, (62.2, 62.3), 62, "1 - 40 / 106"
         ),

@@ -37,7 +37,7 @@ PACED: Settings = (("setup.lines", "ethtool -K eth0 tso off gso off\ntc qdisc re
 AUTOSIZED = int(1.2 * 100e6 * MSS / (MSS + HEADERS + 24) / 8 / 1024 / MSS)
 """Segments of a super-packet at 100 Mbit/s: what 120% of the payload's rate is in 2^-10 s."""
 BURST_OF: tuple[tuple[str, Settings, int, str], ...] = (
-    ("tso on", (), AUTOSIZED, "120% of the payload in 2^-10 s: 13,791 bytes"),
+    ("tso on", (), AUTOSIZED, "9: 120% of the payload in 2^-10 s is 13,791 bytes"),
     ("tso off", STACK, AUTOSIZED, "the same, cut by the stack"),
     ("tso and gso off", SINGLE, 2, "what one delayed acknowledgement lets go"),
     ("tso and gso off, fq", PACED, 1, "each paced"),
@@ -63,7 +63,7 @@ def burst_frames(results: Results) -> float:
 TSO = Study(
     key="tso",
     title="Super-packets, and a sparse packet among them",
-    source="predicted by a model of 90 lines; Linux commit 1abbe1394a84 (a full-sized TSO packet at 1 Gbit/s)",
+    source="predicted by a model of 90 lines",
     text=(
         "A TCP sender without small queues keeps the device busy with super-packets of 45 frames; sparse packets pass "
         "them in the discipline. Byte queue limits count whole super-packets: two are let in, and a third for the "
@@ -89,7 +89,7 @@ TSO = Study(
             "us",
             Run("tso"),
             sparse_median_us,
-            (2 * SUPER_US, 3 * SUPER_US),
+            (2.35 * SUPER_US, 2.5 * SUPER_US),
             1310,
             "two, and what is left of a third",
         ),
@@ -98,16 +98,16 @@ TSO = Study(
             "us",
             Run("tso", STACK),
             longest_us,
-            (0.9 * SUPER_US, SUPER_US + 3 * FRAME_US),
-            500,
-            "45 frames of 1538 bytes are 554 us; 500 us are 62,500 bytes",
+            (SUPER_US - FRAME_US, SUPER_US + FRAME_US),
+            None,
+            "45 frames of 1538 bytes are 554 us",
         ),
         Figure(
             "1 Gbit/s, tso off: sparse median",
             "us",
             Run("tso", STACK),
             sparse_median_us,
-            (0.3 * SUPER_US, 0.7 * SUPER_US),
+            (0.45 * SUPER_US, 0.52 * SUPER_US),
             None,
             "half of that",
         ),
@@ -116,7 +116,7 @@ TSO = Study(
             "us",
             Run("tso", SINGLE),
             sparse_median_us,
-            (FRAME_US, 3 * FRAME_US),
+            (2.1 * FRAME_US, 2.25 * FRAME_US),
             26.8,
             "two frames",
         ),
@@ -125,7 +125,7 @@ TSO = Study(
             "us",
             Run("tso", (*TEN, *SINGLE)),
             sparse_median_us,
-            (5 * FRAME_US / 10, 12 * FRAME_US / 10),
+            (8.2 * FRAME_US / 10, 8.8 * FRAME_US / 10),
             10.5,
             "a limit of ten frames, since an interrupt comes 5 us late",
         ),
@@ -153,7 +153,7 @@ BURSTS = Study(
                 Run("bursts", settings),
                 burst_frames,
                 (count, count),
-                AUTOSIZED if count == AUTOSIZED else None,
+                None,
                 why,
                 digits=0,
             ),
