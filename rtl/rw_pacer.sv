@@ -57,7 +57,9 @@ module rw_pacer #(
 `include "rw_frame.svh"
     localparam BYTES = DATA_W / 8;
 
-    logic [87:0]       due_reg;                         // when the wire is free, 48.40 ns
+    // when the wire is free, 48.40 ns, and a fraction more: so its upper bits are that time rounded up
+    logic [87:0]       due_reg;
+    localparam [23:0]  FRACTION = 24'hffffff;
     logic              was_due_reg;                     // ... and it was at the edge before
     logic              mid_reg;                         // beats of the frame on the wire are still in the FIFO
     logic              valid_reg, first_reg, last_reg;
@@ -72,8 +74,8 @@ module rw_pacer #(
         charge = {1'b0, (len < 15'd60) ? 15'd60 : len} + 16'd24;
     endfunction
 
-    wire [87:0] now     = {tod, 24'd0};
-    wire        due     = now >= due_reg;
+    wire [63:0] due_at  = due_reg[87:24];               // the first time of day at which it is
+    wire        due     = tod >= due_at;
     wire [3:0]  status  = s_info_meta[F_STATUS +: 4];
     wire [14:0] len     = s_info_meta[F_LEN +: 15];
     wire        send    = status == STATUS_OK[3:0];
@@ -121,7 +123,7 @@ module rw_pacer #(
 
     wire   waits_for_wire = !open && !due && (ahead_reg != 16'd0 || ready);
     assign deadline_valid = waits_for_wire || (ready && held);
-    assign deadline       = waits_for_wire ? due_reg[87:24] + {63'd0, due_reg[23:0] != 24'd0} : s_launch_time;
+    assign deadline       = waits_for_wire ? due_at : s_launch_time;
     assign idle = !valid_reg && !pass && !over && !(ready && clear);
 
     always_ff @(posedge clk) begin
@@ -140,13 +142,13 @@ module rw_pacer #(
         if (valid_reg && m_axis_tready && first_reg) start_reg <= tod;
 
         was_due_reg <= due && !(start && !open);
-        if (start && !open) due_reg <= (was_due_reg ? now : due_reg) + {18'd0, s_info_time};
+        if (start && !open) due_reg <= (was_due_reg ? {tod, FRACTION} : due_reg) + {18'd0, s_info_time};
         if (start)     ahead_reg <= charge(len);
         else if (over) ahead_reg <= 16'd0;
         if (rst) begin
             valid_reg   <= 1'b0;
             mid_reg     <= 1'b0;
-            due_reg     <= '0;
+            due_reg     <= {64'd0, FRACTION};
             was_due_reg <= 1'b1;
             ahead_reg   <= '0;
         end

@@ -1,7 +1,8 @@
 // Fragment walker: takes a picked frame's descriptors out of the pool, in order, and hands their buffers on as the
 // fragments of that frame. Of a packet that is cut it takes only so much as the segment needs, and remembers for each
 // queue where the next one goes on. Descriptors of a condemned packet are taken without being read.
-// Rate: a descriptor a cycle; of a packet that is cut one each 2 cycles. Latency: 2 cycles from job to first fragment.
+// Rate: a descriptor a cycle; of a packet that is cut a fragment a cycle, and a descriptor each 2 cycles. Latency: 2
+// cycles from job to first fragment, 3 of a packet that is cut: there the descriptor is kept in a register first.
 `include "rw_check.svh"
 module rw_sg_walk #(
     parameter QUEUES = 1,                               // transmit queues
@@ -59,6 +60,10 @@ module rw_sg_walk #(
     logic [6:0]  walked_reg [0:QUEUES-1];               // of the packet being cut: descriptors taken
     logic [14:0] part_reg   [0:QUEUES-1];               // ... and bytes taken of the next one
     logic        look_reg;                              // the descriptor that a segment goes on in is coming
+    logic        held_reg;                              // ... and is here
+    logic [QW-1:0] held_queue_reg;                      // whose it is
+    logic [63:0] held_addr_reg;
+    logic [14:0] held_len_reg;
     logic        begun_reg;                             // the segment has its first fragment
     logic [14:0] need_reg;                              // bytes it still needs
     logic [2:0]  frag_count;
@@ -72,36 +77,38 @@ module rw_sg_walk #(
     wire       step = job_valid && !job_cut && room;
     wire       take = step && job_number != 7'd0;
 
-    // ---- segments: look at the descriptor, take what is needed of it
+    // ---- segments: look at the descriptor, take what is needed of it; the next one is read meanwhile
     wire [6:0]  walked = walked_reg[job_queue];
     wire [14:0] part   = part_reg[job_queue];
-    wire [14:0] len    = rd_data[DESC_LEN_LSB +: 15];
-    wire [14:0] left   = len - part;
+    wire [14:0] left   = held_len_reg - part;
     wire [14:0] need   = begun_reg ? need_reg : job_bytes;
-    wire [15:0] upto   = {1'b0, part} + {1'b0, need};     // known before the descriptor is
-    wire        enough = {1'b0, len} >= upto;
-    wire        used_up = {1'b0, len} <= upto;           // nothing is left of it
+    wire [15:0] upto   = {1'b0, part} + {1'b0, need};
+    wire        enough = {1'b0, held_len_reg} >= upto;
+    wire        used_up = {1'b0, held_len_reg} <= upto;  // nothing is left of it
     wire [14:0] bytes  = enough ? need : left;
     wire        cut        = job_valid && job_cut;
     wire        cut_skip   = cut && job_read && job_skip && walked == 7'd0;
-    wire        cut_look   = cut && job_read && !cut_skip && !look_reg && !in_reg && frag_count != 3'd5;
-    wire        cut_use    = cut && look_reg;
+    wire        cut_seen   = (held_reg || look_reg) && held_queue_reg == job_queue;
+    wire        cut_look   = cut && job_read && !cut_skip && !cut_seen;
+    wire        cut_use    = cut && job_read && !cut_skip && cut_seen && held_reg && !in_reg && frag_count != 3'd5;
     wire        cut_drop   = cut && !job_read && walked != job_number;
     wire        cut_done   = cut && (job_read ? cut_use && enough : walked == job_number);
     wire        cut_taken  = cut_skip || cut_drop || (cut_use && used_up);
+    wire        next_is_its = walked + 7'd1 != job_number;  // the next descriptor is of this packet as well
 
     assign job_ready  = (step && last) || cut_done;
-    assign rd_en      = (take && job_read && !skip) || cut_look;
+    assign rd_en      = (take && job_read && !skip) || cut_look || cut_use;
     assign rd_queue   = job_queue;
-    assign rd_index   = taken_reg[job_queue];
+    assign rd_index   = taken_reg[job_queue] + {8'd0, cut_use};
     assign idle       = !job_valid && !in_reg && !give_valid;  // of fragments the read engine knows
 
     wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
     wire [63:0] addr = rd_data[DESC_ADDR_LSB +: 64];
+    wire [14:0] len  = rd_data[DESC_LEN_LSB +: 15];
     rw_fifo #(.W(FW), .DEPTH(4)) fragments (
         .clk(clk), .rst(rst), .count(frag_count),
         .s_valid(in_reg || cut_use), .s_ready(frag_ready),
-        .s_data(cut_use ? {addr + {49'd0, part}, bytes, !begun_reg, enough} : {addr, len, first_reg, last_reg}),
+        .s_data(cut_use ? {held_addr_reg + {49'd0, part}, bytes, !begun_reg, enough} : {addr, len, first_reg, last_reg}),
         .m_valid(m_frag_valid), .m_ready(m_frag_ready),
         .m_data({m_frag_addr, m_frag_len, m_frag_first, m_frag_last})
     );
@@ -126,7 +133,13 @@ module rw_sg_walk #(
         last_reg  <= last;
         if (step) done_reg <= last ? 7'd0 : number_now;
 
-        look_reg <= cut_look;
+        look_reg <= cut_look || (cut_use && used_up && next_is_its);
+        if (cut_look) held_queue_reg <= job_queue;
+        if (look_reg) begin
+            held_addr_reg <= addr;
+            held_len_reg  <= len;
+        end
+        held_reg <= !cut_look && (look_reg || (held_reg && !(cut_use && used_up)));
         if (cut_use) begin
             begun_reg <= !enough;
             need_reg  <= need - bytes;
@@ -145,11 +158,15 @@ module rw_sg_walk #(
                 walked_reg[k] <= '0;
                 part_reg[k]   <= '0;
             end
+        // what is kept of a packet that a reset or a failed read ends is of no use
+        if (rst || cut_drop || (q_clear != '0)) begin
+            held_reg <= 1'b0;
+            look_reg <= 1'b0;
+        end
         if (rst) begin
             give_valid <= 1'b0;
             in_reg    <= 1'b0;
             done_reg  <= '0;
-            look_reg  <= 1'b0;
             begun_reg <= 1'b0;
         end
     end

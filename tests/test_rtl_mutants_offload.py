@@ -184,6 +184,19 @@ MUTANTS = {
         "rw_gather", "(here & from_skip) | next", "(here & (from_skip | (from_skip >> 8))) | next", ODD
     ),
     # segments
+    "a segment is cut of the descriptor that another queue goes on in": Broken(
+        "rw_sg_walk", "|| look_reg) && held_queue_reg == job_queue;", "|| look_reg);",
+        Check(offloads.interleaved, (2, 10), queues=2),
+    ),
+    "a descriptor that is used up is kept": Broken(
+        "rw_sg_walk", "(held_reg && !(cut_use && used_up))", "held_reg", TCP4
+    ),
+    "the next descriptor is the same again": Broken(
+        "rw_sg_walk", "taken_reg[job_queue] + {8'd0, cut_use};", "taken_reg[job_queue];", TCP4
+    ),
+    "a descriptor that is coming is forgotten": Broken(
+        "rw_sg_walk", "held_reg <= !cut_look && (look_reg ||", "held_reg <= !cut_look && (", TCP4
+    ),
     "the last segment is as long as the others": Broken(
         "rw_segmenter", "ends ? rest[14:0] + front :", "", TCP4
     ),
@@ -191,7 +204,7 @@ MUTANTS = {
         "rw_segmenter", "{4'd0, s_mss} : 18'd0;", "{4'd0, s_mss} : offset_reg[s_queue];", TCP4
     ),
     "a segment begins with the fragment": Broken(
-        "rw_sg_walk", "{addr + {49'd0, part}, bytes,", "{addr, bytes,", TCP4
+        "rw_sg_walk", "{held_addr_reg + {49'd0, part}, bytes,", "{held_addr_reg, bytes,", TCP4
     ),
     "a segment's payload begins in an empty beat": Broken(
         "rw_frame_sched", "assign m_shape_fill   = fill;", "assign m_shape_fill   = 9'd0;", TCP4

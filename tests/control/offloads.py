@@ -410,21 +410,25 @@ async def closed_unbegun(world: World, config: int) -> None:
 
 
 async def interleaved(world: World, config: tuple[int, int]) -> None:
-    """Queues with a packet each take turns, segment by segment. ``config``: (queues, segments)."""
+    """Queues with a packet each take turns, a segment at a time, of bytes of their own. ``config``: (queues, segments)."""
     count, segments = config
     start(world, GBIT, bound=300)
     queues = [Queue(world, number) for number in range(count)]
     length = L4 + 8 + 60 * segments
-    addr = world.memory.map(bytes(length))
-    for queue in queues:
+    packets = [Random(number).randbytes(length) for number in range(count)]
+    for queue, packet in zip(queues, packets, strict=True):
         queue.enable()
         queue.post_raw(udp(60))
-        queue.post(addr, length, EOP | REPORT)
+        queue.post(world.memory.map(packet), length, EOP | REPORT)
     for queue in queues:
         queue.doorbell()
     for queue in queues:
         await queue.wait(1, LIMIT_NS)
-    order = [frame.queue for frame in sent(world)]
+    frames = sent(world)
+    for number, packet in enumerate(packets):
+        found = b"".join(frame.data[L4 + 8 :] for frame in frames if frame.queue == number)
+        same(found, packet[L4 + 8 :], f"payload of queue {number}")
+    order = [frame.queue for frame in frames]
     # the first may be ahead before the others' packets are known
     turns = order[2 * count : -2 * count]
     same(len(order), count * segments, "segments")

@@ -102,8 +102,8 @@ BLOCKS = (
         "pacer",
         ("rw_pacer",),
         (
-            Change("rw_pacer", "(was_due_reg ? now : due_reg)", "due_reg"),
-            Change("rw_pacer", "(was_due_reg ? now : due_reg)", "now"),
+            Change("rw_pacer", "(was_due_reg ? {tod, FRACTION} : due_reg)", "due_reg"),
+            Change("rw_pacer", "(was_due_reg ? {tod, FRACTION} : due_reg)", "{tod, FRACTION}"),
             Change("rw_pacer", "<= due && !(start && !open);", "<= due;"),
             Change("rw_pacer", "(open || due) && !held;", "(open || due) && !held && !was_due_reg;"),
             Change("rw_pacer", "(open || due) && !held;", "open || due;"),

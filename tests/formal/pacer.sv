@@ -181,7 +181,7 @@ module pacer #(
                 == (len != 0 && (status == STATUS_READ || status == STATUS_ABORTED)) && (!wire_release
                 || wire_bytes == charge)))
             // ---- what the pacer knows
-            `RW_CHECK(due, \dut.due_reg == free_at && \dut.was_due_reg == !waited)
+            `RW_CHECK(due, \dut.due_reg == free_at + 88'hffffff && \dut.was_due_reg == !waited)
             `RW_CHECK(due_in_a_frame_at_most, free_at <= before + (88'd1 << 70))
             `RW_CHECK(sum_is_behind, !looks || free_at > sum)
             `RW_CHECK(inside, \dut.mid_reg == mid && (!on || mid == !last) && flying == (on || mid) && (!on
