@@ -410,7 +410,7 @@ async def closed_unbegun(world: World, config: int) -> None:
 
 
 async def interleaved(world: World, config: tuple[int, int]) -> None:
-    """Queues with a packet each take turns, segment by segment, with bytes of their own. ``config``: queues, segments."""
+    """Queues with a packet each take turns, a segment each, of bytes of their own. ``config``: (queues, segments)."""
     count, segments = config
     start(world, GBIT, bound=300)
     queues = [Queue(world, number) for number in range(count)]
