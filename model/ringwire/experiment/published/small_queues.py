@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringwire.experiment.published.study import Figure, Run, Settings, Study
+from ringwire.experiment.published.study import Figure, Run, Settings, Study, near
 from ringwire.experiment.results import Results
 
 MS = 1_000_000
@@ -141,8 +141,9 @@ SMALL_QUEUES = Study(
             "ms",
             run(1000, *TODAY, *times("30ms", "12ms", "2ms")),
             most_ms,
-            (frames_ms(SEGMENTS, 1000), frames_ms(2 * SEGMENTS, 1000)),
-            why="two super-packets at least, each as long as the rate sends in a millisecond, 65,160 bytes at the most",
+            near(0.8345),
+            why="2^-10 s of 120% of the goodput are 138,600 bytes of memory: four super-packets of 91 frames in all at "
+            "the most, and the last waits for 68",
             digits=2,
         ),
         Figure(
@@ -150,8 +151,9 @@ SMALL_QUEUES = Study(
             "ms",
             run(100, *TODAY, *times("60ms", "20ms", "2ms"), *FRAMES),
             most_ms,
-            (frames_ms(5, 100), frames_ms(11, 100)),
-            why="2^-10 s of a pacing rate of 1.2 to 2.4 times the goodput, in frames of 2,408 bytes of memory: 5 to 11",
+            near(1.107),
+            why="2^-10 s of twice the goodput, as in slow start, are 23,000 bytes: ten frames of 2,408 bytes of memory "
+            "are the first to pass that, and one waits for nine",
             digits=2,
         ),
     ),

@@ -103,6 +103,11 @@ class Study:
         return tuple(dict.fromkeys((*(run for figure in self.figures for run in figure.runs), *shown)))
 
 
+def near(value: float, share: float = 0.02) -> tuple[float, float]:
+    """Where a figure lies that is not derived but was found: what is drawn has a seed, so that nothing strays."""
+    return value * (1 - share), value * (1 + share)
+
+
 # -- figures out of results
 
 
