@@ -110,7 +110,7 @@ TSO_MODERATION = Study(
         "beside 554. At 10 Gbit/s one takes 55 us, and it matters on which side of that an interrupt comes: before, it "
         "reports one super-packet and two in the limit suffice; beyond, it reports two, and the limit doubles. The "
         "prediction, with 52 us a packet, was beyond. Refuted without limits: 88 ms are 168 packets, but each takes 6 "
-        "descriptors, so that a ring of 256 holds 40; 168 are in one of 1,024. Nor is the ring all since Linux 3.18: "
+        "descriptors, so that a ring of 256 holds 40; 167 are in one of 1,024. Nor is the ring all since Linux 3.18: "
         "without limits the discipline gives up to 65 packets at once, and those that do not fit the ring wait in "
         "front of all others, where no priority passes them. Kernels of 2011 gave one at once (`host.bulk=1`); with as "
         "much queued as was measured then, their transactions take as long here."
@@ -181,7 +181,7 @@ TSO_MODERATION = Study(
             lambda results: supers_in_ring(results) * wire_us(1) / US,
             (wire_us(1) * (in_ring(1024) - 3) / US, wire_us(1) * in_ring(1024) / US),
             88.0,
-            "168 super-packets; sparse packets have a few of their descriptors",
+            "167 super-packets; sparse packets have a few descriptors, or it were 168",
         ),
         Figure(
             "1gbit, limits: the most queued",
