@@ -96,7 +96,7 @@ BULK_DEQUEUE = Study(
             269.0,
             (0, 0),
             (
-                "three frames in the ring, the first met half-way, or two",
+                "half a frame until an interrupt, and one and a half in the ring",
                 "an interrupt reports a frame, and one follows it: the 240 us are not the batch's",
                 "the same",
             ),
@@ -108,7 +108,7 @@ BULK_DEQUEUE = Study(
             1705.0,
             (0, 0),
             (
-                "an interrupt reports 9 frames; limits leave 18, of which half have gone on average, and one",
+                "an interrupt reports 9 frames, limits are twice that: half of 9 until an interrupt, and 9 in the ring",
                 "single packets refill the ring at the same moment",
                 "the same",
             ),

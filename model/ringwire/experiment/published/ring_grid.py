@@ -234,7 +234,10 @@ WITH = grid(
     }
     | {("fq_codel", 64, False): 596.2},
     {
-        ("fq_codel", False): "59 frames are all that small queues leave, and they are in the ring, as far as 43 do",
+        (
+            "fq_codel",
+            False,
+        ): "59 frames are all that small queues leave; in a ring of 64 are 43, and the rest of a batch is parked",
         ("fq_codel", True): "three frames in the ring, as without small queues; the probe passes the rest",
         ("pfifo_fast", False): "59 frames, in the ring or, what does not fit it, in the discipline",
         ("pfifo_fast", True): "the same, but for three in the discipline: it is small queues that bound them",

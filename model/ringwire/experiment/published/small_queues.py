@@ -153,7 +153,7 @@ SMALL_QUEUES = Study(
             run(100, *TODAY, *times("60ms", "20ms", "2ms"), *FRAMES),
             most_ms,
             near(1.107),
-            why="2^-10 s of twice the goodput, as in slow start, are 21,700 bytes: ten frames of 2,408 bytes of memory "
+            why="2^-10 s of 1.9 times the goodput, as in slow start, are 21,700 bytes: ten frames of 2,408 bytes "
             "are the first to pass that, and one waits for nine",
             digits=2,
         ),

@@ -75,7 +75,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Runs side by side, for what was published nowhere: nothing is held of it."""
+    """Runs side by side, to look up; nothing is held of it: what a study says is a figure."""
 
     title: str
     """Head of the runs' names."""
