@@ -77,6 +77,9 @@ WRONG = [
         "x.toml:5: link.latency = -1: not a time (units: s, ms, us, ns; ns if none)",
     ),
     (HEAD + "[host]\ncpus = 65\n" + FLOW, "x.toml:5: host.cpus 65; allowed: 1 to 64"),
+    (HEAD + "[host]\nbulk = 0\n" + FLOW, "x.toml:5: host.bulk 0; allowed: 1 to 1024"),
+    (HEAD + "[host]\nbulk = 1025\n" + FLOW, "x.toml:5: host.bulk 1025; allowed: 1 to 1024"),
+    (HEAD + '[host]\nbulk = "none"\n' + FLOW, 'x.toml:5: host.bulk = "none": not a whole number'),
     (
         HEAD + '[host]\ncost = "cheap"\n' + FLOW,
         'x.toml:5: host.cost = "cheap"; allowed: server, free, or a table of single costs',
@@ -204,6 +207,7 @@ csum = "on"
 bql = { limit_min = "10k", hold = "500ms" }
 [host]
 cpus = 2
+bulk = 8
 cost = { base = "free", xmit = "200ns", poll_ns = 10 }
 jitter = "1us"
 [[flow]]
@@ -217,6 +221,7 @@ queue = 1
     rig = made.rig
     assert (made.title, made.duration_ns, made.warmup_ns, made.seed) == ("all", 2_000_000, 1_000_000, 9)
     assert (rig.line_rate_bps, rig.width, rig.clock_mhz, rig.mtu) == (2_500_000_000, 64, 312.5, 9216)
+    assert (rig.cpus, rig.bulk, rig.try_out().max_bulk) == (2, 8, 8)
     assert (rig.queues, rig.ring, rig.tx_usecs, rig.tx_frames) == (2, 1024, 50, 32)
     assert (rig.cpl_threshold, rig.cpl_timer_ns, rig.tso, rig.csum, rig.bql) == (4, 5000, False, True, True)
     assert made.bql == BqlKnobs(10_240, None, 500_000_000)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ringwire.bql import BqlOvercompletion
 from ringwire.netdev import NETDEV_TX_OK, Feature, TxQueue, dev_queue_xmit, reciprocal_scale
-from ringwire.netdev.device import SOFTIRQ_ROUNDS
+from ringwire.netdev.device import NO_BULK_LIMIT, SOFTIRQ_ROUNDS
 from ringwire.netdev.queue import DRV_XOFF, STACK_XOFF
 from ringwire.qdisc import XMIT_DROP, XMIT_SUCCESS, NoParams, Qdisc, qdisc_class
 from ringwire.qdisc.base import CAN_BYPASS, ONETXQUEUE
@@ -361,8 +361,10 @@ def test_noqueue_does_not_mind_a_frozen_queue() -> None:
     assert dev_queue_xmit(Skb(len=1514), bench.dev) == 0 and len(bench.driver.sent) == 1
 
 
-def test_one_root_over_several_queues_gives_batches_of_nine() -> None:
+@pytest.mark.parametrize(("most", "lasts"), [(NO_BULK_LIMIT, [0, 9, 18, 19]), (8, [0, 8, 16, 19]), (1, [*range(20)])])
+def test_one_root_over_several_queues_gives_batches_of_nine_or_as_many_as_it_may(most: int, lasts: list[int]) -> None:
     bench = StackBench(num_tx_queues=2)
+    bench.dev.max_bulk = most
     bench.dev.set_qdisc(qdisc_class("pfifo")(bench.dev))
     bench.dev.select_queue = lambda skb: 1
     txq = bench.dev.tx_queues[1]
@@ -382,7 +384,32 @@ def test_one_root_over_several_queues_gives_batches_of_nine() -> None:
     txq.wake()
     bench.settle()
     # The first waited apart: its turn comes alone.
-    assert last == [0, 9, 18, 19]
+    assert last == lasts
+
+
+@pytest.mark.parametrize(("most", "batches"), [(NO_BULK_LIMIT, [1, 6]), (7, [1, 6]), (4, [1, 4, 2]), (1, [1] * 7)])
+def test_a_root_of_one_queue_gives_what_limits_have_room_for_or_as_many_as_it_may(
+    most: int, batches: list[int]
+) -> None:
+    bench = StackBench()
+    bench.dev.max_bulk = most
+    bench.txq.stop()
+    bench.txq.dql.adj_limit = 10**6
+    for ident in range(7):
+        dev_queue_xmit(Skb(len=100, id=ident), bench.dev)
+    more: list[bool] = []
+    inner = bench.driver.ndo_start_xmit
+
+    def xmit(skb: Skb, txq: TxQueue, xmit_more: bool) -> int:
+        more.append(xmit_more)
+        return inner(skb, txq, xmit_more)
+
+    bench.dev.start_xmit = xmit
+    bench.txq.wake()
+    bench.settle()
+    # The first waited apart: its turn comes alone.
+    ends = [index for index, flag in enumerate(more) if not flag]
+    assert [end - before for before, end in zip([-1, *ends], ends, strict=False)] == batches
 
 
 def test_the_hash_spreads_packets_over_the_queues() -> None:

@@ -45,7 +45,7 @@ _NIC: dict[str, tuple[str, keys.Parser]] = {
     "select_queue": ("select_queue", keys.text),
     "jump": ("jump", keys.switch),
 }
-_HOST: dict[str, tuple[str, keys.Parser]] = {"cpus": ("cpus", keys.number)}
+_HOST: dict[str, tuple[str, keys.Parser]] = {"cpus": ("cpus", keys.number), "bulk": ("bulk", keys.number)}
 _PLACES: dict[str, Place] = {
     **{field: ("link", key) for key, (field, _) in _LINK.items()},
     **{field: ("nic", key) for key, (field, _) in _NIC.items()},

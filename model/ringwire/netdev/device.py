@@ -32,6 +32,8 @@ MIN_MTU = 68
 """Bytes: what every IPv4 link carries (RFC 791)."""
 FIRST_AUTO_MAJOR = 0x8001
 """Majors from here on are given to disciplines that come without a handle."""
+NO_BULK_LIMIT = 1 << 30
+"""A ``max_bulk`` that is none."""
 SOFTIRQ_ROUNDS = 10
 """Rounds of the transmit softirq in a row before it lets other work in."""
 
@@ -108,6 +110,8 @@ class NetDevice:
         self.gso_max_segs = 65535
         self.dev_tx_weight = 64
         """Packets that one run of a qdisc may pull (sysctl net.core.dev_weight)."""
+        self.max_bulk = NO_BULK_LIMIT
+        """Packets that a qdisc gives at once at the most. Linux has no such knob; before 3.18 it gave one."""
         self.default_qdisc = default_qdisc
         self.carrier = True
         """There is a link; :meth:`carrier_off` and :meth:`carrier_on` do what else Linux does of it."""

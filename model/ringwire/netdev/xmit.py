@@ -141,7 +141,7 @@ def dequeue_batch(q: AnyQdisc, dev: NetDevice, quota: int) -> list[Skb]:
     """Packets for one transmit queue, in order; none if there are none or it is stopped.
 
     A discipline that feeds one queue gives what byte queue limits had room for before the batch, so the last
-    packet may overshoot; the quota bounds what follows the first.
+    packet may overshoot; the quota bounds what follows the first, and ``max_bulk`` what is given in all.
     """
     skbs: list[Skb] = []
     if q.flags & ONETXQUEUE:
@@ -153,7 +153,7 @@ def dequeue_batch(q: AnyQdisc, dev: NetDevice, quota: int) -> list[Skb]:
         if skb is not None:
             skbs.append(skb)
             room = txq.dql.avail() - skb.len
-            while room > 0 and len(skbs) <= quota:
+            while room > 0 and len(skbs) <= quota and len(skbs) < dev.max_bulk:
                 skb = q.dequeue()
                 if skb is None:
                     break
@@ -167,7 +167,8 @@ def dequeue_batch(q: AnyQdisc, dev: NetDevice, quota: int) -> list[Skb]:
 
 
 def _dequeue_same_queue(q: AnyQdisc, dev: NetDevice, skbs: list[Skb]) -> None:
-    """A first packet and up to eight more for its queue; one for another queue ends it and waits apart."""
+    """A first packet and up to eight more for its queue, or ``max_bulk`` in all; one for another queue ends it and
+    waits apart."""
     if q.bad_txq:
         if dev.tx_queues[q.bad_txq[0].queue_mapping].state:
             _note_stopped(q)
@@ -181,7 +182,7 @@ def _dequeue_same_queue(q: AnyQdisc, dev: NetDevice, skbs: list[Skb]) -> None:
             return
         skb = first
     skbs.append(skb)
-    while len(skbs) <= SLOW_BULK:
+    while len(skbs) <= SLOW_BULK and len(skbs) < dev.max_bulk:
         following = q.dequeue()
         if following is None:
             return

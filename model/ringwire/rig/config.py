@@ -91,6 +91,8 @@ class Rig:
     select_queue: str = ""
     """A function ``(dev, skb) -> queue`` of one's own, ``module:function`` or ``file.py:function``; empty: XPS and
     hash."""
+    bulk: int | None = None
+    """Packets that a discipline gives at once at the most; None: as Linux, what byte queue limits have room for."""
     cpus: int = 1
     """Of the host. Each sends the packets of some flows; queue n interrupts CPU n, counted round."""
     costs: HostCosts = field(default_factory=HostCosts)
@@ -132,6 +134,8 @@ class Rig:
         within("napi_budget", self.napi_budget, 1, MAX_COUNT)
         within("watchdog_ms", self.watchdog_ms, 1, 3_600_000, " ms")
         within("cpus", self.cpus, 1, MAX_CPUS)
+        if self.bulk is not None:
+            within("bulk", self.bulk, 1, MAX_COUNT)
         within("seed", self.seed, 0, (1 << 32) - 1)
         within("dma_order_ns", self.dma_order_ns, 0, 1_000_000_000, " ns")
         self._check_rate()
@@ -196,6 +200,8 @@ class Rig:
         )
         driver = factory(port, dev, self.driver_config, [world.port(queue % self.cpus) for queue in range(self.queues)])
         self.set_offloads(dev)
+        if self.bulk is not None:
+            dev.max_bulk = self.bulk
         if self.select_queue:
             dev.select_queue = queue_function(self.select_queue, dev)
         return dev, driver

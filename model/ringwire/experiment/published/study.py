@@ -75,7 +75,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Runs side by side, for what was published nowhere: nothing is held of it."""
+    """Runs side by side, to look up; nothing is held of it: what a study says is a figure."""
 
     title: str
     """Head of the runs' names."""
@@ -101,6 +101,11 @@ class Study:
         """All runs that it needs, each once."""
         shown = () if self.breakdown is None else tuple(run for _, run in self.breakdown.rows)
         return tuple(dict.fromkeys((*(run for figure in self.figures for run in figure.runs), *shown)))
+
+
+def near(value: float, share: float = 0.02) -> tuple[float, float]:
+    """Where a figure lies that is not derived but was found: what is drawn has a seed, so that nothing strays."""
+    return value * (1 - share), value * (1 + share)
 
 
 # -- figures out of results
