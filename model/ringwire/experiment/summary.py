@@ -75,6 +75,7 @@ def _setup(run: Run) -> dict[str, str]:
         "bql": "off" if not rig.bql else ", ".join(limits) or "on",
         "tso": "on" if rig.tso else "off",
         "qdisc": run.host.dev.qdisc.kind,
+        **({} if rig.bulk is None else {"packets dequeued at once": f"at most {rig.bulk}"}),
         "cpus": str(rig.cpus),
         "duration": show_time(experiment.duration_ns),
     }
