@@ -548,6 +548,11 @@ class Row:
     def whole(self) -> bool:
         return self.name == TOP
 
+    @property
+    def likely(self) -> bool:
+        """Mapped to what its width is likely to be built on."""
+        return BY_MODULE[self.width] == self.family
+
     def cells(self) -> list[str]:
         """The table's columns."""
         speed = (f"{self.fmax:.0f}", f"{self.fmax * self.width / 1000:.1f}") if self.fmax else ("", "")
@@ -590,6 +595,9 @@ def ends(path: Sequence[str]) -> str:
 
 HEAD = ("bits", "device", "module", "LUT", "of them RAM", "FF", "block RAM", "DSP", "levels", "MHz", "Gb/s")
 
+SIDES = {512: ("LUT", "FF", "block RAM", "levels"), 64: ("LUT", "FF", "block RAM", "levels", "MHz", "Gb/s")}
+"""What of a width the README shows."""
+
 
 def show(rows: Sequence[Row]) -> Table:
     table = Table(*HEAD)
@@ -598,24 +606,29 @@ def show(rows: Sequence[Row]) -> Table:
     return table
 
 
-def markdown(rows: Sequence[Row], paths: bool) -> str:
-    """The rows as a table, with the ends of the longest and the slowest paths if they are asked for."""
-    head = [*HEAD, "longest path", "slowest path"] if paths else list(HEAD)
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table, with the ends of the longest and the slowest paths."""
+    head = (*HEAD, "longest path", "slowest path")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
-        cells = row.cells()
-        if paths:
-            cells += [ends(row.cost["path"]), ends(row.slowest)]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join([*row.cells(), ends(row.cost["path"]), ends(row.slowest)]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def side_by_side(rows: Sequence[Row]) -> str:
+    """A row a module: what it is at each width on what that is likely to be built on."""
+    found = {(row.width, row.name): dict(zip(HEAD, row.cells(), strict=True)) for row in rows if row.likely}
+    head = ["module", *(f"{width}: {what}" for width, columns in SIDES.items() for what in columns)]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    for name in dict.fromkeys(row.name for row in rows):
+        cells = [found.get((width, name), {}).get(what, "") for width, columns in SIDES.items() for what in columns]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
 
 def write_tables(rows: Sequence[Row]) -> None:
     """Into the two files, between their marks."""
-    for name, table in (
-        ("README.md", markdown([row for row in rows if row.whole], False)),
-        ("docs/area.md", markdown(rows, True)),
-    ):
+    for name, table in (("README.md", side_by_side(rows)), ("docs/area.md", markdown(rows))):
         path = ROOT / name
         if path.is_file():
             path.write_text(put_between_marks(path.read_text(), table))

@@ -185,9 +185,19 @@ def test_a_harness_leaves_three_pins(clocked: bool) -> None:
 
 def test_a_table_goes_between_its_marks() -> None:
     text = "a\n<!-- area -->\nold\n<!-- /area -->\nb\n"
-    table = area.markdown([row()], paths=True)
+    table = area.markdown([row()])
     assert area.put_between_marks(text, table) == f"a\n<!-- area -->\n{table}<!-- /area -->\nb\n"
     assert table.splitlines()[-1].endswith("| 10 | 0 | 5 | 0.5 | 0 | 3 |  |  | `a` > `b` |  |")
+
+
+def test_a_module_has_a_row_with_both_widths_side_by_side() -> None:
+    rows = [row(), row(64, "ecp5", fmax=(130, 120, 140), luts=1200), row(64, "xilinx"), row(64, "ecp5", "rw_y")]
+    head, rule, *lines = area.side_by_side(rows).splitlines()
+    assert head.startswith("| module | 512: LUT | 512: FF | ") and head.count("|") == rule.count("|")
+    assert lines == [
+        "| rw_x | 10 | 5 | 0.5 | 3 | 1,200 | 5 | 0.5 | 3 | 130 | 8.3 |",
+        "| rw_y |  |  |  |  | 10 | 5 | 0.5 | 3 |  |  |",
+    ]
 
 
 def test_a_missing_tool_is_named_with_what_installs_it() -> None:
