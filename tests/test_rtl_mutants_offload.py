@@ -194,9 +194,6 @@ MUTANTS = {
     "the next descriptor is the same again": Broken(
         "rw_sg_walk", "taken_reg[job_queue] + {8'd0, cut_use};", "taken_reg[job_queue];", TCP4
     ),
-    "a descriptor that is coming is forgotten": Broken(
-        "rw_sg_walk", "held_reg <= !cut_look && (look_reg ||", "held_reg <= !cut_look && (", TCP4
-    ),
     "the last segment is as long as the others": Broken(
         "rw_segmenter", "ends ? rest[14:0] + front :", "", TCP4
     ),

@@ -110,7 +110,7 @@ def test_a_flow_is_found_by_its_kind() -> None:
     [
         ("total_bytes", 0, "1 to"),
         ("write_bytes", 0, "1 to"),
-        ("max_pacing_rate_bps", 1, "8000 to"),
+        ("max_pacing_rate_bps", 1, "8k to"),
         ("rcv_window_bytes", 100, "4096 to"),
         ("source_port", 0, "1 to 65535"),
         ("source", "10.0.0", "an IPv4 or IPv6 address"),
