@@ -68,8 +68,12 @@ def points(text: str) -> Iterator[tuple[Point, int]]:
 
 
 def of_any_copy(what: str, source: str) -> str:
-    """The same for all copies of a loop: one for a queue is one for all. A number that the source has itself stays."""
-    return re.sub(r"\[\d+\]", lambda found: found[0] if found[0] in source else "[k]", what)
+    """The same for all copies of a loop: one for a queue is one for all. A number that the source has itself stays.
+
+    A loop's variable is an index or a signed number in them; other numbers are as wide as a parameter may have it.
+    """
+    what = re.sub(r"\[\d+(:\d+)?\]|\[\d+'s?h[0-9a-f]+\]", lambda found: found[0] if found[0] in source else "[k]", what)
+    return re.sub(r"\b\d+'h([0-9a-f]+)", r"\1", re.sub(r"\b\d+'sh[0-9a-f]+", "k", what))
 
 
 @cache

@@ -40,3 +40,5 @@ def test_shares_and_checks() -> None:
 def test_what_a_copy_of_a_loop_reaches_counts_for_all() -> None:
     assert of_any_copy("(run[3]==1 && on[3]==0) => 0", "may[q] = run[q] && on[q]") == "(run[k]==1 && on[k]==0) => 0"
     assert of_any_copy("(off[1]==0) => 0", "off[1] && off[2]") == "(off[1]==0) => 0"
+    assert of_any_copy("((count_reg[4'h0]) != 5'h0)==1", "count_reg[q] != '0") == "((count_reg[k]) != 0)==1"
+    assert of_any_copy("((sel_reg != 32'sh4)==0) => 0", "sel_reg != q") == "((sel_reg != k)==0) => 0"
