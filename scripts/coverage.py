@@ -93,7 +93,7 @@ def left_out() -> set[tuple[str, int]]:
     result = set()
     for path in (ROOT / "rtl").glob("*.sv"):
         text = path.read_text()
-        for found in re.finditer(r"^.*`RW_CHECK\(.*$|^\s*wire\s+unused\b[^;]*;", text, re.MULTILINE):
+        for found in re.finditer(r"^.*`RW_CHECK\((?:.|\n)*?\)[ \t]*$|^\s*wire\s+unused\b[^;]*;", text, re.MULTILINE):
             first = text.count("\n", 0, found.start() + len(found[0]) - len(found[0].lstrip())) + 1
             result |= {(path.name, first + more) for more in range(found[0].strip().count("\n") + 1)}
     return result
