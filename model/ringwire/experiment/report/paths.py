@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import altair as alt
-import numpy as np
 
 from ringwire.experiment.report.chart import (
     BYTES,
-    COUNT,
     ROWS,
     Described,
-    LeftOut,
     Plot,
     Rows,
     Run,
-    by_colour,
     by_key,
-    merged,
     shown,
     time_x,
     value_y,
 )
-from ringwire.experiment.report.palette import COLOURS, Key, Palette
-from ringwire.experiment.report.thin import extremes, groups, steps
+from ringwire.experiment.report.palette import Key, Palette
+from ringwire.experiment.report.queues import dropped
+from ringwire.experiment.report.thin import extremes, groups
 
 
 def backlog(run: Run) -> Plot:
@@ -51,23 +47,9 @@ def backlog(run: Run) -> Plot:
 
 
 def drops(run: Run) -> Plot:
-    table = run.table("path")
-    keys = [key for key in (Key("drops", COLOURS[5]), Key("marks", COLOURS[0])) if np.any(table[key.name] > 0)]
-    if not keys:
-        raise LeftOut("no bottleneck has dropped or marked a frame")
-    intervals = run.intervals(table, len(keys))
-    rows = Rows()
-    for key in keys:
-        count = intervals.sums(table["time_ns"], table[key.name])
-        rows.add(time_s=intervals.corners / 1e9, count=steps(count), what=key.name)
-    chart = (
-        alt.Chart(alt.NamedData("path_drops"))
-        .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
-        .encode(x=time_x(), y=value_y("count", "frames an interval", COUNT), color=by_colour("what", keys, "what"))
-    )
-    caption = "Frames that found the buffer of a bottleneck full, or were marked in it; all paths together."
-    data = {"path_drops": rows.table}
-    return Plot("path_drops", "Drops and marks on the path", caption, chart, data, keys, True, merged(intervals))
+    what = "frames that found a buffer full, or were marked in it"
+    named = "path_drops", "Drops and marks on the path", "frames", what
+    return dropped(run, "path", named, "all paths", "no bottleneck has dropped or marked a frame")
 
 
 PLOTS = (

@@ -135,26 +135,31 @@ def backlog(run: Run) -> Plot:
 
 
 def drops(run: Run) -> Plot:
-    table = run.table("qdisc")
+    title, what = "Drops and marks", "packets that the queueing discipline dropped, or marked with ECN instead"
+    return dropped(run, "qdisc", ("drops", title, "packets", what), "all queues", "nothing was dropped or marked")
+
+
+def dropped(run: Run, series: str, named: tuple[str, str, str, str], whose: str, none: str) -> Plot:
+    """What a series counts as dropped and marked. ``named``: name, title, what is counted, and that in full."""
+    name, title, counted, in_full = named
+    table = run.table(series)
     keys = [key for key in (Key("drops", COLOURS[5]), Key("marks", COLOURS[0])) if np.any(table[key.name] > 0)]
     if not keys:
-        raise LeftOut("nothing was dropped or marked")
+        raise LeftOut(none)
     intervals = run.intervals(table, len(keys))
     rows = Rows()
     for key in keys:
         count = intervals.sums(table["time_ns"], table[key.name])
         rows.add(time_s=intervals.corners / 1e9, count=steps(count), what=key.name)
+    axis = value_y("count", f"{counted} an interval", COUNT)
     chart = (
-        alt.Chart(alt.NamedData("drops"))
+        alt.Chart(alt.NamedData(name))
         .mark_line(interpolate="step-after", strokeWidth=1.4, clip=True)
-        .encode(x=time_x(), y=value_y("count", "packets an interval", COUNT), color=by_colour("what", keys, "what"))
+        .encode(x=time_x(), y=axis, color=by_colour("what", keys, "what"))
     )
-    caption = (
-        "Packets that the queueing discipline dropped, or marked with ECN instead, in each interval of "
-        f"{si(float(intervals.width[0]) / 1e9, 's', 3)}; all queues together."
-    )
-    note = merged(intervals, "sum")
-    return Plot("drops", "Drops and marks", caption, chart, {"drops": rows.table}, keys, True, note)
+    width = si(float(intervals.width[0]) / 1e9, "s", 3)
+    caption = f"{in_full[0].upper()}{in_full[1:]}, in each interval of {width}; {whose} together."
+    return Plot(name, title, caption, chart, {name: rows.table}, keys, True, merged(intervals, "sum"))
 
 
 def interrupts(run: Run) -> list[Plot]:
