@@ -1,5 +1,6 @@
 // Statistics counters, 64 bits each, numbered as STAT_* in the register header.
-// Rate: all counters each cycle. Latency: 3 cycles; what is to be counted is registered first, for it comes late in its cycle.
+// What is to be counted comes late in its cycle, and is registered first.
+// Rate: all counters each cycle. Latency: 3 cycles.
 module rw_stats #(
     parameter QUEUES = 1                                // transmit queues
 ) (

@@ -167,6 +167,17 @@ def test_a_run_takes_the_place_of_one_before_and_leaves_other_files_alone() -> N
     assert (Path("out") / "notes.txt").read_text() == "mine"
 
 
+def test_a_list_of_files_that_is_not_a_runs_removes_nothing_else() -> None:
+    Path("x.toml").write_text(FREE + PROBE)
+    Path("out").mkdir()
+    for name in ("mine.txt", "out/notes.txt"):
+        Path(name).write_text("mine")
+    lines = ["../mine.txt", "notes.txt", "", ".", "plots/../notes.txt", str(Path("mine.txt").resolve()), "\xff"]
+    (Path("out") / ".ringwire-files").write_bytes("\n".join(lines).encode("latin-1"))
+    assert ringwire("run", "x.toml", "--out", "out", "--no-report") == 0
+    assert Path("mine.txt").read_text() == (Path("out") / "notes.txt").read_text() == "mine"
+
+
 def test_a_capture_that_breaks_off_is_bad_input_and_no_fault_of_the_device(capsys: pytest.CaptureFixture[str]) -> None:
     Path("cut.pcap").write_bytes(REAL_MIX.read_bytes()[:3000])
     Path("x.toml").write_text(FREE + '[[flow]]\nkind = "pcap"\nfile = "cut.pcap"\n')

@@ -173,6 +173,11 @@ def test_what_is_wrong_is_named_with_its_line_its_key_and_what_is_allowed(text: 
             "--set nic.bql={limit_min=2, limit_max=1}: nic.bql.limit_min 2: more",
         ),
         ({"nic__tx_usecs": "1e9"}, "--set nic.tx_usecs=1e9: nic.tx_usecs 1000000000; allowed: 0 to 1000000"),
+        ({"link__rate": "0"}, "--set link.rate=0: link.rate = 0: nothing would ever be sent; allowed: 1M or more"),
+        (
+            {"link__rate": '"0bit"'},
+            '--set link.rate="0bit": link.rate = "0bit": nothing would ever be sent; allowed: 1M',
+        ),
         ({"nic..ring": "1"}, "--set nic..ring=1: not a key; allowed: TABLE.KEY=VALUE, flow.NAME.KEY=VALUE"),
     ],
 )

@@ -191,6 +191,13 @@ MUTANTS = {
     "a descriptor that is used up is kept": Broken(
         "rw_sg_walk", "(held_reg && !(cut_use && used_up))", "held_reg", TCP4
     ),
+    "what is held of a packet that failed is the next one's": Broken(
+        "rw_sg_walk", "if (rst || cut_drop || (q_clear != '0)) begin\n            held_reg",
+        "if (rst || (q_clear != '0)) begin\n            held_reg", Check(offloads.given_up, 1),
+    ),
+    "what is behind a packet is held for the next one": Broken(
+        "rw_sg_walk", "(cut_use && used_up && next_is_its);", "(cut_use && used_up);", TCP4
+    ),
     "the next descriptor is the same again": Broken(
         "rw_sg_walk", "taken_reg[job_queue] + {8'd0, cut_use};", "taken_reg[job_queue];", TCP4
     ),

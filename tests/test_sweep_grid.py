@@ -107,6 +107,12 @@ def test_what_the_experiment_refuses_is_told_before_anything_runs(text: str, sai
     assert said in str(refused.value) and "\n" not in str(refused.value)
 
 
+def test_a_value_that_can_be_with_some_of_the_others_is_not_refused(tmp_path: Path) -> None:
+    text = "base = 'two-queues'\n[grid]\n'nic.queues' = [1, 2]\n'flow.probe.queue' = [0, 1]\n"
+    path = written(tmp_path, text)
+    try_grid(read_grid(path), path)
+
+
 def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(GridError, match="No such file"):
         read_grid(tmp_path / "none.toml")

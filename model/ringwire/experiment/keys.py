@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf, isfinite
 from typing import Any
 
-from ringwire.rig.values import parse_clock, parse_rate
+from ringwire.rig.values import MIN_RATE_BPS, parse_clock, parse_rate, show_rate
 from ringwire.tools.units import parse_size, parse_time_ns
 
 Parser = Callable[[Any], Any]
@@ -68,6 +68,14 @@ time_ns = _with_unit(parse_time_ns, "a time (units: s, ms, us, ns; ns if none)")
 size = _with_unit(parse_size, "a size (units: k, m, g; bytes if none)", -inf)
 """Some may be negative, as an overhead may; whose key it is says so."""
 rate_bps = _with_unit(parse_rate, "a rate (units: bit, kbit, mbit, gbit; bit/s if none)")
+
+
+def line_rate_bps(value: Any) -> int:
+    """Of a wire: not 0, which a rig takes for "what is usual"."""
+    rate: int = rate_bps(value)
+    if not rate:
+        raise ValueError(f"nothing would ever be sent; allowed: {show_rate(MIN_RATE_BPS)} or more")
+    return rate
 
 
 def clock_mhz(value: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 LIST = ".ringwire-files"
 """Their names, one a line, relative to the folder."""
@@ -35,9 +35,17 @@ def remove(folder: Path, within: str = "") -> None:
 
 def _listed(folder: Path) -> set[str]:
     try:
-        return set((folder / LIST).read_text(encoding="utf-8").splitlines())
+        names = (folder / LIST).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return set()
+    # whatever the list says, nothing else is ringwire's
+    return {name for name in names if _may_be_ours(PurePosixPath(name))}
+
+
+def _may_be_ours(name: PurePosixPath) -> bool:
+    if len(name.parts) == 1:
+        return any(name.match(pattern) for pattern in NAMES)
+    return len(name.parts) == 2 and name.parts[0] in FOLDERS and name.parts[1] != ".."
 
 
 def _write(folder: Path, names: set[str]) -> None:

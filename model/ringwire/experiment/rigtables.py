@@ -19,7 +19,7 @@ from ringwire.tools.commands import ScriptError
 MAX_HOLD_NS = 3_600 * 1_000_000_000
 
 _LINK: dict[str, tuple[str, keys.Parser]] = {
-    "rate": ("line_rate_bps", keys.rate_bps),
+    "rate": ("line_rate_bps", keys.line_rate_bps),
     "width": ("width", keys.number),
     "clock": ("clock_mhz", keys.clock_mhz),
     "mtu": ("mtu", keys.size),

@@ -29,6 +29,8 @@ from ringwire.experiment.shipped import find
 from ringwire.experiment.tomlfile import ExperimentError
 
 MOST_POINTS = 100_000
+MOST_TRIES = 50
+"""Combinations of other keys with which a value is tried."""
 _KEYS = ("base", "title", "seeds", "figures", "grid")
 
 
@@ -107,24 +109,25 @@ def read_grid(path: Path) -> Grid:
 def try_grid(grid: Grid, path: Path) -> None:
     """GridError for a key or a value that the experiment refuses, and for figures of flows that it does not have.
 
-    Each value is tried with the first of all other keys.
+    A value is refused if it can be with none of the others, of whose combinations the first few are tried: a point that
+    can't be is told of when it has failed, and loses no other.
     """
     reader = _Reader(path, path.read_text(encoding="utf-8"), {})
-    first = {key: values[0] for key, values in grid.values.items()}
-    tried: set[str] = set()
-    for key, values in grid.values.items() or [("", [None])]:
+    for key, values in (grid.values or {"": [None]}).items():
         for value in values:
-            settings = {**first, key: value} if key else {}
-            said = json.dumps(settings, sort_keys=True)
-            if said in tried:
-                continue
-            tried.add(said)
-            try:
-                experiment = read_experiment(Source(grid.base, grid.text, tuple(settings.items())))
-            except ExperimentError as error:
-                named, text = _without_set(str(error))
+            others = {other: each for other, each in grid.values.items() if other != key}
+            refused: list[ExperimentError] = []
+            for combination in itertools.islice(itertools.product(*others.values()), MOST_TRIES):
+                settings = {**({key: value} if key else {}), **dict(zip(others, combination, strict=True))}
+                try:
+                    experiment = read_experiment(Source(grid.base, grid.text, tuple(settings.items())))
+                    break
+                except ExperimentError as error:
+                    refused.append(error)
+            else:
+                named, text = _without_set(str(refused[0]))
                 at = named if named in grid.values else key
-                raise reader.error(at or "base", f"{text}" if at else f"base {text}") from None
+                raise reader.error(at or "base", text if at else f"base {text}") from None
     flows = [entry.flow.name for entry in experiment.entries]
     for figure in grid.figures:
         of, _, rest = figure.partition(".")
