@@ -67,7 +67,8 @@ module rw_completion #(
     output logic                 stat_head,
     output logic                 deadline_valid,
     output logic [63:0]          deadline,
-    output logic                 idle
+    output logic                 idle,
+    output logic                 awake
 );
 `include "ringwire_regs.svh"
     localparam DW    = $clog2(DEPTH);
@@ -183,20 +184,26 @@ module rw_completion #(
     wire [LINE/8-1:0] strobe_at = {{(LINE/8-16){1'b0}}, 16'hffff};
     wire [LINE-1:0]   head_line   = {{(LINE-64){1'b0}}, head_record};
     wire [LINE/8-1:0] head_strobe = {{(LINE/8-8){1'b0}}, 8'hff};
-    wire [LINE-1:0]   line;
-    wire [LINE/8-1:0] strobe;
+    wire [LINE-1:0]   line, head_part;                  // of the ring, and of the head record
+    wire [LINE/8-1:0] strobe, head_bytes;
     generate
         if (LANES > 1) begin : g_place
             wire [LB-1:0] lane = slot[LB-1:0];
             wire [LB:0]   half = head_at[3 +: LB+1];
-            assign line   = write_head ? head_line << {half, 6'd0}   : line_reg | (line_at << {lane, 7'd0});
-            assign strobe = write_head ? head_strobe << {half, 3'd0} : strobe_reg | (strobe_at << {lane, 4'd0});
-        end else if (DATA_W == 128) begin : g_place
-            assign line   = write_head ? head_line << {head_at[3], 6'd0}   : line_at;
-            assign strobe = write_head ? head_strobe << {head_at[3], 3'd0} : strobe_at;
+            assign line       = line_reg | (line_at << {lane, 7'd0});
+            assign strobe     = strobe_reg | (strobe_at << {lane, 4'd0});
+            assign head_part  = head_line << {half, 6'd0};
+            assign head_bytes = head_strobe << {half, 3'd0};
         end else begin : g_place
-            assign line   = write_head ? head_line   : line_at;
-            assign strobe = write_head ? head_strobe : strobe_at;
+            assign line       = line_at;
+            assign strobe     = strobe_at;
+            if (DATA_W == 128) begin : g_half
+                assign head_part  = head_line << {head_at[3], 6'd0};
+                assign head_bytes = head_strobe << {head_at[3], 3'd0};
+            end else begin : g_half
+                assign head_part  = head_line;
+                assign head_bytes = head_strobe;
+            end
         end
     endgenerate
 
@@ -220,8 +227,8 @@ module rw_completion #(
                 if (m_axi_wready) wvalid_reg <= 1'b0;
                 if (emit) begin
                     wvalid_reg <= 1'b1;
-                    wdata_reg  <= line;
-                    wstrb_reg  <= strobe;
+                    wdata_reg  <= write_head ? head_part : line;
+                    wstrb_reg  <= write_head ? head_bytes : strobe;
                 end
                 if (rst) wvalid_reg <= 1'b0;
             end
@@ -242,8 +249,8 @@ module rw_completion #(
                     awlen_reg  <= write_head ? 8'd0 : 8'd1;
                     wvalid_reg <= 1'b1;
                     more_reg   <= !write_head;
-                    wdata_reg  <= line;
-                    wstrb_reg  <= strobe;
+                    wdata_reg  <= write_head ? head_part : line;
+                    wstrb_reg  <= write_head ? head_bytes : strobe;
                 end
                 if (rst) begin
                     wvalid_reg <= 1'b0;
@@ -255,7 +262,7 @@ module rw_completion #(
 
     // ---- write responses, in order
     localparam AW = QW + 16 + 2;
-    logic          ack_valid, ack_urgent, ack_counts;
+    logic          ack_valid, ack_urgent, ack_counts, acks_awake;
     logic [QW-1:0] ack_queue;
     logic [15:0]   ack_issued;
     wire [15:0]    issued_now = issued_reg[queue_reg] + {15'd0, step};
@@ -264,7 +271,8 @@ module rw_completion #(
         .clk(clk), .rst(rst),
         .s_valid(emit), .s_ready(ack_ready),
         .s_data({queue_reg, issued_now, hurry_reg || (step && entry_err), write_head || !head_mode}),
-        .m_valid(ack_valid), .m_ready(m_axi_bvalid), .m_data({ack_queue, ack_issued, ack_urgent, ack_counts})
+        .m_valid(ack_valid), .m_ready(m_axi_bvalid), .m_data({ack_queue, ack_issued, ack_urgent, ack_counts}),
+        .awake(acks_awake)
     );
     // only with a response: the FIFO's word is unknown while it is empty
     wire [QUEUES-1:0] ack_mask = m_axi_bvalid ? {{(QUEUES-1){1'b0}}, 1'b1} << ack_queue : '0;
@@ -273,6 +281,7 @@ module rw_completion #(
     assign stat_cpl     = step && to_ring;
     assign stat_head    = write_head;
     assign idle = !put && !busy_reg && due == '0 && !awvalid_reg && !wvalid_reg && !m_axi_bvalid;
+    assign awake = !idle || bad_doorbell != '0 || bad_reg != '0 || q_clear != '0 || acks_awake;
 
     integer k;
     always_ff @(posedge clk) begin

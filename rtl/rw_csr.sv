@@ -68,7 +68,8 @@ module rw_csr #(
     input  logic [QUEUES*16-1:0] q_visible,
     output logic [4:0]           stat_select,
     input  logic [63:0]          stat_value,
-    output logic                 idle
+    output logic                 idle,
+    output logic                 awake
 );
 `include "ringwire_regs.svh"
     localparam [1:0] OKAY = 2'b00, SLVERR = 2'b10;
@@ -308,4 +309,5 @@ module rw_csr #(
 
     assign idle = !w_valid_reg && !s_axil_bvalid && !s_axil_rvalid
                && !s_axil_awvalid && !s_axil_wvalid && !s_axil_arvalid;
+    assign awake = !idle || q_clear != '0;
 endmodule

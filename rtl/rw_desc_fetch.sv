@@ -50,7 +50,8 @@ module rw_desc_fetch #(
     output logic [QUEUES-1:0]      fetch_failed,        // a descriptor read failed at `arrived`
     output logic [QUEUES-1:0]      none_in_flight,
     output logic [3:0]             stat_fetched,        // descriptors that arrived in this cycle
-    output logic                   idle
+    output logic                   idle,
+    output logic                   awake
 );
     localparam BYTES = DATA_W / 8;
     localparam BB    = $clog2(BYTES);
@@ -162,6 +163,7 @@ module rw_desc_fetch #(
     endgenerate
 
     assign idle = !r_valid && !sel_valid_reg && wants == '0;
+    assign awake = !idle || db_valid || q_clear != '0;
 
     wire [15:0] db_mask = ~(16'hffff << ring_log2[db_queue*4 +: 4]);
     integer k;

@@ -46,7 +46,8 @@ module rw_desc_pool #(
     input  logic [QW-1:0]      b_queue,
     input  logic [8:0]         b_index,
     output logic [127:0]       b_data,
-    output logic               idle                     // no flush under way
+    output logic               idle,                    // no flush under way
+    output logic               awake
 );
     localparam LB   = $clog2(LANES);
     localparam TW   = $clog2(QUEUES * 64);              // bits of an index into the table
@@ -82,6 +83,7 @@ module rw_desc_pool #(
             end
     end
     assign idle = !flush_any;
+    assign awake = take_valid || give_valid || flush != '0 || wr_lanes != '0 || a_en || b_en;
     wire           back_valid = give_valid || flush_any;
     wire [QW-1:0]  back_queue = give_valid ? give_queue : flush_queue;
     wire [CW-1:0]  back_chunk = table_mem[TW'({back_queue, oldest_reg[back_queue]})];

@@ -46,7 +46,8 @@ module rw_desc_scan #(
     input  logic                 sum_pop,
     output logic [QUEUES-1:0]    head_launch,           // of each queue's oldest: it has a launch time
     output logic [QUEUES*64-1:0] head_time,             // ... 48.16 ns
-    output logic                 idle
+    output logic                 idle,
+    output logic                 awake
 );
 `include "ringwire_regs.svh"
     localparam DW = $clog2(DEPTH);
@@ -227,6 +228,7 @@ module rw_desc_scan #(
             sum_partial, sum_mss, sum_hdr, sum_csum, sum_at, sum_to, sum_tag, sum_tci} = heads[sum_queue*SW +: SW - 65];
 
     assign idle = !s1_valid_reg && !s2_valid_reg && !turn_valid_reg && ready == '0;
+    assign awake = !idle || sum_pop || q_clear != '0;
 
     integer k;
     always_ff @(posedge clk) begin

@@ -33,7 +33,8 @@ module rw_done #(
     output logic              slot_release,             // ... without a completion
     output logic              deadline_valid,
     output logic [63:0]       deadline,
-    output logic              idle
+    output logic              idle,
+    output logic              awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
@@ -78,6 +79,7 @@ module rw_done #(
     assign deadline_valid = head_valid && !over;
     assign deadline       = fcs_end;
     assign idle           = !ended_reg && !over;
+    assign awake = !idle || s_done_valid;
 
     integer k;
     always_ff @(posedge clk) begin

@@ -47,7 +47,8 @@ module rw_egress #(
     output logic [DATA_W-1:0]   m_beat_data,
     output logic [BB-1:0]       m_beat_end,             // last byte of the beat that counts
     output logic                m_beat_last,
-    output logic                idle
+    output logic                idle,
+    output logic                awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
@@ -124,6 +125,7 @@ module rw_egress #(
     wire   unused      = &{1'b0, stored[15:BUF_LOG2+1], last_beat[14:12]}; // a frame is shorter than the buffer
     assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg
                && !buf_release && !free_valid;
+    assign awake = !idle || (m_beat_valid && m_beat_ready) || (m_info_valid && m_info_ready);
 
     always_ff @(posedge clk) begin
         if (issue) begin

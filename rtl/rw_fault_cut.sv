@@ -52,7 +52,7 @@ module rw_fault_cut #(
     /* verilator lint_off PINCONNECTEMPTY */ // it has room for all frames in flight
     rw_fifo_ram #(.W(1), .DEPTH(FRAMES)) shapes (
         .clk(clk), .rst(rst), .s_valid(shape_valid), .s_ready(), .s_data(shape_wanted),
-        .m_valid(shape_there), .m_ready(s_frame_valid), .m_data(wanted)
+        .m_valid(shape_there), .m_ready(s_frame_valid), .m_data(wanted), .awake()
     );
     /* verilator lint_on PINCONNECTEMPTY */
     assign m_frame_valid = early || (s_frame_valid && !early_reg);

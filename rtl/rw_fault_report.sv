@@ -45,15 +45,16 @@ module rw_fault_report #(
     logic [14:0]   ours_index;
     logic          ours_tstamp;
     logic [15:0]   ours_number;                         // segments before the last
-    /* verilator lint_off PINCONNECTEMPTY */ // both have room for all frames in flight
+    /* verilator lint_off PINCONNECTEMPTY */ // both have room for all frames in flight, and never sleep
     rw_fifo_ram #(.W(QW + 32), .DEPTH(FRAMES)) reports (
         .clk(clk), .rst(rst), .s_valid(meta_valid && early), .s_ready(),
         .s_data({meta[F_QUEUE +: QW], meta[F_INDEX +: 15], meta[F_TSTAMP], edit[E_NUMBER +: 16]}),
-        .m_valid(ours_valid), .m_ready(!s_valid && m_ready), .m_data({ours_queue, ours_index, ours_tstamp, ours_number})
+        .m_valid(ours_valid), .m_ready(!s_valid && m_ready), .m_data({ours_queue, ours_index, ours_tstamp, ours_number}),
+        .awake()
     );
     rw_fifo_ram #(.W(1), .DEPTH(FRAMES)) told (
         .clk(clk), .rst(rst), .s_valid(meta_valid), .s_ready(), .s_data(early),
-        .m_valid(), .m_ready(left_valid), .m_data(was_early)
+        .m_valid(), .m_ready(left_valid), .m_data(was_early), .awake()
     );
     /* verilator lint_on PINCONNECTEMPTY */
     assign m_fetch    = left_meta[F_FETCH] || was_early;

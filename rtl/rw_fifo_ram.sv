@@ -13,7 +13,8 @@ module rw_fifo_ram #(
     input  logic [W-1:0] s_data,
     output logic         m_valid,
     input  logic         m_ready,
-    output logic [W-1:0] m_data
+    output logic [W-1:0] m_data,
+    output logic         awake
 );
     localparam AW = $clog2(DEPTH);
 
@@ -38,6 +39,7 @@ module rw_fifo_ram #(
     assign m_valid = out_count_reg != 2'd0;
     assign m_data  = out_reg;
 
+    assign awake = s_valid || take || ram_valid_reg || fetch;
     always_ff @(posedge clk) begin
         if (put && !direct) begin
             mem[wr_reg[AW-1:0]] <= s_data;

@@ -14,7 +14,8 @@ module rw_frame_buffer #(
     input  logic [DATA_W-1:0] wr_b_data,
     input  logic              rd_en,
     input  logic [LOG2-1:0]   rd_addr,
-    output logic [DATA_W-1:0] rd_data
+    output logic [DATA_W-1:0] rd_data,
+    output logic              awake
 );
     // never read where they are written: a frame is read when it is whole
     (* no_rw_check *) logic [DATA_W-1:0] even [0:(1<<(LOG2-1))-1];
@@ -24,6 +25,7 @@ module rw_frame_buffer #(
     wire a_even = wr_a_en && !wr_a_addr[0];
     wire a_odd  = wr_a_en && wr_a_addr[0];
     assign rd_data = is_odd_reg ? odd_reg : even_reg;
+    assign awake = wr_a_en || wr_b_en || rd_en;
     always_ff @(posedge clk) begin
         if (a_even || (wr_b_en && !wr_b_addr[0]))
             even[a_even ? wr_a_addr[LOG2-1:1] : wr_b_addr[LOG2-1:1]] <= a_even ? wr_a_data : wr_b_data;

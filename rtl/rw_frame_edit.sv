@@ -31,7 +31,8 @@ module rw_frame_edit #(
     input  logic               m_ready,
     output logic [META_W-1:0]  m_meta,
     output logic [PATCH_W-1:0] m_patch,
-    output logic               idle
+    output logic               idle,
+    output logic               awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
@@ -49,6 +50,7 @@ module rw_frame_edit #(
     assign s_ready  = room && known;
     wire take = s_valid && s_ready;
     assign idle = !take && !a_valid_reg && !b_valid_reg && !c_valid_reg;
+    assign awake = !idle || (m_valid && m_ready);
 
     // ---- stage a: what it asks for
     logic [META_W-1:0] a_meta_reg, b_meta_reg, c_meta_reg;

@@ -111,7 +111,8 @@ module rw_frame_sched #(
     input  logic [QW-1:0]        event_queue,
     output logic [QUEUES-1:0]    event_ok,              // there is one for it
     output logic [QUEUES-1:0]    none_in_flight,        // no frame of the queue is between here and its completion
-    output logic                 idle
+    output logic                 idle,
+    output logic                 awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
@@ -136,6 +137,7 @@ module rw_frame_sched #(
     logic [QW-1:0]     sel_reg;
     logic [QUEUES-1:0] eligible, waiting;               // to go next if the chosen one goes now, or if it does not
     logic [QUEUES-1:0] slot_free_reg;                   // a completion slot is free for one more packet
+    logic [14:2]       most     [0:QUEUES-1];
     logic [14:2]       most_reg [0:QUEUES-1];           // ... of so many fours: three of the last four are for events of no packet
     logic [QUEUES-1:0] may;                             // the queue may send at all
     logic [QUEUES-1:0] q_open, q_close, starved_reg;    // starved: its next packet found no header slot
@@ -145,6 +147,7 @@ module rw_frame_sched #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_queue
+            assign most[q]      = 13'((15'd1 << ring_log2[q*4 +: 4]) >> 2) - 13'd1;
             assign event_ok[q]  = slots_reg[q] < {most_reg[q], 2'd2};
             // a packet that has begun comes to its end, also when the queue is stopped
             assign may[q]       = q_open[q] ? enable || q_close[q] : enable && q_run[q] && slot_free_reg[q];
@@ -155,11 +158,18 @@ module rw_frame_sched #(
     endgenerate
     // who is above whom
     logic [QUEUES-1:0] above_reg [0:QUEUES-1];
-    integer a, b;
-    always_ff @(posedge clk)
-        for (a = 0; a < QUEUES; a = a + 1)
-            for (b = 0; b < QUEUES; b = b + 1)
-                above_reg[a][b] <= priorities[b*3 +: 3] > priorities[a*3 +: 3];
+    logic [QUEUES-1:0] above     [0:QUEUES-1];
+    logic [QUEUES-1:0] settled;                         // what follows from the configuration does
+    genvar p;
+    generate
+        for (q = 0; q < QUEUES; q = q + 1) begin : g_above
+            for (p = 0; p < QUEUES; p = p + 1) begin : g_other
+                assign above[q][p] = priorities[p*3 +: 3] > priorities[q*3 +: 3];
+            end
+            assign settled[q] = above[q] == above_reg[q] && most[q] == most_reg[q];
+            always_ff @(posedge clk) above_reg[q] <= above[q];
+        end
+    endgenerate
     logic [QUEUES-1:0] top_eligible, top_waiting;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_top
@@ -249,12 +259,14 @@ module rw_frame_sched #(
     wire        fly = m_meta_valid;
     // with and without the frame that may go, so that nothing waits for whether it does
     logic [14:0]       slots_now [0:QUEUES-1];
+    logic [QUEUES-1:0] slot_free;
     logic [QUEUES-1:0] promises, returning;             // a slot is promised; some are coming back
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_slots
             assign slots_now[q] = slots_reg[q] + {14'd0, event_valid && event_queue == q} - back_reg[q];
             assign promises[q]  = fly && first && sel_reg == q;
             assign returning[q] = back_reg[q] != 15'd0;
+            assign slot_free[q] = slots_now[q] < {most_reg[q], 2'd0};
         end
     endgenerate
     wire        spends = go && !bare;
@@ -263,6 +275,7 @@ module rw_frame_sched #(
     wire [17:0] commit_then = (len < 15'd60) ? with_others + 18'd60 : with_others + {3'd0, len};
     // 2^18 and more bounds nothing: so much is never ahead
     wire        bounded     = commit_bound != 32'd0 && commit_bound[31:18] == '0;
+    wire [18:0] bound       = {1'b0, commit_bound[17:0]} - 19'd24;
     wire        ok_left     = !bounded || commit_left < commit_bound[17:0];
     // what the frame may be long for another to follow it at once; less what is over in this cycle
     wire signed [18:0] slack = bound_reg - {1'b0, commit_reg};
@@ -273,6 +286,10 @@ module rw_frame_sched #(
     // gated by the wire's time or by software, the scheduler has nothing to do
     assign idle = !go && q_refill == '0 && over_reg == 16'd0 && returning == '0 && commit_ok_reg == ok_left && cut_idle
                && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
+    assign awake = !idle || (wants_slot && !starved_reg[sel_reg]) || (free_any && starved_reg != '0)
+        || wire_release || buf_release || kill_release || done_valid || slot_a_release || slot_b_release || con_valid
+        || event_valid || free_valid || fail_valid || (q_open & q_resetting & ~q_close) != '0 || q_clear != '0
+        || slot_free != slot_free_reg || bounded != bounded_reg || bound != bound_reg || settled != '1;
 
     integer k;
     always_ff @(posedge clk) begin
@@ -284,7 +301,7 @@ module rw_frame_sched #(
         if (free_any)   starved_reg <= '0;
         over_reg      <= wire_release ? wire_bytes : 16'd0;
         commit_reg    <= spends ? commit_then : commit_left;
-        bound_reg     <= {1'b0, commit_bound[17:0]} - 19'd24;
+        bound_reg     <= bound;
         bounded_reg   <= bounded;
         commit_ok_reg <= spends ? !bounded_reg || (slack > 19'sd60 && $signed({4'd0, len}) < slack) : ok_left;
         free_reg      <= spends ? free_then : free_now;
@@ -292,12 +309,12 @@ module rw_frame_sched #(
         for (k = 0; k < QUEUES; k = k + 1) begin
             flying_reg[k] <= flying_reg[k] + {{FW{1'b0}}, fly && sel_reg == k[QW-1:0]}
                                            - {{FW{1'b0}}, done_valid && done_queue == k[QW-1:0]};
-            most_reg[k]   <= 13'((15'd1 << ring_log2[k*4 +: 4]) >> 2) - 13'd1;
+            most_reg[k]   <= most[k];
             back_reg[k]   <= {14'd0, slot_a_release && slot_a_queue == k[QW-1:0]}
                            + {14'd0, slot_b_release && slot_b_queue == k[QW-1:0]}
                            + ((con_valid && con_queue == k[QW-1:0]) ? con_number[14:0] : 15'd0);
             slots_reg[k]  <= promises[k] ? slots_now[k] + 15'd1 : slots_now[k];
-            slot_free_reg[k] <= promises[k] ? slots_now[k] + 15'd1 < {most_reg[k], 2'd0} : slots_now[k] < {most_reg[k], 2'd0};
+            slot_free_reg[k] <= promises[k] ? slots_now[k] + 15'd1 < {most_reg[k], 2'd0} : slot_free[k];
             if (rst || q_clear[k]) begin
                 slots_reg[k] <= '0;
                 back_reg[k]  <= '0;

@@ -48,11 +48,12 @@ module rw_frame_seq #(
     // a failed frame's beats are free again
     output logic              kill_release,
     output logic [11:0]       kill_beats,
-    output logic              idle
+    output logic              idle,
+    output logic              awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
-    logic              meta_valid, news_valid, news_err, out_ready;
+    logic              meta_valid, news_valid, news_err, out_ready, records_awake, news_awake, ready_awake;
     logic [META_W-1:0] meta, meta_out;
     logic [EDIT_W-1:0] edit;
     logic [15:0]       sum;
@@ -63,12 +64,12 @@ module rw_frame_seq #(
     /* verilator lint_off PINCONNECTEMPTY */ // both have room for all frames in flight
     rw_fifo_ram #(.W(META_W + EDIT_W), .DEPTH(FRAMES)) records (
         .clk(clk), .rst(rst), .s_valid(s_meta_valid), .s_ready(), .s_data({s_meta, s_edit}),
-        .m_valid(meta_valid), .m_ready(go), .m_data({meta, edit})
+        .m_valid(meta_valid), .m_ready(go), .m_data({meta, edit}), .awake(records_awake)
     );
     wire waits = meta[F_STATUS +: 4] == STATUS_OK[3:0];
     rw_fifo_ram #(.W(17), .DEPTH(FRAMES)) news (
         .clk(clk), .rst(rst), .s_valid(s_frame_valid), .s_ready(), .s_data({s_frame_err, s_frame_sum}),
-        .m_valid(news_valid), .m_ready(go && waits), .m_data({news_err, sum})
+        .m_valid(news_valid), .m_ready(go && waits), .m_data({news_err, sum}), .awake(news_awake)
     );
     /* verilator lint_on PINCONNECTEMPTY */
 
@@ -91,6 +92,7 @@ module rw_frame_seq #(
     assign m_cpl_segments = {2'd0, sent_reg[queue]} + {19'd0, good};
     assign m_cpl_time   = tod;
     assign idle         = !can && !slot_release && !kill_release;
+    assign awake        = go || slot_release || kill_release || fail_valid || records_awake || news_awake || ready_awake;
 
     always @* begin
         meta_out = meta;
@@ -99,7 +101,8 @@ module rw_frame_seq #(
     wire drop = waits && dead && !news_err;
     rw_fifo_ram #(.W(META_W + EDIT_W + 17), .DEPTH(FRAMES)) ready_frames (
         .clk(clk), .rst(rst), .s_valid(go), .s_ready(out_ready), .s_data({meta_out, edit, sum, drop}),
-        .m_valid(m_meta_valid), .m_ready(m_meta_ready), .m_data({m_meta, m_edit, m_sum, m_drop})
+        .m_valid(m_meta_valid), .m_ready(m_meta_ready), .m_data({m_meta, m_edit, m_sum, m_drop}),
+        .awake(ready_awake)
     );
 
     integer k;

@@ -53,11 +53,12 @@ module rw_gather #(
     output logic                m_frame_valid,
     output logic                m_frame_err,            // a read failed: its beats are taken back
     output logic [15:0]         m_frame_sum,
-    output logic                idle
+    output logic                idle,
+    output logic                awake
 );
     localparam BYTES = DATA_W / 8;
 
-    logic          burst_valid, burst_first, burst_last;
+    logic          burst_valid, burst_first, burst_last, bursts_awake, shapes_awake;
     logic [BB-1:0] burst_offset;
     logic [BB:0]   burst_len;
     rw_fifo_ram #(.W(2 * BB + 3), .DEPTH(512)) bursts (
@@ -65,7 +66,7 @@ module rw_gather #(
         .s_valid(s_burst_valid), .s_ready(s_burst_ready),
         .s_data({s_burst_offset, s_burst_len, s_burst_first, s_burst_last}),
         .m_valid(burst_valid), .m_ready(r_valid && r_last),
-        .m_data({burst_offset, burst_len, burst_first, burst_last})
+        .m_data({burst_offset, burst_len, burst_first, burst_last}), .awake(bursts_awake)
     );
     localparam H_HEADER = BB - 1, H_SUM = H_HEADER + 8, H_WANTED = H_SUM + 9, H_SLOT = H_WANTED + 1, HW = H_SLOT + SLOT_W;
     logic [HW-1:0] shape, a_shape_reg, b_shape_reg, tail_shape_reg;
@@ -90,7 +91,7 @@ module rw_gather #(
     rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
         .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
         .s_data({s_shape_slot, s_shape_wanted, s_shape_sum, s_shape_header, s_shape_fill}),
-        .m_valid(), .m_ready(r_valid && last), .m_data(shape)
+        .m_valid(), .m_ready(r_valid && last), .m_data(shape), .awake(shapes_awake)
     );
     /* verilator lint_on PINCONNECTEMPTY */
 
@@ -167,6 +168,7 @@ module rw_gather #(
         .m_valid(m_frame_valid), .m_err(m_frame_err), .m_sum(m_frame_sum), .idle(sum_idle)
     );
     assign idle = !r_valid && !a_valid_reg && !b_valid_reg && !tail_reg && sum_idle;
+    assign awake = !idle || bursts_awake || shapes_awake;
 
     always_ff @(posedge clk) begin
         a_valid_reg <= r_valid;

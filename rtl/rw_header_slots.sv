@@ -33,7 +33,8 @@ module rw_header_slots #(
     output logic              ctx_ready,
     output logic [REQ_W-1:0]  ctx_req,
     output logic [CTX_W-1:0]  ctx,
-    output logic              idle
+    output logic              idle,
+    output logic              awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
@@ -151,6 +152,8 @@ module rw_header_slots #(
     wire [16:0] l4_all = {1'b0, l4_reg[15:0]} + {16'd0, l4_reg[16]} + {1'b0, less_reg};
     wire [16:0] pseudo = {1'b0, field_reg} + {1'b0, less_reg};
     assign idle = !have_reg;
+    assign awake = !idle || todo_valid || open_valid || wr_en || rd_en || a_valid_reg || b_valid_reg || c_valid_reg
+            || sum_reg;
 
     always_ff @(posedge clk) begin
         if (open_valid) begin

@@ -27,7 +27,8 @@ module rw_interrupt #(
     output logic [QUEUES-1:0]    irq,                   // pulse
     output logic                 deadline_valid,
     output logic [63:0]          deadline,
-    output logic                 idle
+    output logic                 idle,
+    output logic                 awake
 );
     logic [15:0]       consumed_reg [0:QUEUES-1];
     logic [QUEUES-1:0] armed_reg, at_once_reg, urgent_reg, timing_reg, fire, some, start, expired, running;
@@ -59,6 +60,7 @@ module rw_interrupt #(
         end
     endgenerate
     assign idle = fire == '0 && irq == '0 && start == '0;
+    assign awake = !idle || con_valid || urgent_seen != '0 || timing_reg != (some & ~fire) || q_clear != '0;
 
     rw_timers #(.QUEUES(QUEUES)) timers (
         .clk(clk), .tod(tod), .start(start), .period(mod_ns), .running(running), .expired(expired),

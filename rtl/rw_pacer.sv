@@ -51,7 +51,8 @@ module rw_pacer #(
     output logic [15:0]       wire_bytes,
     output logic              deadline_valid,
     output logic [63:0]       deadline,
-    output logic              idle
+    output logic              idle,
+    output logic              awake
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
@@ -85,6 +86,7 @@ module rw_pacer #(
     wire        ready   = s_info_valid && send && s_beat_valid && !mid_reg && m_done_room && !pause;
     wire        clear   = (open || due) && !held;
     wire        start   = ready && advance && clear;
+    wire        was_due = due && !(start && !open);
     wire        load    = start || (mid_reg && s_beat_valid && advance);
     wire        leaves  = valid_reg && last_reg && m_axis_tready;
     // the wire's time over (or, open, the last beat gone): its bytes are ahead of nobody
@@ -125,6 +127,7 @@ module rw_pacer #(
     assign deadline_valid = waits_for_wire || (ready && held);
     assign deadline       = waits_for_wire ? due_at : s_launch_time;
     assign idle = !valid_reg && !pass && !over && !(ready && clear);
+    assign awake = !idle || mid_reg || was_due_reg != was_due;
 
     always_ff @(posedge clk) begin
         if (advance) valid_reg <= load;
@@ -141,7 +144,7 @@ module rw_pacer #(
         end
         if (valid_reg && m_axis_tready && first_reg) start_reg <= tod;
 
-        was_due_reg <= due && !(start && !open);
+        was_due_reg <= was_due;
         if (start && !open) due_reg <= (was_due_reg ? {tod, FRACTION} : due_reg) + {18'd0, s_info_time};
         if (start)     ahead_reg <= charge(len);
         else if (over) ahead_reg <= 16'd0;

@@ -37,7 +37,8 @@ module rw_queue_gate #(
     output logic [QUEUES-1:0]    late,                  // the head's launch time has passed
     output logic                 deadline_valid,
     output logic [63:0]          deadline,              // 48.16 ns
-    output logic                 idle
+    output logic                 idle,
+    output logic                 awake
 );
     localparam CW = 20;                                 // bits of a credit: more than a weight and a frame, signed
 
@@ -45,11 +46,11 @@ module rw_queue_gate #(
 
     // ---- weights: bytes left of the round, less one, so that the sign tells whether there are any
     logic signed [CW-1:0] credit_reg [0:QUEUES-1];
-    logic [QUEUES-1:0]    weighted_reg;
+    logic [QUEUES-1:0]    weighted, weighted_reg;
     integer k;
     always_ff @(posedge clk)
         for (k = 0; k < QUEUES; k = k + 1) begin
-            weighted_reg[k] <= weights[k*18 +: 18] != 18'd0;
+            weighted_reg[k] <= weighted[k];
             if (refill[k])
                 credit_reg[k] <= (credit_reg[k][CW-1] ? credit_reg[k] : -20'sd1) + $signed({2'b00, weights[k*18 +: 18]});
             else if (charge && charge_queue == k[QW-1:0] && weighted_reg[k])
@@ -59,13 +60,14 @@ module rw_queue_gate #(
     genvar q;
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_credit
+            assign weighted[q]  = weights[q*18 +: 18] != 18'd0;
             assign in_credit[q] = !weighted_reg[q] || !credit_reg[q][CW-1];
         end
     endgenerate
 
     // ---- rates: when the next frame may go, 48.40 ns; worked out in five steps, while the queue is busy
     logic [87:0]       next_reg [0:QUEUES-1];
-    logic [QUEUES-1:0] limited_reg, busy_reg, reached_reg;
+    logic [QUEUES-1:0] limits, limited_reg, busy_reg, reached_reg;
     logic [4:0]        step_reg;                        // [n]: a frame is in step n
     logic [QW-1:0]     queue_reg [0:4];
     logic [15:0]       size_reg;
@@ -91,7 +93,7 @@ module rw_queue_gate #(
         if (step_reg[2]) sum_reg  <= next_reg[queue_reg[2]] + {18'd0, cost_reg};
         if (step_reg[3]) next_reg[queue_reg[3]] <= (sum_reg < now) ? now : sum_reg;
         for (r = 0; r < QUEUES; r = r + 1) begin
-            limited_reg[r] <= byte_times[r*54 +: 54] != 54'd0;
+            limited_reg[r] <= limits[r];
             reached_reg[r] <= now >= next_reg[r];
             if (charge && limited_reg[r] && charge_queue == r[QW-1:0]) busy_reg[r] <= 1'b1;
             else if (step_reg[4] && queue_reg[4] == r[QW-1:0])        busy_reg[r] <= 1'b0;
@@ -113,11 +115,13 @@ module rw_queue_gate #(
             launched_reg[l] <= head_valid[l] && !(pop && pop_queue == l[QW-1:0]) && horizon >= head_time[l*64 +: 64];
             late_reg[l]     <= tod > head_time[l*64 +: 64];
         end
+    wire [QUEUES-1:0] timed    = head_valid & head_launch;
     wire [QUEUES-1:0] grounded = head_launch & ~head_begun & ~launched_reg;
     wire [QUEUES-1:0] early    = limited_reg & ~reached_reg;
     logic [QUEUES-1:0] stopped, stopped_reg;            // by PFC
     generate
         for (q = 0; q < QUEUES; q = q + 1) begin : g_stopped
+            assign limits[q]  = byte_times[q*54 +: 54] != 54'd0;
             assign stopped[q] = pfc[priorities[q*3 +: 3]];
         end
     endgenerate
@@ -139,6 +143,9 @@ module rw_queue_gate #(
     assign deadline_valid = waits != '0;
     rw_earliest #(.N(QUEUES)) u_deadline (.valid(waits), .times(times), .earliest(deadline));
     assign idle = stopped == stopped_reg && step_reg == '0 && (busy_reg & limited_reg) == '0;
+    // the oldest packet of a queue comes, goes or has a launch time; or a rate counts; or the configuration has changed
+    assign awake = !idle || charge || refill != '0 || q_clear != '0 || pop || (head_valid ^ launched_reg) != '0
+        || timed != '0 || limited_reg != '0 || limits != limited_reg || weighted != weighted_reg;
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(a_limited_queue_goes_only_when_it_may, !charge || !limited_reg[charge_queue] || !busy_reg[charge_queue])

@@ -11,11 +11,13 @@ module rw_queue_reset #(
     input  logic [QUEUES-1:0] flushed,                  // no chunk of the pool is held
     output logic [QUEUES-1:0] flush,
     output logic [QUEUES-1:0] clear,                    // pulse: reset is done
-    output logic              idle
+    output logic              idle,
+    output logic              awake
 );
     logic [QUEUES-1:0] settled_reg;                     // quiet at the edge before as well: no step is half done
     assign clear = flush & flushed;
     assign idle  = (resetting & quiet) == '0 && flush == '0;
+    assign awake = !idle || settled_reg != '0;
     always_ff @(posedge clk) begin
         settled_reg <= resetting & quiet;
         flush       <= ((resetting & quiet & settled_reg) | flush) & ~clear;

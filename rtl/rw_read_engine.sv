@@ -36,7 +36,8 @@ module rw_read_engine #(
     output logic          m_axi_arvalid,
     input  logic          m_axi_arready,
     output logic          stat_read,                    // a payload burst is asked for
-    output logic          idle
+    output logic          idle,
+    output logic          awake
 );
     // the window a burst must stay in: 4 KiB, or 256 beats where that is less
     localparam WB = (DATA_W == 64) ? 11 : 12;
@@ -66,6 +67,7 @@ module rw_read_engine #(
     assign m_burst_last   = s_frag_last && fits;
     assign stat_read      = go;
     assign idle = !m_axi_arvalid && !s_req_valid && !(s_frag_valid && m_burst_ready);
+    assign awake = m_axi_arvalid || s_req_valid || s_frag_valid;
 
     always_ff @(posedge clk) begin
         if (m_axi_arready) m_axi_arvalid <= 1'b0;

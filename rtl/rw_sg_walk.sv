@@ -35,7 +35,8 @@ module rw_sg_walk #(
     output logic              m_frag_first,             // of its frame
     output logic              m_frag_last,
     output logic [QUEUES-1:0] none_in_flight,           // no job of the queue is waiting or under way
-    output logic              idle
+    output logic              idle,
+    output logic              awake
 );
 `include "ringwire_regs.svh"
     localparam JW = QW + 7 + 4 + 15;
@@ -101,6 +102,7 @@ module rw_sg_walk #(
     assign rd_queue   = job_queue;
     assign rd_index   = taken_reg[job_queue] + {8'd0, cut_use};
     assign idle       = !job_valid && !in_reg && !give_valid;  // of fragments the read engine knows
+    assign awake = !idle || s_job_valid || look_reg || (m_frag_valid && m_frag_ready) || q_clear != '0;
 
     wire unused = &{1'b0, rd_data[127:DESC_LEN_LSB+15]};  // flags and offload fields: not looked at here
     wire [63:0] addr = rd_data[DESC_ADDR_LSB +: 64];

@@ -20,7 +20,8 @@ module rw_stats #(
     input  logic [QUEUES-1:0] write_failed,
     input  logic [4:0]        select,
     output logic [63:0]       value,
-    output logic              idle                      // all is counted
+    output logic              idle,                     // all is counted
+    output logic              awake
 );
 `include "ringwire_regs.svh"
     logic [63:0] count_reg [0:STAT_COUNT-1];
@@ -89,6 +90,8 @@ module rw_stats #(
         for (v = 0; v < STAT_COUNT; v = v + 1) value = value | (count_reg[v] & {64{select == v[4:0]}});
     end
     assign idle  = !some && !some_reg;
+    assign awake = !idle || done_valid || fetched != '0 || read || cpl || head || irq != '0 || doorbell || bad_doorbell != '0
+            || write_failed != '0;
 
     integer k;
     always_ff @(posedge clk) begin

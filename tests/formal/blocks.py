@@ -33,6 +33,9 @@ class Block(NamedTuple):
     """Parameters of the top."""
     small: tuple[Change, ...] = ()
     """What is made smaller than it is."""
+    needed: Mapping[str, str] | None = None
+    """None: the top says what holds. Else the top is a stage of ``rtl/``, and what holds is that asleep it stays as it is,
+    but for these registers when nobody looks at them (``scripts/stillness.py``)."""
 
 
 BLOCKS = (

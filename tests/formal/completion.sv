@@ -53,7 +53,7 @@ module completion #(
     logic [DATA_W/8-1:0] m_axi_wstrb;
     logic [31:0]         issued, visible;
     logic [1:0]          urgent_seen, write_failed, none_pending;
-    logic                stat_cpl, stat_head, deadline_valid, idle;
+    logic                stat_cpl, stat_head, deadline_valid, idle, awake;
     rw_completion #(.DATA_W(DATA_W), .QUEUES(2), .DEPTH(DEPTH)) dut (.*);
 
     (* hierconn *) wire          \dut.busy_reg , \dut.queue_reg , \dut.head_reg ;

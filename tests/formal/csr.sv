@@ -30,7 +30,7 @@ module csr #(
     logic         s_axil_awready, s_axil_wready, s_axil_bvalid, s_axil_arready, s_axil_rvalid;
     logic [1:0]   s_axil_bresp, s_axil_rresp;
     logic [31:0]  s_axil_rdata, commit_bound;
-    logic         enable, at_fetch, pacer_open, db_valid, db_queue, con_valid, con_queue, con_arm, idle;
+    logic         enable, at_fetch, pacer_open, db_valid, db_queue, con_valid, con_queue, con_arm, idle, awake;
     logic [53:0]  byte_time;
     logic [23:0]  launch_lead;
     logic [35:0]  weights;

@@ -30,7 +30,7 @@ module desc_fetch #(
     localparam [15:0] RING = 1 << LOG2;
     (* anyconst *) logic [127:0] ring_base;
     wire [7:0]         ring_log2 = {2{LOG2[3:0]}};
-    logic              m_req_valid, take_valid, take_queue, last_queue, idle;
+    logic              m_req_valid, take_valid, take_queue, last_queue, idle, awake;
     logic [63:0]       m_req_addr;
     logic [7:0]        m_req_len;
     logic [5:0]        take_group, last_group;

@@ -29,7 +29,7 @@ module desc_pool #(
     logic [1:0]    can_take, flushed;
     logic [CW-1:0] take_chunk, last_chunk;
     logic [127:0]  a_data, b_data;
-    logic          idle;
+    logic          idle, awake;
     logic [5:0]    take_group;
     // any group of any queue: what is proved of it holds for all
     (* anyconst *) logic last_queue;

@@ -20,7 +20,7 @@ module done #(
 );
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
-    logic          s_done_room, m_cpl_valid, m_cpl_tstamp, done_valid, done_last, slot_release, deadline_valid, idle;
+    logic          s_done_room, m_cpl_valid, m_cpl_tstamp, done_valid, done_last, slot_release, deadline_valid, idle, awake;
     logic [QW-1:0] m_cpl_queue, done_queue;
     logic [15:0]   m_cpl_index, done_index;
     logic [3:0]    m_cpl_status, done_status;

@@ -11,7 +11,7 @@ module fifo_ram #(
     input logic         m_ready
 );
     localparam DEPTH = 4, ALL = DEPTH + 2;             // two more on their way out
-    logic         s_ready, m_valid;
+    logic         s_ready, m_valid, awake;
     logic [W-1:0] m_data;
     rw_fifo_ram #(.W(W), .DEPTH(DEPTH)) dut (.*);
 

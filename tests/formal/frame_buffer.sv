@@ -17,6 +17,7 @@ module frame_buffer #(
     input logic [LOG2-1:0]   rd_addr
 );
     logic [DATA_W-1:0] rd_data;
+    logic              awake;
     rw_frame_buffer #(.DATA_W(DATA_W), .LOG2(LOG2)) dut (.*);
     (* hierconn *) wire [DATA_W-1:0] \dut.even[0] , \dut.even[1] , \dut.even[2] , \dut.even[3] ;
     (* hierconn *) wire [DATA_W-1:0] \dut.odd[0] , \dut.odd[1] , \dut.odd[2] , \dut.odd[3] ;

@@ -21,7 +21,7 @@ module interrupt #(
     input logic [15:0]          con_index,
     input logic                 con_arm
 );
-    logic              con_ok, deadline_valid, idle;
+    logic              con_ok, deadline_valid, idle, awake;
     logic [15:0]       con_number;
     logic [QUEUES-1:0] irq;
     logic [63:0]       deadline;

@@ -32,7 +32,7 @@ module pacer #(
 `include "ringwire_regs.svh"
 `include "rw_frame.svh"
     logic                s_launch_ready, s_info_ready, s_beat_ready, m_axis_tvalid, m_axis_tlast, m_done_valid, wire_release;
-    logic                deadline_valid, idle;
+    logic                deadline_valid, idle, awake;
     logic [DATA_W-1:0]   m_axis_tdata;
     logic [DATA_W/8-1:0] m_axis_tkeep;
     logic [25:0]         m_axis_tuser;

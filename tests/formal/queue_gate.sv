@@ -27,7 +27,7 @@ module queue_gate (
     (* anyconst *) logic [107:0] byte_times;
     (* anyconst *) logic [5:0]   priorities;
     logic [1:0]  in_credit, opened, limited, late;
-    logic        deadline_valid, idle;
+    logic        deadline_valid, idle, awake;
     logic [63:0] deadline;
     rw_queue_gate #(.QUEUES(2)) dut (.*);
 

@@ -12,7 +12,7 @@ module queue_reset #(
     input logic [QUEUES-1:0] flushed
 );
     logic [QUEUES-1:0] flush, clear;
-    logic              idle;
+    logic              idle, awake;
     rw_queue_reset #(.QUEUES(QUEUES)) dut (.*);
     (* hierconn *) wire [QUEUES-1:0] \dut.settled_reg ;
 

@@ -20,7 +20,7 @@ module read_engine #(
     input logic        m_burst_ready,
     input logic        m_axi_arready
 );
-    logic          s_frag_ready, s_req_ready, m_burst_valid, m_burst_first, m_burst_last, stat_read, idle;
+    logic          s_frag_ready, s_req_ready, m_burst_valid, m_burst_first, m_burst_last, stat_read, idle, awake;
     logic [BB-1:0] m_burst_offset;
     logic [12:0]   m_burst_len;
     logic          m_axi_arid, m_axi_arvalid;

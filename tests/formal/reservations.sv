@@ -77,7 +77,7 @@ module reservations #(
 `include "rw_frame.svh"
     localparam SLOTS = 1 << SLOT_W, ALL = 1 << BUF_LOG2, CHARGE = 32767 + 24;
     logic              sum_queue, sum_pop, m_job_valid, m_job_queue, m_job_read, m_job_skip, m_job_cut, m_job_last;
-    logic              m_shape_valid, m_shape_wanted, m_meta_valid, open_valid, idle;
+    logic              m_shape_valid, m_shape_wanted, m_meta_valid, open_valid, idle, awake;
     logic [6:0]        m_job_number;
     logic [14:0]       m_job_bytes;
     logic [2:1]        m_shape_fill;
