@@ -1,8 +1,9 @@
 """``make formal``: prove the small blocks of the RTL by induction, and refute bugs planted in them.
 
-A block's top in ``tests/formal/`` says what it may rely on and what holds; ``tests/formal/blocks.py`` lists them. Each
-is proved from the reset on (base case) and from any state in which all has held (induction). Its covers are reached,
-so that no assumption makes a proof empty, and each bug planted in it is found by the base case, with a trace.
+A block's top in ``tests/formal/`` says what it may rely on and what holds; ``tests/formal/blocks.py`` lists them. Of
+stages in ``tests/formal/stages.py`` it is shown that asleep they stand still (``scripts/stillness.py``). Each is proved
+from the reset on (base case) and from any state in which all has held (induction). Its covers are reached, so that no
+assumption makes a proof empty, and each bug planted in it is found by the base case, with a trace.
 ``python -m scripts.formal NAME...`` does it for a few of them. Ends with 1 if a proof fails.
 """
 
@@ -27,7 +28,9 @@ from rich.table import Table
 from scripts.sim import ROOT, fail, run_script
 from scripts.stillness import add_stillness
 from tests.formal.blocks import BLOCKS, Block, Change
+from tests.formal.stages import STAGES
 
+EVERYTHING = (*BLOCKS, *STAGES)
 FOLDER = ROOT / "build" / "formal"
 BIN = Path(sys.executable).parent
 SOLVERS = Path(__file__).parent / "solver"
@@ -89,11 +92,15 @@ class Netlist:
         if block.needed is None:
             self._yosys(script, commands + finish)
         else:
-            self._yosys(script, [*commands, "opt_clean", f"rename -top {block.top}", f"write_json {raw.relative_to(ROOT)}"])
+            write = ("opt_clean", f"rename -top {block.top}", f"write_json {raw.relative_to(ROOT)}")
+            self._yosys(script, [*commands, *write])
             netlist = json.loads(raw.read_text())
-            netlist["modules"] = {block.top: netlist["modules"][block.top]}
-            add_stillness(netlist, block.top, block.needed)
-            still.write_text(json.dumps(netlist))
+            module = netlist["modules"][block.top]
+            try:
+                add_stillness(module, block.needed)
+            except ValueError as error:
+                raise ProofFailed(f"{self.title}: {error}") from None
+            still.write_text(json.dumps({**netlist, "modules": {block.top: module}}))
             self._yosys(script, [f"read_json {still.relative_to(ROOT)}", f"hierarchy -top {block.top}", *finish])
         text = model.read_text()
         self.properties = text.count("\n; yosys-smt2-assert ")
@@ -211,11 +218,11 @@ def whole(block: Block) -> Proved:
 
 
 def main() -> int:
-    known = {block.name: block for block in BLOCKS}
+    known = {block.name: block for block in EVERYTHING}
     for name in sys.argv[1:]:
         if name not in known:
             fail(f"{name}: no such block; there are: {', '.join(known)}")
-    chosen = [known[name] for name in sys.argv[1:]] or list(BLOCKS)
+    chosen = [known[name] for name in sys.argv[1:]] or list(EVERYTHING)
     console = Console(highlight=False, emoji=False)
     begin_s = time.monotonic()
     done: dict[str, Proved] = {}

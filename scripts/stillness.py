@@ -1,6 +1,6 @@
 """What a stage says of being awake, as properties of its netlist: asleep, none of its registers would change.
 
-``add_stillness`` takes a netlist as yosys writes it (``write_json``: flattened, registers as ``$dff``, memories as
+``add_stillness`` takes a module as yosys writes it (``write_json``: flattened, registers as ``$dff``, memories as
 ``$mem_v2``) and adds an assertion for each register and each memory, named after it. A register that may follow its
 input while nobody looks at it is named with what tells that somebody does.
 """
@@ -52,6 +52,12 @@ class _Module:
         self.add(kind, A=a, Y=[y])
         return y
 
+    def of_each(self, kind: str, a: Sequence[Bit]) -> list[Bit]:
+        """Output of a cell with one input, as wide as this."""
+        y = self.wire(len(a))
+        self.add(kind, A=a, Y=y)
+        return y
+
     def of_two(self, kind: str, a: Sequence[Bit], b: Sequence[Bit], width: int = 1) -> list[Bit]:
         y = self.wire(width)
         self.add(kind, A=a, B=b, Y=y)
@@ -66,14 +72,14 @@ def _parameters(kind: str, ports: Mapping[str, Sequence[Bit]]) -> dict[str, str]
     return {name: f"{value:032b}" for name, value in values.items()}
 
 
-def add_stillness(netlist: dict[str, Any], top: str, needed: Mapping[str, str]) -> None:
-    """Assert of each register and memory of module ``top`` that it stays as it is while ``awake`` and ``rst`` are low.
+def add_stillness(netlist: dict[str, Any], needed: Mapping[str, str]) -> None:
+    """Assert of a module's registers and memories that each stays as it is while ``awake`` and ``rst`` are low.
 
     ``needed`` has, for registers that may change all the same, a regular expression of names and what tells that the
-    register is looked at: names joined by ``|``, of which those count that are there; with ``[]`` behind them bit by bit;
-    no name: never. ValueError if a name is none of the module's.
+    register is looked at: names joined by ``|``, of which those count that are there, one with ``!`` when it is low;
+    with ``[]`` behind them bit by bit; no name: never. ValueError if a name is none of the module's.
     """
-    module = _Module(netlist["modules"][top])
+    module = _Module(netlist)
     (awake,) = module.names["awake"]
     resets = module.names.get("rst", ["0"])
     asleep = module.of_one("$logic_not", [awake, *resets])
@@ -84,7 +90,7 @@ def add_stillness(netlist: dict[str, Any], top: str, needed: Mapping[str, str]) 
         module.add("$assume", "begins_with_a_reset", A=begins, EN=["1"])
     looked_at, used = _looked_at(module, {**FIFOS, **needed})
     if missing := [pattern for pattern in needed if pattern not in used]:
-        raise ValueError(f"{top} has no register {', '.join(missing)}")
+        raise ValueError(f"no register is {', '.join(missing)}")
     names = _names(module)
     for name, cell in list(module.cells.items()):
         ports = cell["connections"]
@@ -113,17 +119,23 @@ def _looked_at(module: _Module, needed: Mapping[str, str]) -> tuple[dict[Bit, Bi
             if match is None:
                 continue
             used.add(pattern)
-            tells = match.expand(condition)
-            there = [other for other in tells.removesuffix("[]").split("|") if other in module.names]
-            if condition and not there:
-                raise ValueError(f"{name}: there is no {condition}")
-            conditions = [bit for other in there for bit in module.names[other]] or ["0"]
-            if tells.endswith("[]"):
-                found |= dict(zip(bits, conditions, strict=True))
-            else:
-                found |= dict.fromkeys(bits, module.of_one("$reduce_or", conditions))
+            found |= dict(zip(bits, _conditions(module, match.expand(condition), len(bits)), strict=True))
             break
     return found, used
+
+
+def _conditions(module: _Module, tells: str, width: int) -> list[Bit]:
+    """A bit for each of a register's: somebody looks at it."""
+    terms = []
+    for term in tells.removesuffix("[]").split("|"):
+        if (name := term.removeprefix("!")) in module.names:
+            bits = module.names[name]
+            terms.append(bits if name == term else module.of_each("$not", bits))
+    if tells and not terms:
+        raise ValueError(f"there is no {tells}")
+    if not tells.endswith("[]"):
+        return [module.of_one("$reduce_or", [bit for bits in terms for bit in bits] or ["0"])] * width
+    return [module.of_one("$reduce_or", bits) for bits in zip(*terms, strict=True)]
 
 
 def _names(module: _Module) -> dict[Bit, str]:

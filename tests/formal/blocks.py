@@ -34,7 +34,7 @@ class Block(NamedTuple):
     small: tuple[Change, ...] = ()
     """What is made smaller than it is."""
     needed: Mapping[str, str] | None = None
-    """None: the top says what holds. Else the top is a stage of ``rtl/``, and what holds is that asleep it stays as it is,
+    """None: the top says what holds. Else it is a stage of ``rtl/``, and what holds is that asleep it stays as it is,
     but for these registers when nobody looks at them (``scripts/stillness.py``)."""
 
 
@@ -107,7 +107,7 @@ BLOCKS = (
         (
             Change("rw_pacer", "(was_due_reg ? {tod, FRACTION} : due_reg)", "due_reg"),
             Change("rw_pacer", "(was_due_reg ? {tod, FRACTION} : due_reg)", "{tod, FRACTION}"),
-            Change("rw_pacer", "<= due && !(start && !open);", "<= due;"),
+            Change("rw_pacer", "= due && !(start && !open);", "= due;"),
             Change("rw_pacer", "(open || due) && !held;", "(open || due) && !held && !was_due_reg;"),
             Change("rw_pacer", "(open || due) && !held;", "open || due;"),
             Change("rw_pacer", "tod < s_launch_time;", "tod <= s_launch_time;"),
