@@ -229,6 +229,9 @@ def remembered(key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 # ---- mapping
 
+SIMULATED = ("quiet", "deadline", "deadline_valid")
+"""Outputs of the engine that are for a simulator's clock."""
+
 
 def mapped(engine: Engine, module: str, family: Family) -> dict[str, Any]:
     """The module alone, flattened and mapped: what it takes, its longest path, and its faults."""
@@ -236,8 +239,8 @@ def mapped(engine: Engine, module: str, family: Family) -> dict[str, Any]:
     netlist = FOLDER / f"{name}.json"
     commands = (
         *engine.read,
-        # only a simulator's clock stops
-        *(f"delete -output {TOP}/w:{name}" for name in ("quiet", "deadline", "deadline_valid") if module == engine.top),
+        # only a simulator's clock stops, and only there a stage sleeps
+        *(f"delete -output {module}/w:{name}" for name in (SIMULATED if module == engine.top else ("awake",))),
         f"hierarchy -top {module}",
         *(() if module == engine.top else (f"rename {module} {base(module)}",)),
         "proc",
@@ -267,14 +270,14 @@ def mapped(engine: Engine, module: str, family: Family) -> dict[str, Any]:
 
 def measure(module: dict[str, Any], family: Family) -> dict[str, Any]:
     """What a mapped module takes, and the longest path in it."""
-    total: dict[str, float] = defaultdict(float)
+    total = dict.fromkeys(("luts", "ffs", "ram_luts", "brams", "dsps"), 0.0)
     for name, cell in module["cells"].items():
         if cell["type"] in NOTHING:
             continue
         if cell["type"] not in family.cells:
             raise Problem(f"{name}: nothing is known of a {cell['type']} of {family.name}")
         kind = family.cells[cell["type"]]
-        for field in ("luts", "ffs", "ram_luts", "brams", "dsps"):
+        for field in total:
             total[field] += getattr(kind, field)
     levels, path = longest_path(module, family)
     return {**total, "levels": levels, "path": path}

@@ -67,6 +67,7 @@ LAUNCHES = [
     Launch((6_000, 9_999, 9_998), cut=7),
     Launch((6_000, 1_700, 1_701), lead=900),
     Launch((100_000, 100_001), lead=50_000),
+    Launch((10_000, *(100,) * 39), size=60, lead=50_000),  # more than are kept between scheduler and pacer
 ]
 
 

@@ -323,6 +323,11 @@ async def meanwhile(world: World, config: None) -> None:
     faults = take_faults(world)
     if faults or hasattr(world, "faults"):
         same(faults, refused, "refused writes")
+    queue.take()
+    same(len(queue.got), 3, "completions while the fourth frame is on the wire")
+    world.port().write(queue_register("CPL_CONSUMED", 0), 3)
+    await world.pause(1_000)
+    same(take_faults(world), [], "refused writes of what was consumed")
     for _ in range(4_000):
         if not await queue.get("CTRL"):
             break
