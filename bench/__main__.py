@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 
 from bench import engine, experiments, lengths, limits, qdisc, simulation, stack, tcp_cost
 from bench.row import Row, figure, table, write_json
@@ -26,7 +27,8 @@ MEASUREMENTS = (
     tcp_cost.rows,
     experiments.rows,
 )
-TABLE_WIDTH = 130
+WIDEST = 1_000
+"""Columns that a table may ask for."""
 DEFAULT_FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 
 
@@ -42,9 +44,16 @@ def main(argv: list[str]) -> int:
                 note.print(f"{row.id}: {figure(row.value)} {row.unit}", highlight=False)
                 found.append(row)
     write_json(path, found)
-    # whole names, also where the terminal is narrow or there is none
-    Console(width=max(Console().width, TABLE_WIDTH)).print(table(found))
+    show(found, Console())
     return judge(found)
+
+
+def show(rows: Sequence[Row], console: Console) -> None:
+    """Print the table as wide as it is: a narrower terminal folds it, and where there is none no digit is lost."""
+    whole = table(rows)
+    options = console.options.update(max_width=WIDEST)
+    console.width = max(console.width, Measurement.get(console, options, whole).maximum)
+    console.print(whole)
 
 
 def judge(rows: Sequence[Row]) -> int:

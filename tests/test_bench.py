@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench import __main__ as bench
 from bench import experiments, lengths, qdisc, tcp_cost
@@ -33,6 +34,13 @@ def test_a_bench_fails_where_a_goal_is_missed_and_says_which(
     assert bench.main([str(tmp_path / "bench.json")]) == status
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("missed")]
     assert said == ["missed: slow: 1.6 cycles, goal 1.5", "missed: few: 99.8 %, goal 99.9"][: 2 * status]
+
+
+def test_no_digit_is_lost_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a/very/long/name/" * 5
+    bench.show([Row(name, 12_345_678, "frames/s", "higher", goal=1, peer=("somebody", 1234.0))], Console(width=80))
+    line = next(line for line in capsys.readouterr().out.splitlines() if name in line)
+    assert all(cell in line for cell in ("12,345,678", "frames/s", "reached", "somebody 1,234"))
 
 
 @pytest.mark.parametrize(
