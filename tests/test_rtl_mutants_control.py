@@ -62,16 +62,14 @@ MUTANTS = {
     ),
     "the half with the phase goes first": Mutant(
         "rw_completion",
-        "wdata_reg  <= line;\n                    wstrb_reg  <= strobe;\n                end\n"
-        "                if (rst) begin",
-        "wdata_reg  <= {line[63:0], line[127:64]};\n                    wstrb_reg  <= strobe;\n                end\n"
-        "                if (rst) begin",
+        "more_reg   <= !write_head;\n                    wdata_reg  <= write_head ? head_part : line;",
+        "more_reg   <= !write_head;\n                    wdata_reg  <= write_head ? head_part : {line[63:0], line[127:64]};",
         completion.phase_last,
         3,
         {"data_w": 64},
     ),
     "the completion ring may be overrun": Mutant(
-        "rw_frame_sched", "ring_log2[k*4 +: 4]) >> 2) - 13'd1;", "ring_log2[k*4 +: 4]) >> 2) + 13'd1;",
+        "rw_frame_sched", "ring_log2[q*4 +: 4]) >> 2) - 13'd1;", "ring_log2[q*4 +: 4]) >> 2) + 13'd1;",
         completion.full_ring, (0, 0, 6), {"queues": 4},
     ),
     "an event takes no slot": Mutant(
