@@ -63,7 +63,8 @@ MUTANTS = {
     "the half with the phase goes first": Mutant(
         "rw_completion",
         "more_reg   <= !write_head;\n                    wdata_reg  <= write_head ? head_part : line;",
-        "more_reg   <= !write_head;\n                    wdata_reg  <= write_head ? head_part : {line[63:0], line[127:64]};",
+        "more_reg   <= !write_head;\n"
+        "                    wdata_reg  <= write_head ? head_part : {line[63:0], line[127:64]};",
         completion.phase_last,
         3,
         {"data_w": 64},
