@@ -286,10 +286,10 @@ module rw_frame_sched #(
     // gated by the wire's time or by software, the scheduler has nothing to do
     assign idle = !go && q_refill == '0 && over_reg == 16'd0 && returning == '0 && commit_ok_reg == ok_left && cut_idle
                && grant_valid == sel_valid_reg && (!grant_valid || grant == sel_reg);
-    assign awake = !idle || (wants_slot && !starved_reg[sel_reg]) || (free_any && starved_reg != '0)
+    assign awake = !idle || wants_slot || (free_any && starved_reg != '0)
         || wire_release || buf_release || kill_release || done_valid || slot_a_release || slot_b_release || con_valid
         || event_valid || free_valid || fail_valid || (q_open & q_resetting & ~q_close) != '0 || q_clear != '0
-        || slot_free != slot_free_reg || bounded != bounded_reg || bound != bound_reg || settled != '1;
+        || slot_free != slot_free_reg || bounded != bounded_reg || bound != bound_reg || !(&settled);
 
     integer k;
     always_ff @(posedge clk) begin

@@ -93,10 +93,21 @@ def left_out() -> set[tuple[str, int]]:
     result = set()
     for path in (ROOT / "rtl").glob("*.sv"):
         text = path.read_text()
-        for found in re.finditer(r"^.*`RW_CHECK\((?:.|\n)*?\)[ \t]*$|^\s*wire\s+unused\b[^;]*;", text, re.MULTILINE):
-            first = text.count("\n", 0, found.start() + len(found[0]) - len(found[0].lstrip())) + 1
-            result |= {(path.name, first + more) for more in range(found[0].strip().count("\n") + 1)}
+        for found in re.finditer(r"`RW_CHECK(?=\()|\bwire\s+unused\b[^;]*;", text):
+            end = closing(text, found.end()) if found[0] == "`RW_CHECK" else found.end()
+            first, last = (text.count("\n", 0, at) + 1 for at in (found.start(), end))
+            result |= {(path.name, line) for line in range(first, last + 1)}
     return result
+
+
+def closing(text: str, opening: int) -> int:
+    """Where the bracket closes that opens at ``opening``."""
+    depth = 0
+    for at in range(opening, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if not depth:
+            return at
+    return len(text)
 
 
 def measure(console: Console, arguments: list[str]) -> tuple[Counter[Point], int]:

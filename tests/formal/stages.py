@@ -73,7 +73,7 @@ STAGES = (
     _stage(
         "rw_frame_sched",
         "segmenter",
-        left_out=(" || (q_open & q_resetting & ~q_close) != '0", " || settled != '1", " || wire_release"),
+        left_out=(" || (q_open & q_resetting & ~q_close) != '0", " || !(&settled)", " || wire_release"),
         DATA_W=64,
         QUEUES=2,
         FRAMES=4,
