@@ -1,6 +1,7 @@
 // Clock gate: lets the edges of a clock through that a stage needs. A stage says of each edge whether it is awake; asleep,
 // nothing that matters in it would have changed. So results are the same with and without the gate, and a simulator does
-// not evaluate what stands still. In hardware the clock goes through: all stages have the same.
+// not evaluate what stands still; a stage's checks, too, look at the edges that it has. In hardware, and where waves are
+// recorded, the clock goes through.
 // Rate: an edge a cycle. Latency: none: what runs at an edge of `tick` sees what it would at that edge of `clk`.
 `ifdef SYNTHESIS
  `define RW_UNGATED

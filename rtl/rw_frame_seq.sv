@@ -99,6 +99,7 @@ module rw_frame_seq #(
         meta_out[F_STATUS +: 4] = status;
     end
     wire drop = waits && dead && !news_err;
+    // a record that waits for no news is not sent: whatever `sum` is then, nobody looks at it
     rw_fifo_ram #(.W(META_W + EDIT_W + 17), .DEPTH(FRAMES)) ready_frames (
         .clk(clk), .rst(rst), .s_valid(go), .s_ready(out_ready), .s_data({meta_out, edit, sum, drop}),
         .m_valid(m_meta_valid), .m_ready(m_meta_ready), .m_data({m_meta, m_edit, m_sum, m_drop}),

@@ -58,7 +58,7 @@ module rw_gather #(
 );
     localparam BYTES = DATA_W / 8;
 
-    logic          burst_valid, burst_first, burst_last, bursts_awake, shapes_awake;
+    logic          burst_valid, burst_first, burst_last, shape_valid, bursts_awake, shapes_awake;
     logic [BB-1:0] burst_offset;
     logic [BB:0]   burst_len;
     rw_fifo_ram #(.W(2 * BB + 3), .DEPTH(512)) bursts (
@@ -91,7 +91,7 @@ module rw_gather #(
     rw_fifo_ram #(.W(HW), .DEPTH(FRAMES)) shapes (
         .clk(clk), .rst(rst), .s_valid(s_shape_valid), .s_ready(),
         .s_data({s_shape_slot, s_shape_wanted, s_shape_sum, s_shape_header, s_shape_fill}),
-        .m_valid(), .m_ready(r_valid && last), .m_data(shape), .awake(shapes_awake)
+        .m_valid(shape_valid), .m_ready(r_valid && last), .m_data(shape), .awake(shapes_awake)
     );
     /* verilator lint_on PINCONNECTEMPTY */
 
@@ -226,6 +226,7 @@ module rw_gather #(
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(beat_belongs_to_a_burst, !r_valid || burst_valid)
+        `RW_CHECK(beat_belongs_to_a_frame, !r_valid || shape_valid)
         `RW_CHECK(burst_ends_with_its_last_byte, !r_valid || !r_last || (left != '0 && left <= can))
         `RW_CHECK(nothing_is_carried_beyond_the_fill, !b_valid_reg || b_first_reg || (carry_reg & b_from_fill_reg) == '0)
         `RW_CHECK(only_a_new_frame_follows_a_tail, !(tail_reg && b_valid_reg) || b_first_reg)

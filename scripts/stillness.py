@@ -14,11 +14,11 @@ from typing import Any
 Bit = int | str
 """A net's number, or a constant: 0, 1, x, z."""
 
-FIFOS = {
-    r"(.*\.)?out_reg": r"\1valid_reg|\1out_count_reg",
-    r"(.*\.)?next_reg": r"\1both_stay",
-}
-"""In a FIFO the next word's register follows what comes in until there is one."""
+FIFOS = (
+    (r"(.*\.)?out_reg", (r"\1valid_reg", r"\1out_count_reg")),
+    (r"(.*\.)?next_reg", (r"\1out_count_reg[1]",)),
+)
+"""In a FIFO the next word's register follows what comes in until there is one: its name, what tells that there is."""
 
 
 class _Module:
@@ -76,8 +76,9 @@ def add_stillness(netlist: dict[str, Any], needed: Mapping[str, str]) -> None:
     """Assert of a module's registers and memories that each stays as it is while ``awake`` and ``rst`` are low.
 
     ``needed`` has, for registers that may change all the same, a regular expression of names and what tells that the
-    register is looked at: names joined by ``|``, of which those count that are there, one with ``!`` when it is low;
-    with ``[]`` behind them bit by bit; no name: never. ValueError if a name is none of the module's.
+    register is looked at: names joined by ``|``, with a bit's number in brackets or without, one with ``!`` when it is
+    low; with ``[]`` behind them bit by bit. ValueError if a name is none of the module's, and if there is a cell that
+    holds something and is none of these two.
     """
     module = _Module(netlist)
     (awake,) = module.names["awake"]
@@ -88,7 +89,7 @@ def add_stillness(netlist: dict[str, Any], needed: Mapping[str, str]) -> None:
     if resets != ["0"]:
         begins = module.of_two("$or", [module.of_one("$logic_not", initial)], resets)
         module.add("$assume", "begins_with_a_reset", A=begins, EN=["1"])
-    looked_at, used = _looked_at(module, {**FIFOS, **needed})
+    looked_at, used = _looked_at(module, {**_fifos(module), **needed})
     if missing := [pattern for pattern in needed if pattern not in used]:
         raise ValueError(f"no register is {', '.join(missing)}")
     names = _names(module)
@@ -99,8 +100,10 @@ def add_stillness(netlist: dict[str, Any], needed: Mapping[str, str]) -> None:
             counts = [looked_at.get(bit, "1") for bit in ports["Q"]]
             matter = module.of_two("$and", changes, counts, len(changes))
             told = names.get(ports["Q"][0], name)
-        elif cell["type"] == "$mem_v2":
+        elif cell["type"] == "$mem_v2" and not int(cell["parameters"]["RD_CLK_ENABLE"], 2):
             matter, told = ports["WR_EN"], name
+        elif re.search(r"ff|latch|mem|\$sr$", cell["type"]):
+            raise ValueError(f"{name} is a {cell['type']}, of which nothing is known")
         else:
             continue
         stays = module.of_one("$logic_not", module.of_two("$logic_and", [asleep], matter))
@@ -119,23 +122,42 @@ def _looked_at(module: _Module, needed: Mapping[str, str]) -> tuple[dict[Bit, Bi
             if match is None:
                 continue
             used.add(pattern)
-            found |= dict(zip(bits, _conditions(module, match.expand(condition), len(bits)), strict=True))
-            break
+            conditions = _conditions(module, match.expand(condition), len(bits))
+            for bit, tells in zip(bits, conditions, strict=True):  # registers that are the same are one, with two names
+                found[bit] = module.of_two("$or", [found.get(bit, "0")], [tells])[0]
     return found, used
+
+
+def _fifos(module: _Module) -> dict[str, str]:
+    """What tells of the registers of FIFOs in a module, as ``needed`` has it."""
+    found = {}
+    for name in module.names:
+        for pattern, tells in FIFOS:
+            if match := re.fullmatch(pattern, name):
+                there = (match.expand(each) for each in tells)
+                found[re.escape(name)] = next(each for each in there if each.removesuffix("[1]") in module.names)
+    return found
 
 
 def _conditions(module: _Module, tells: str, width: int) -> list[Bit]:
     """A bit for each of a register's: somebody looks at it."""
     terms = []
     for term in tells.removesuffix("[]").split("|"):
-        if (name := term.removeprefix("!")) in module.names:
-            bits = module.names[name]
-            terms.append(bits if name == term else module.of_each("$not", bits))
-    if tells and not terms:
-        raise ValueError(f"there is no {tells}")
+        bits = _bits(module, term.removeprefix("!"))
+        terms.append(module.of_each("$not", bits) if term.startswith("!") else bits)
     if not tells.endswith("[]"):
-        return [module.of_one("$reduce_or", [bit for bits in terms for bit in bits] or ["0"])] * width
+        return [module.of_one("$reduce_or", [bit for bits in terms for bit in bits])] * width
     return [module.of_one("$reduce_or", bits) for bits in zip(*terms, strict=True)]
+
+
+def _bits(module: _Module, name: str) -> list[Bit]:
+    """Of a net, or of one bit of it."""
+    whole, _, number = name.removesuffix("]").partition("[")
+    if name not in module.names and number.isdigit() and int(number) < len(module.names.get(whole, ())):
+        return [module.names[whole][int(number)]]
+    if name not in module.names:
+        raise ValueError(f"there is no {name}")
+    return module.names[name]
 
 
 def _names(module: _Module) -> dict[Bit, str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ringwire.nic.registers import DATA_WIDTHS
+from tests.control import offload_mix, upheaval
 from tests.control.bench import same
 from tests.datapath.mix import Mix, mix
 from tests.datapath.worlds import FAST, HOSTILE, TWIN, Place, place, run, seed, worlds
+from tests.mutants import broken_rtl
 
 MBIT, GBIT = 10**6, 10**9
 RATES = pytest.mark.parametrize("rate_bps", [0, 100 * GBIT], ids=["open", "100G"])
@@ -73,6 +76,23 @@ def test_a_run_is_the_same_with_the_clock_stopping_and_without(
     knobs: dict[str, Any] = {"queues": 4, "latency_ns": latency_ns, "jitter_ns": 200}
     jumping, steady = (run(place(sim), mix, config, jumps=jumps, **knobs) for jumps in (True, False))
     same(jumping, steady, "with jumps, beside without: ")
+
+
+JOBS: dict[str, tuple[Callable[..., Any], Any]] = {
+    "frames": (mix, Mix(2_000, seed(), rate_bps=100 * GBIT, longest=1600, pauses_ns=500)),
+    "slow frames": (mix, Mix(300, seed(), rate_bps=GBIT, longest=1600, giant=0, pauses_ns=12_000, bound=4000)),
+    "super-packets": (offload_mix.record, offload_mix.Mix(seed())),
+    "resets": (upheaval.record, upheaval.Upheaval(seed())),
+}
+
+
+@pytest.mark.parametrize("data_w", [64, 512])
+def test_stages_that_sleep_do_what_those_do_that_never_sleep(data_w: int) -> None:
+    sleepless = broken_rtl(f"sleepless {data_w}", "rw_clock_gate", "tick = awake !== 1'b0;", "tick = 1'b1;")
+    knobs: dict[str, Any] = {"data_w": data_w, "queues": 4, "latency_ns": 300, "jitter_ns": 400}
+    for name, (job, config) in JOBS.items():
+        asleep, awake = (run(place("verilator"), job, config, rtl=rtl, **knobs) for rtl in (None, sleepless))
+        same(asleep, awake, f"{name}, asleep, beside never asleep: ")
 
 
 @worlds("icarus")

@@ -51,7 +51,7 @@ STAGES = (
         "rw_desc_scan",
         "fifo arbiter",
         {
-            "data_in_reg|launch_some|ip_len|end_now|l4_len": "",  # of the descriptor in stage 2, which is awake
+            "data_in_reg|launch_some|ip_len|end_now|l4_len": "s2_valid_reg",
             r"s(\d)_queue_reg": r"s\1_valid_reg",
             "turn_reg": "turn_valid_reg",
         },
@@ -65,7 +65,7 @@ STAGES = (
             "late_reg": "timed[]",
             "launched_reg": "!head_valid|head_launch[]",  # any other head may go
             "reached_reg": "limited_reg[]",
-            r"queue_reg\[\d\]": "step_reg",
+            r"queue_reg\[(\d)\]": r"step_reg[\1]",
         },
         left_out=(" || (head_valid ^ launched_reg) != '0", " || limits != limited_reg"),
         QUEUES=2,
@@ -130,7 +130,7 @@ STAGES = (
         "fifo_ram arbiter timers earliest",
         {"(queue|left|head|hurry|line|strobe)_reg": "busy_reg"},
         left_out=(" || bad_doorbell != '0 || bad_reg != '0",),
-        DATA_W=64,
+        DATA_W=256,
         QUEUES=2,
     ),
     _stage("rw_interrupt", "timers earliest", left_out=(" || timing_reg != (some & ~fire)",), QUEUES=2),

@@ -252,6 +252,8 @@ class _Recipe:
     @property
     def defines(self) -> dict[str, object]:
         defines: dict[str, object] = {"BUS_MODELS": 1} if self.design.bus_models else {}
+        if self.design.waves:
+            defines["RW_UNGATED"] = 1  # in waves each stage has a clock to be read by
         if self.design.parameters:
             named = "".join(f", .{name}({value})" for name, value in sorted(self.design.parameters.items()))
             defines["TX_PARAMETERS"] = named
