@@ -49,6 +49,8 @@ ARRAYS = {
 """Arrays with more bits than that which are registers on purpose."""
 
 
+NOTHING_THERE = "rw_clock_gate"
+"""In hardware the clock goes through."""
 NO_LATCH = "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr"
 """Asked before mapping: then a latch of ECP5 is a loop of LUTs."""
 
@@ -148,7 +150,8 @@ class Engine:
             for name, text in self._texts.items()
         }
         self.top = f"\\{TOP}"
-        self.children = sorted({kind for _, kind in self._cells[self.top] if kind in self._texts}, key=base)
+        found_in = {kind for _, kind in self._cells[self.top] if kind in self._texts}
+        self.children = sorted((kind for kind in found_in if base(kind) != NOTHING_THERE), key=base)
 
     def closure(self, module: str) -> set[str]:
         """The module and all that is in it."""
