@@ -13,9 +13,10 @@ import pytest
 
 from ringwire.cosim.run import SimulationFailed
 from ringwire.nic.descriptors import Status
-from tests.control import completion, errors, fairness, interrupt, registers, reset
+from tests.control import completion, errors, fairness, interrupt, registers, reset, scheduling
 from tests.control.fairness import Shares, Wait
 from tests.control.reset import Resets
+from tests.control.scheduling import Launch
 from tests.datapath.worlds import Scenario, place, run
 from tests.mutants import broken_rtl
 
@@ -72,6 +73,13 @@ MUTANTS = {
     "the completion ring may be overrun": Mutant(
         "rw_frame_sched", "ring_log2[q*4 +: 4]) >> 2) - 13'd1;", "ring_log2[q*4 +: 4]) >> 2) + 13'd1;",
         completion.full_ring, (0, 0, 6), {"queues": 4},
+    ),
+    "launch times sleep when one of them is taken": Mutant(
+        "ringwire_tx",
+        "launches_awake = launch_valid || at_ready;",
+        "launches_awake = launch_valid;",
+        scheduling.launched,
+        Launch((1, 500, 500)),
     ),
     "an event takes no slot": Mutant(
         "rw_frame_sched",
