@@ -35,8 +35,8 @@ TRAINING_VARIABLE = "RINGWIRE_TRAINING"
 """Environment variable: each run on Verilator counts what it does, for a build that is made for that (``tuning``)."""
 C_SOURCES = ("hostmem.c", "traffic.c", "harness.c")
 VPI_SOURCES = ("hostmem_vpi.c", "harness_vpi.c")
-OPTIMISE = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O2"
-"""For Verilator's makefile: what runs once need not be fast, and -O3 takes longer and gains nothing."""
+OPTIMISE = "OPT_FAST=-O2 OPT_GLOBAL=-O2"
+"""For Verilator's makefile: -O3 takes longer and gains nothing."""
 VPI_LIBRARY = "hostmem"
 PRELOADED = "quick_cast"
 """What Icarus has loaded before anything else, see ``tb/quick_cast.c``."""
@@ -121,10 +121,12 @@ class Built:
         preloaded = [str(self.library.with_name(f"{PRELOADED}.so")), os.environ.get("LD_PRELOAD", "")]
         return {"LD_PRELOAD": " ".join(filter(None, preloaded))}
 
-    @property
-    def test_args(self) -> list[str]:
-        """Arguments of the simulator before its plusargs."""
-        return [] if self.library is None else [f"-M{self.library.parent}", f"-m{VPI_LIBRARY}"]
+    def command(self, *, python: bool = True) -> list[str]:
+        """What starts it, before its options and plusargs; without ``python`` there is no cocotb in it."""
+        if self.library is None:
+            return [str(self.folder / TOP)]
+        cocotb = ["-m", cocotb_tools.config.lib_entry("vpi", "icarus")] * python
+        return ["vvp", *cocotb, f"-M{self.library.parent}", f"-m{VPI_LIBRARY}", str(self.folder / "sim.vvp")]
 
     def plusargs(self, seed: int) -> list[str]:
         """What the simulator takes after its arguments."""
@@ -160,10 +162,8 @@ def _vpi_library(recipe: _Recipe) -> Path:
 def harness_command(design: Design) -> list[str]:
     """What runs a build's world without Python (``tb/harness.h``)."""
     built = build(design)
-    if design.sim == "verilator":
-        return [str(built.folder / TOP), "+harness"]
-    environment = [f"{name}={value}" for name, value in built.environment.items()]
-    return ["env", *environment, "vvp", *built.test_args, str(built.folder / "sim.vvp"), "+harness"]
+    environment = ["env", *(f"{name}={value}" for name, value in built.environment.items())] * bool(built.library)
+    return [*environment, *built.command(python=False), "+harness"]
 
 
 def _make_once(folder: Path, digest: Callable[[], str], make: Callable[[], None]) -> None:
@@ -269,6 +269,8 @@ class _Recipe:
         clock = "verilator_bus_clock.cpp" if self.design.bus_models else "verilator_clock.cpp"
         args += [str(self.tb / name) for name in ("public.vlt", "verilator_main.cpp", clock, *C_SOURCES)]
         x = "unique" if self.design.strict else "fast"
+        # one file: each of several would read all headers, and to compile those beforehand takes a third of a build
+        args += ["--output-split", "0"]
         # wide words in loops, which gcc makes vectors of: 6% faster than word by word
         args += ["--x-assign", x, "--x-initial", x, "--expand-limit", "4"]
         args += ["-CFLAGS", f"-march=native -fcoroutines -I{REGISTER_HEADER} -I{self.tb}"]
@@ -392,7 +394,7 @@ def _verilator_environment() -> dict[str, str]:
     environment = {
         "VERILATOR_ROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
-        "MAKEFLAGS": f"CFG_CXXFLAGS_PCH_I=-include {OPTIMISE}",
+        "MAKEFLAGS": OPTIMISE,
     }
     if shutil.which("ccache") and "OBJCACHE" not in os.environ:
         environment["OBJCACHE"] = "ccache"

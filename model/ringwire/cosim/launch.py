@@ -1,32 +1,32 @@
-"""Runs cocotb's runner in a process of its own: ``python -m ringwire.cosim.launch`` with a line of JSON on stdin.
+"""Starts a simulator, and ends it with whoever asked for it: ``python -I launch.py COMMAND...``.
 
-The runner takes its settings from the environment, ends its process when a test fails, and knows no time limit; here
-none of that reaches the process that asked for the run. When that process is gone, so that stdin ends, the launcher
-ends its process group, and with it the simulator.
+When the caller is gone, so that stdin ends, the launcher ends its process group, and with it the simulator. It imports
+little: a simulator is started for most runs.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import threading
 
-from cocotb_tools.runner import get_runner
 
-
-def main() -> None:
-    request = json.loads(sys.stdin.readline())
+def main() -> int:
+    command = sys.argv[1:]
+    simulator = os.posix_spawnp(command[0], command, os.environ)
     threading.Thread(target=_end_with_caller, daemon=True).start()
-    runner = get_runner(request.pop("sim"))
-    runner.test(**request)
+    code = os.waitstatus_to_exitcode(os.waitpid(simulator, 0)[1])
+    if code < 0:
+        print(f"error: the simulator was ended by {signal.Signals(-code).name}")
+    return abs(code)
 
 
 def _end_with_caller() -> None:
-    sys.stdin.read()
+    while os.read(0, 4096):
+        pass
     os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,7 +8,6 @@ inside it reaches the caller at once.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import pickle
 import re
@@ -20,15 +19,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ringwire.cosim import warm
+import cocotb_tools.config
+import find_libpython
+
+from ringwire.cosim import launch, warm
 from ringwire.cosim.build import TOP, Built, Design, build
 from ringwire.cosim.hostmem import library_environment
 from ringwire.cosim.world import DATA_W_VARIABLE, PROGRESS_MARK, QUEUES_VARIABLE, WorldSettings
-from ringwire.places import cache_root
+from ringwire.places import BuildError, cache_root
 
 JOB_VARIABLE = "RINGWIRE_JOB"
 JOB_MODULE = "ringwire.cosim.job"
@@ -139,41 +142,28 @@ def _nobody(text: str) -> None:
 def _launch(run: Run, built: Built, folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start the launcher, and with it the simulator, in ``folder``. Its stdin has to stay open."""
     design = run.design
-    test_args, plusargs = built.test_args, built.plusargs(run.seed)
+    options, plusargs = [], built.plusargs(run.seed)
     if design.waves:
         wave = folder / "waves.fst"
-        if design.sim == "icarus":
-            plusargs = [*plusargs, f"+dumpfile_path={wave}"]
-        else:
-            test_args = [*test_args, "--trace-file", str(wave)]
-    request = {
-        "sim": design.sim,
-        "test_module": run.module,
-        "hdl_toplevel": TOP,
-        "hdl_toplevel_lang": "verilog",
-        "build_dir": str(built.folder),
-        "test_dir": str(folder),
-        "results_xml": str(folder / RESULTS),
-        "test_filter": run.test_filter,
-        "seed": run.seed,
-        "test_args": test_args,
-        "plusargs": plusargs,
-        "waves": design.waves,
-        "extra_env": {
-            DATA_W_VARIABLE: str(design.data_w),
-            QUEUES_VARIABLE: str(design.queues),
-            **built.environment,
-            **library_environment(built.library),
-            **run.environment,
-            **environment,
-        },
+        options = [] if design.sim == "icarus" else ["--trace", "--trace-file", str(wave)]
+        plusargs += [f"+dumpfile_path={wave}"] if design.sim == "icarus" else []
+    if design.sim == "icarus":
+        plusargs.append("-fst" if design.waves else "-none")
+    around = {
+        "OPENBLAS_NUM_THREADS": "1",  # numpy's threads would only be in the simulator's way
+        **run.environment,
+        **os.environ,  # what the user has set goes before what a run asks for, a level of logging for example
+        **environment,
+        **built.environment,
+        **library_environment(built.library),
+        **_cocotb(run),
+        DATA_W_VARIABLE: str(design.data_w),
+        QUEUES_VARIABLE: str(design.queues),
+        "COCOTB_RESULTS_FILE": str(folder / RESULTS),
     }
-    around = {name: value for name, value in os.environ.items() if name not in ("WAVES", "GUI")}
-    # numpy's threads would only be in the simulator's way
-    around.setdefault("OPENBLAS_NUM_THREADS", "1")
-    around["PYTHONPATH"] = _python_path()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "ringwire.cosim.launch"],
+    return subprocess.Popen(
+        [sys.executable, "-I", launch.__file__, *built.command(), *options, *plusargs],
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -182,14 +172,36 @@ def _launch(run: Run, built: Built, folder: Path, **environment: str) -> subproc
         errors="replace",
         start_new_session=True,
     )
-    assert child.stdin is not None
-    child.stdin.write(json.dumps(request) + "\n")
-    child.stdin.flush()
-    return child
+
+
+def _cocotb(run: Run) -> dict[str, str]:
+    """What cocotb finds its Python, the design and the tests by."""
+    return {
+        "GPI_USERS": _gpi_users(),
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "PYTHONPATH": _python_path(),
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TOPLEVEL": TOP,
+        "COCOTB_TEST_MODULES": run.module,
+        "COCOTB_RANDOM_SEED": str(run.seed),
+        # in Verilator a value that is written is seen at once
+        **({"COCOTB_TRUST_INERTIAL_WRITES": "1"} if run.design.sim == "verilator" else {}),
+        **({} if run.test_filter is None else {"COCOTB_TEST_FILTER": run.test_filter}),
+    }
+
+
+@cache
+def _gpi_users() -> str:
+    """The libraries that the simulator's side of cocotb starts: Python, then cocotb in it."""
+    libpython = os.environ.get("LIBPYTHON_LOC") or find_libpython.find_libpython()
+    if libpython is None:
+        raise BuildError(f"{sys.executable} has no shared libpython for cocotb; name one with LIBPYTHON_LOC=path")
+    return f"{libpython};{cocotb_tools.config.pygpi_entry_point()}"
 
 
 def _python_path() -> str:
-    return os.pathsep.join(entry for entry in sys.path if entry)
+    """Where modules are found from here, the working folder first."""
+    return os.pathsep.join(dict.fromkeys((str(Path.cwd()), *filter(None, sys.path))))
 
 
 def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], None]) -> tuple[list[str], bool]:
