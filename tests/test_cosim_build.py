@@ -74,13 +74,14 @@ def test_a_second_run_builds_nothing(sim: str, monkeypatch: pytest.MonkeyPatch) 
     assert files() == before
 
 
-def test_a_build_is_made_for_what_runs_of_it_counted_until_sources_change(tmp_path: Path, cache: Path) -> None:
+def test_a_build_is_made_for_what_runs_of_it_counted_until_sources_change(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     design = Design(data_w=64, rtl=rtl_copy(tmp_path))
-    untrained = run_job(f"{road.__module__}.road", 8, design=design)
     with training(design):
-        assert run_job(f"{road.__module__}.road", 8, design=design) == untrained
+        counted = run_job(f"{road.__module__}.road", 8, design=design)
     assert not (cache / f"{design.folder_name}-training").exists()
-    assert run_job(f"{road.__module__}.road", 8, design=design) == untrained
+    assert run_job(f"{road.__module__}.road", 8, design=design) == counted
     stamp = cache / design.folder_name / "stamp"
     assert "-fprofile-use" in stamp.read_text()
     log = (cache / design.folder_name / "build.log").read_text()
@@ -91,6 +92,7 @@ def test_a_build_is_made_for_what_runs_of_it_counted_until_sources_change(tmp_pa
         assert (cache / f"{design.folder_name}.profile" / f"{built}#{name}.gcda").is_file()
     source = tmp_path / "rtl" / "ringwire_tx.sv"
     source.write_text(source.read_text() + "// changed\n")
+    monkeypatch.setattr(build_module._Recipe, "make", lambda recipe: None)
     build(design)
     assert "-fprofile-use" not in stamp.read_text()
 

@@ -21,20 +21,21 @@ async def test_what_is_read_can_be_written_and_sent(dut: Any) -> None:
     world = await start_world(dut)
     device = Puppet(world)
     width = world.beat_bytes
-    for turn in range(8):
+    turns = 4
+    for turn in range(turns):
         offset = turn * BURST * width
         device.read(offset, beats=BURST)
-        await world.pause(10_000)
+        await world.pause(5_000)
         device.write(32768 + offset, beats=BURST)
-        await world.pause(10_000)
+        await world.pause(5_000)
         device.frame(BURST * width - 1, queue=turn)
-        await world.pause(10_000)
-    size = 8 * BURST * width
+        await world.pause(5_000)
+    size = turns * BURST * width
     assert device.memory.mem[32768 : 32768 + size] == device.memory.mem[:size]
     sent = bytes(device.memory.mem[:size])
-    parts = [sent[i * BURST * width : (i + 1) * BURST * width - 1] for i in range(8)]
+    parts = [sent[i * BURST * width : (i + 1) * BURST * width - 1] for i in range(turns)]
     assert [frame.data for frame in world.capture.frames] == parts
-    assert [frame.queue for frame in world.capture.frames] == list(range(8))
+    assert [frame.queue for frame in world.capture.frames] == list(range(turns))
     device.set(puppet.IRQ, 0)
     await device.interrupted()
     world.finish()
@@ -82,11 +83,11 @@ async def test_a_read_does_not_wait_for_the_other_ids_reads(dut: Any) -> None:
     world = await start_world(dut, latency_ns=1_000)
     device = Puppet(world)
     overtook = 0
-    for _ in range(10):
+    for _ in range(6):
         device.read(0, beats=14, bursts=2)
         await world.pause(900 if is_hostile() else 40)
         device.read(0, beats=4, id=1)
-        await world.pause(10_000)
+        await world.pause(6_000)
         order = f"{await device.get(puppet.ORDER):032b}"
         assert order.count("1") == 4
         overtook += not order.endswith("1111")
@@ -100,20 +101,20 @@ async def test_errors_are_injected_and_faults_named(dut: Any) -> None:
     device = Puppet(world)
     addr = device.memory.addr
     device.read(0, beats=4)
-    await world.pause(10_000)
+    await world.pause(5_000)
     world.inject(READ, addr, count=1)
     world.inject(WRITE, addr + 4096, count=1)
     for _ in range(2):
         device.read(0)
-        await world.pause(10_000)
+        await world.pause(5_000)
         device.write(4096)
-        await world.pause(10_000)
+        await world.pause(5_000)
     assert (await device.get(puppet.READ_ERRORS), await device.get(puppet.WRITE_ERRORS)) == (1, 1)
     world.memory.forbid(addr + 8192)
     device.read(8192)
-    await world.pause(10_000)
+    await world.pause(5_000)
     device.write(8192)
-    await world.pause(10_000)
+    await world.pause(5_000)
     assert (await device.get(puppet.READ_ERRORS), await device.get(puppet.WRITE_ERRORS)) == (2, 2)
     assert await device.get(puppet.NO_REGISTER) == 0xFFFFFFFF
     named = [(fault.kind, fault.addr) for fault in world.faults]
