@@ -70,7 +70,8 @@ module rw_egress #(
     logic          mid_reg;                             // inside a frame of several beats
     logic [11:0]   beat_reg;                            // beats issued of it
     logic [BUF_LOG2-1:0] addr_reg;
-    logic [3:0]    beat_count, info_count;
+    logic [3:0]    beats_reg, infos_reg;                // of beats and of records, how many have been issued, and not taken
+    logic [3:0]    beat_count, info_count;              // ... and are in their FIFO
     logic          r_valid_reg, r_last_reg, r_pad_reg, r_tag_reg, p_valid_reg, p_last_reg, p_tag_reg;
     logic [BB-1:0] r_end_reg, p_end_reg;
     logic [6:0]    r_beat_reg, p_beat_reg;              // number of the beat in its frame; stays at 127
@@ -87,8 +88,8 @@ module rw_egress #(
     logic          i1_valid_reg, i2_valid_reg;
     logic          beat_ready, info_ready;
 
-    wire beat_room = beat_count + {3'd0, r_valid_reg} + {3'd0, p_valid_reg} < 4'd9;
-    wire info_room = info_count + {3'd0, i1_valid_reg} + {3'd0, i2_valid_reg} < 4'd9;
+    wire beat_room = beats_reg != 4'd9;
+    wire info_room = infos_reg != 4'd9;
     wire start = s_meta_valid && !mid_reg && info_room && (beat_room || !send);
     wire issue = (start && send) || (mid_reg && beat_room);
     wire [11:0] beat_now = mid_reg ? beat_reg : 12'd0;
@@ -123,9 +124,11 @@ module rw_egress #(
     wire   skip        = start && in_buffer && !send;
     wire [15:0] stored = {4'd0, s_patch[P_BEATS +: 12]};
     wire   unused      = &{1'b0, stored[15:BUF_LOG2+1], last_beat[14:12]}; // a frame is shorter than the buffer
+    wire   beat_taken = m_beat_valid && m_beat_ready;
+    wire   info_taken = m_info_valid && m_info_ready;
     assign idle = !start && !issue && !r_valid_reg && !p_valid_reg && !i1_valid_reg && !i2_valid_reg
                && !buf_release && !free_valid;
-    assign awake = !idle || (m_beat_valid && m_beat_ready) || (m_info_valid && m_info_ready);
+    assign awake = !idle || beat_taken || info_taken;
 
     always_ff @(posedge clk) begin
         if (issue) begin
@@ -155,7 +158,11 @@ module rw_egress #(
             r_sum_lanes_reg <= {sum_low[BB-1:0], sum_high[BB-1:0]};
             r_sum_reg       <= s_patch[P_FIELD +: 16];
         end
+        if (issue != beat_taken) beats_reg <= issue ? beats_reg + 4'd1 : beats_reg - 4'd1;
+        if (start != info_taken) infos_reg <= start ? infos_reg + 4'd1 : infos_reg - 4'd1;
         if (rst) begin
+            beats_reg   <= '0;
+            infos_reg   <= '0;
             mid_reg     <= 1'b0;
             free_valid  <= 1'b0;
             buf_release <= 1'b0;
@@ -255,6 +262,8 @@ module rw_egress #(
     );
 
     always @(posedge clk) if (!rst) begin
+        `RW_CHECK(beats_are_counted, beats_reg == beat_count + {3'd0, r_valid_reg} + {3'd0, p_valid_reg})
+        `RW_CHECK(records_are_counted, infos_reg == info_count + {3'd0, i1_valid_reg} + {3'd0, i2_valid_reg})
         `RW_CHECK(beat_finds_room, !p_valid_reg || beat_ready)
         `RW_CHECK(record_finds_room, !i2_valid_reg || info_ready)
     end

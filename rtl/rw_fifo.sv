@@ -19,17 +19,18 @@ module rw_fifo #(
     localparam AW = $clog2(DEPTH);
 
     logic [W-1:0]  mem [0:DEPTH-1];
-    logic [AW:0]   wr_reg, rd_reg;             // one bit more than the address: tells full from empty
+    logic [AW:0]   wr_reg, rd_reg;             // words that went into the RAM and came out, modulo 2 * DEPTH
+    logic [AW:0]   count_reg;                  // a register: neither room nor words are behind a sum
     logic          valid_reg;
     logic [W-1:0]  out_reg;                    // the oldest word
 
-    wire [AW:0] used   = wr_reg - rd_reg;
-    wire        empty  = wr_reg == rd_reg;
+    wire        empty  = count_reg[AW:1] == '0; // the RAM: of one word, it is in the register
     wire        put    = s_valid && s_ready;
+    wire        take   = valid_reg && m_ready;
     wire        free   = !valid_reg || m_ready;
 
-    assign count   = used + {{AW{1'b0}}, valid_reg};
-    assign s_ready = !used[AW];
+    assign count   = count_reg;
+    assign s_ready = !(count_reg[AW] && count_reg[0]); // below DEPTH + 1
     assign m_valid = valid_reg;
     assign m_data  = out_reg;
 
@@ -43,14 +44,18 @@ module rw_fifo #(
             out_reg   <= empty ? s_data : mem[rd_reg[AW-1:0]];
             if (put || !empty) rd_reg <= rd_reg + 1'b1;
         end
+        if (put != take) count_reg <= put ? count_reg + 1'b1 : count_reg - 1'b1;
         if (rst) begin
             valid_reg <= 1'b0;
+            count_reg <= '0;
             wr_reg    <= '0;
             rd_reg    <= '0;
         end
     end
 
     always @(posedge clk) if (!rst) begin
-        `RW_CHECK(fifo_never_holds_more_than_depth, used <= DEPTH[AW:0])
+        `RW_CHECK(fifo_counts_what_it_holds, count_reg == wr_reg - rd_reg + {{AW{1'b0}}, valid_reg})
+        `RW_CHECK(fifo_never_holds_more_than_depth, wr_reg - rd_reg <= DEPTH[AW:0])
+        `RW_CHECK(fifo_has_its_oldest_word_in_the_register, valid_reg == (count_reg != '0))
     end
 endmodule

@@ -20,34 +20,39 @@ module rw_fifo_ram #(
 
     (* no_rw_check *) logic [W-1:0] mem [0:DEPTH-1]; // never read where it is written
     logic [AW:0]  wr_reg, rd_reg;
+    logic         some_reg, full_reg;          // the RAM is not empty, is full: known without a sum
     logic [W-1:0] ram_reg;                     // the RAM's own output register
     logic         ram_valid_reg;               // it has a word, which goes on in this cycle
     logic [W-1:0] out_reg, next_reg;           // the oldest words
     logic [1:0]   out_count_reg;
 
     wire [AW:0] used      = wr_reg - rd_reg;
-    wire        ram_empty = wr_reg == rd_reg;
     wire        take      = m_valid && m_ready;
     wire        put       = s_valid && s_ready;
     wire        stays     = take ? out_count_reg[1] : out_count_reg != 2'd0;   // a word in out_reg, as seen after `take`
     wire        both_stay = !take && out_count_reg[1];
     wire        room      = !both_stay && !(stays && ram_valid_reg);
-    wire        direct    = put && ram_empty && room;
-    wire        fetch     = !ram_empty && room;
+    wire        direct    = put && !some_reg && room;
+    wire        into_ram  = put && !direct;
+    wire        fetch     = some_reg && room;
 
-    assign s_ready = !used[AW];
+    assign s_ready = !full_reg;
     assign m_valid = out_count_reg != 2'd0;
     assign m_data  = out_reg;
 
     assign awake = s_valid || take || ram_valid_reg || fetch;
     always_ff @(posedge clk) begin
-        if (put && !direct) begin
+        if (into_ram) begin
             mem[wr_reg[AW-1:0]] <= s_data;
             wr_reg <= wr_reg + 1'b1;
         end
         if (fetch) begin
             ram_reg <= mem[rd_reg[AW-1:0]];
             rd_reg  <= rd_reg + 1'b1;
+        end
+        if (into_ram != fetch) begin
+            some_reg <= into_ram || used != 1;
+            full_reg <= into_ram && used == DEPTH - 1;
         end
         ram_valid_reg <= fetch;
         if (take || !stays) out_reg <= stays ? next_reg : ram_valid_reg ? ram_reg : s_data;
@@ -56,6 +61,8 @@ module rw_fifo_ram #(
         if (rst) begin
             wr_reg        <= '0;
             rd_reg        <= '0;
+            some_reg      <= 1'b0;
+            full_reg      <= 1'b0;
             ram_valid_reg <= 1'b0;
             out_count_reg <= '0;
         end
@@ -63,6 +70,7 @@ module rw_fifo_ram #(
 
     always @(posedge clk) if (!rst) begin
         `RW_CHECK(fifo_never_holds_more_than_depth, used <= DEPTH[AW:0])
+        `RW_CHECK(fifo_knows_what_its_ram_holds, some_reg == (used != 0) && full_reg == used[AW])
         `RW_CHECK(what_comes_out_of_the_ram_finds_room, !ram_valid_reg || !both_stay)
     end
 endmodule

@@ -1,6 +1,7 @@
 // Frame editor: works out, before a frame leaves the frame buffer, what of its bytes is to be changed: a completed
 // checksum, or the fields of a segment's header; and how long it is on the wire. Sums are one's complement (RFC 1071).
 // Rate: a frame a cycle. Latency: 4 cycles; a packet's first segment waits until its header has been looked through.
+`include "rw_check.svh"
 `include "rw_widths.svh"
 module rw_frame_edit #(
     parameter DATA_W  = 512,                            // width of a beat, bits
@@ -21,6 +22,7 @@ module rw_frame_edit #(
     input  logic [EDIT_W-1:0]  s_edit,
     input  logic [15:0]        s_sum,
     input  logic               s_drop,
+    input  logic               s_header,               // its packet has a header in a slot
     // header slots
     output logic [SLOT_W-1:0]  ctx_slot,
     input  logic               ctx_ready,
@@ -39,18 +41,19 @@ module rw_frame_edit #(
     localparam BYTES = DATA_W / 8;
     localparam BB    = $clog2(BYTES);
 
-    logic [3:0] count;
+    logic [3:0] inside_reg, count;                      // frames taken that have not left; and those that wait for it
     logic       a_valid_reg, b_valid_reg, c_valid_reg;
 
     // ---- take a frame when there is room for it behind, and its header is known
-    wire room  = {1'b0, count} + {4'd0, a_valid_reg} + {4'd0, b_valid_reg} + {4'd0, c_valid_reg} < 5'd9;
+    wire room  = inside_reg != 4'd9;
     // also of a frame that failed: its slot must not be free before the header has been looked through
-    wire known = !s_edit[E_CUT] || s_edit[E_BEATS +: 12] == 12'd0 || ctx_ready;
+    wire known = !s_header || ctx_ready;
     assign ctx_slot = s_edit[E_SLOT +: SLOT_W];
     assign s_ready  = room && known;
     wire take = s_valid && s_ready;
+    wire left = m_valid && m_ready;
     assign idle = !take && !a_valid_reg && !b_valid_reg && !c_valid_reg;
-    assign awake = !idle || (m_valid && m_ready);
+    assign awake = !idle || left;
 
     // ---- stage a: what it asks for
     logic [META_W-1:0] a_meta_reg, b_meta_reg, c_meta_reg;
@@ -104,10 +107,12 @@ module rw_frame_edit #(
         end
         b_valid_reg   <= a_valid_reg;
         c_valid_reg   <= b_valid_reg;
+        if (take != left) inside_reg <= take ? inside_reg + 4'd1 : inside_reg - 4'd1;
         if (rst) begin
             a_valid_reg <= 1'b0;
             b_valid_reg <= 1'b0;
             c_valid_reg <= 1'b0;
+            inside_reg  <= '0;
         end
         if (a_valid_reg) begin
             b_meta_reg    <= a_meta_reg;
@@ -249,4 +254,8 @@ module rw_frame_edit #(
         .s_data({c_meta_reg, patch}), .m_valid(m_valid), .m_ready(m_ready), .m_data({m_meta, m_patch})
     );
     /* verilator lint_on PINCONNECTEMPTY */
+
+    always @(posedge clk) if (!rst) begin
+        `RW_CHECK(frames_are_counted, inside_reg == count + {3'd0, a_valid_reg} + {3'd0, b_valid_reg} + {3'd0, c_valid_reg})
+    end
 endmodule

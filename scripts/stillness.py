@@ -18,7 +18,8 @@ FIFOS = (
     (r"(.*\.)?out_reg", (r"\1valid_reg", r"\1out_count_reg")),
     (r"(.*\.)?next_reg", (r"\1out_count_reg[1]",)),
 )
-"""In a FIFO the next word's register follows what comes in until there is one: its name, what tells that there is."""
+"""In a FIFO the next word's register follows what comes in until there is one: its name, what tells that there is. That
+a FIFO which holds words has the oldest of them in its register is proved beside."""
 
 
 class _Module:
@@ -89,6 +90,11 @@ def add_stillness(netlist: dict[str, Any], needed: Mapping[str, str]) -> None:
     if resets != ["0"]:
         begins = module.of_two("$or", [module.of_one("$logic_not", initial)], resets)
         module.add("$assume", "begins_with_a_reset", A=begins, EN=["1"])
+    for name, count in list(module.names.items()):
+        fifo, _, register = name.rpartition(".")
+        if register == "count_reg" and (valid := module.names.get(f"{fifo}.valid_reg")):
+            agree = module.of_two("$eq", [module.of_one("$reduce_or", count)], valid)
+            module.add("$assert", f"{fifo}.has_its_oldest_word", A=module.of_two("$or", agree, resets), EN=["1"])
     looked_at, used = _looked_at(module, {**_fifos(module), **needed})
     if missing := [pattern for pattern in needed if pattern not in used]:
         raise ValueError(f"no register is {', '.join(missing)}")

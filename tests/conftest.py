@@ -22,6 +22,11 @@ from ringwire.cosim.warm import keep_simulators
 from tests.conformance import vectors
 from tests.conformance.tally import summary_lines, totals
 
+# Each simulator and each command of a test is a process that imports a hundred modules: they keep what is compiled of
+# them, and where the user wants none beside the sources, under build/.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / "build" / "pycache"))
+
 WORKER_KEY = "vectors_left_out"
 BIN = Path(sys.executable).parent
 

@@ -37,7 +37,10 @@ def test_a_planted_bug_is_refuted(block: Block, number: int) -> None:
 
 
 def test_what_does_not_fail_is_no_bug() -> None:
-    harmless = FIFO._replace(name="fifo harmless", bugs=(Change("rw_fifo", "!used[AW]", "!used[AW] && 1'b1"),))
+    harmless = FIFO._replace(
+        name="fifo harmless",
+        bugs=(Change("rw_fifo", "count_reg[AW] && count_reg[0]", "count_reg[AW] && count_reg[0] && 1'b1"),),
+    )
     with pytest.raises(ProofFailed, match=r"^fifo harmless, bug 1: not found in 12 steps: "):
         refute(harmless, 0)
 

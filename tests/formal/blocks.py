@@ -44,7 +44,7 @@ BLOCKS = (
         "fifo",
         ("rw_fifo",),
         (
-            Change("rw_fifo", "assign s_ready = !used[AW];", "assign s_ready = 1'b1;"),
+            Change("rw_fifo", "!(count_reg[AW] && count_reg[0])", "1'b1"),
             Change("rw_fifo", "rd_reg <= rd_reg + 1'b1", "rd_reg <= rd_reg + 1'b1 + (count == 3 && s_valid)"),
             Change("rw_fifo", "if (put || !empty) rd_reg", "if (!empty) rd_reg"),
         ),
@@ -54,9 +54,9 @@ BLOCKS = (
         "fifo_ram",
         ("rw_fifo_ram",),
         (
-            Change("rw_fifo_ram", "put && ram_empty && room", "put && room"),
+            Change("rw_fifo_ram", "put && !some_reg && room", "put && room"),
             Change("rw_fifo_ram", "!both_stay && !(stays && ram_valid_reg)", "!both_stay"),
-            Change("rw_fifo_ram", "assign s_ready = !used[AW];", "assign s_ready = !used[AW] || m_ready;"),
+            Change("rw_fifo_ram", "assign s_ready = !full_reg;", "assign s_ready = !full_reg || m_ready;"),
         ),
         reach=20,
     ),

@@ -109,7 +109,7 @@ STAGES = (
         left_out=(" || news_awake", " || slot_release || kill_release || fail_valid"),
         QUEUES=2,
     ),
-    _stage("rw_frame_edit", "fifo", left_out=(" || (m_valid && m_ready)",), DATA_W=64),
+    _stage("rw_frame_edit", "fifo", left_out=(" || left",), DATA_W=64),
     _stage(
         "rw_egress",
         "fifo",
@@ -119,7 +119,7 @@ STAGES = (
             r"i(\d)_meta_reg": r"i\1_valid_reg",
             "p_(data|end|last|beat|tag|tci)_reg": "p_valid_reg",
         },
-        left_out=(" || (m_beat_valid && m_beat_ready)",),
+        left_out=(" || beat_taken",),
         DATA_W=64,
         QUEUES=2,
     ),
