@@ -69,9 +69,9 @@ def test_head_write_back_counts_an_error_only_when_the_ring_has_it(sim: Place) -
 
 
 @worlds("verilator")
-@pytest.mark.parametrize("data_w", [64, 128])
-def test_head_write_back_puts_its_record_where_it_belongs_on_narrow_buses(sim: Place, data_w: int) -> None:
-    run(sim, each, (completion.head_record, [(1, 6, 1), (7, 6, 7)]), data_w=data_w)
+@pytest.mark.parametrize(("data_w", "queues"), [(64, 1), (128, 4)])
+def test_head_write_back_puts_its_record_where_it_belongs_on_narrow_buses(sim: Place, data_w: int, queues: int) -> None:
+    run(sim, each, (completion.head_record, [(1, 6, 1), (7, 6, 7)]), data_w=data_w, queues=queues)
 
 
 @worlds(*FAST, *HOSTILE)

@@ -20,6 +20,7 @@ def _stage(
     needed: Mapping[str, str] = {},
     left_out: tuple[str, ...] = (),
     small: tuple[Change, ...] = (),
+    depth: int = 1,
     **settings: int,
 ) -> Block:
     """A stage, the modules it uses, registers that may change (``scripts.stillness``), what a bug leaves out of it."""
@@ -28,7 +29,7 @@ def _stage(
         module,
         (module, *(f"rw_{name}" for name in uses.split())),
         tuple(Change(module, term, "") for term in left_out),
-        depth=3,
+        depth=depth,
         settings=settings,
         small=small,
         needed=needed,
@@ -57,6 +58,7 @@ STAGES = (
         },
         left_out=(" || sum_pop",),
         small=SCAN,
+        depth=2,
     ),
     _stage(
         "rw_queue_gate",
