@@ -16,6 +16,7 @@ import pytest
 
 from ringwire import places
 from ringwire.cosim import build as build_module
+from ringwire.cosim import launch
 from ringwire.cosim.build import SIMULATORS, Design, MissingTool, build, training
 from ringwire.cosim.run import SimulationFailed, run_job
 from ringwire.cosim.world import FastWorld, WorldSettings
@@ -135,6 +136,7 @@ def test_a_folder_without_sources_is_named(tmp_path: Path, cache: Path) -> None:
     ("sim", "program", "cure"),
     [
         ("icarus", "iverilog", "apt-get install iverilog"),
+        ("icarus", "vvp", "apt-get install iverilog"),
         ("icarus", "gcc", "apt-get install gcc"),
         ("verilator", "g++", r"apt-get install g\+\+"),
         ("verilator", "make", "apt-get install make"),
@@ -285,6 +287,36 @@ def test_a_run_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
     asker.kill()
     asker.wait()
     wait_until(lambda: not Path(f"/proc/{simulator}/exe").exists(), 10)
+
+
+@pytest.mark.parametrize(
+    ("command", "says", "code"),
+    [
+        ([sys.executable, "-c", "print('done')"], "done", 0),
+        ([sys.executable, "-c", "exit(3)"], "", 3),
+        ([sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"], "Segmentation fault (error, signal 11)", 11),
+        (["/nowhere/vvp"], "error: /nowhere/vvp does not start: No such file or directory", 127),
+    ],
+)
+def test_a_simulator_that_says_nothing_is_spoken_for(command: list[str], says: str, code: int) -> None:
+    launcher = [sys.executable, "-I", launch.__file__, *command]
+    with subprocess.Popen(
+        launcher, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.wait(30) == code
+        assert process.stdout is not None
+        assert process.stdout.read().strip() == says
+
+
+def test_modules_are_found_beside_the_caller_wherever_the_simulator_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside").mkdir()
+    for folder, name in ((tmp_path, "here"), (tmp_path / "beside", "there")):
+        (folder / f"job_{name}.py").write_text(f"def job(world, config):\n    return '{name}'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("beside")
+    assert [run_job(f"job_{name}.job", design=Design(rtl=PUPPET)) for name in ("here", "there")] == ["here", "there"]
 
 
 def wait_until(holds: Callable[[], bool], limit_s: float) -> None:

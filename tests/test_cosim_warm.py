@@ -89,7 +89,7 @@ def test_each_run_is_the_first_one(sim: str, tmp_path: Path) -> None:
     [
         ("raise", "job: RuntimeError: as it should"),
         ("sleep", "not finished after 1 s"),
-        ("kill itself", "the simulator ended early: "),
+        ("kill itself", r"the simulator ended early: Killed \(error, signal 9\)"),
     ],
 )
 def test_the_run_after_one_that_fails_is_not_harmed(sim: str, how: str, says: str, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def hardware_root() -> Path:
 def cache_root() -> Path:
     """Where builds and runs go: ``build/sim`` in a checkout, else the user's cache."""
     if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen)
+        return Path(chosen).absolute()
     if (root := hardware_root()).name != "_hw":
         return root / "build" / "sim"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringwire"

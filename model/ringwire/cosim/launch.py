@@ -14,12 +14,22 @@ import threading
 
 def main() -> int:
     command = sys.argv[1:]
-    simulator = os.posix_spawnp(command[0], command, os.environ)
+    try:
+        # Python has these two ignored, and a simulator is to have them as they are
+        simulator = os.posix_spawnp(command[0], command, os.environ, setsigdef=(signal.SIGPIPE, signal.SIGXFSZ))
+    except OSError as error:
+        print(f"error: {command[0]} does not start: {error.strerror}")
+        return 127
     threading.Thread(target=_end_with_caller, daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(simulator, 0)[1])
     if code < 0:
-        print(f"error: the simulator was ended by {signal.Signals(-code).name}")
+        print(end_by_signal(-code))
     return abs(code)
+
+
+def end_by_signal(number: int) -> str:
+    """The last line of a simulator that can't say why it ends."""
+    return f"{signal.strsignal(number) or 'ended'} (error, signal {number})"
 
 
 def _end_with_caller() -> None:

@@ -200,8 +200,8 @@ def _gpi_users() -> str:
 
 
 def _python_path() -> str:
-    """Where modules are found from here, the working folder first."""
-    return os.pathsep.join(dict.fromkeys((str(Path.cwd()), *filter(None, sys.path))))
+    """Where modules are found from here, the working folder first; the simulator will stand in another."""
+    return os.pathsep.join(dict.fromkeys(str(Path(entry).absolute()) for entry in ("", *sys.path)))
 
 
 def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], None]) -> tuple[list[str], bool]:
@@ -217,11 +217,11 @@ def _watch_kept(run: Run, built: Built, folder: Path, progress: Callable[[str], 
     }
     output: list[str] = []
 
-    def launch(own: Path, socket: str) -> subprocess.Popen[str]:
+    def start(own: Path, socket: str) -> subprocess.Popen[str]:
         return _launch(run, built, own, **{warm.SOCKET_VARIABLE: socket})
 
     try:
-        kept = shelf.take(key, lambda: warm.Kept(launch))
+        kept = shelf.take(key, lambda: warm.Kept(start))
     except warm.WarmError as error:
         return str(error).splitlines(keepends=True), False
     timed_out = False
