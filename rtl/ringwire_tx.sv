@@ -410,7 +410,8 @@ module ringwire_tx #(
     rw_frame_seq #(.QUEUES(QUEUES), .FRAMES(FRAMES)) seq (
         .clk(clk_edit), .rst(rst), .tod(tod), .s_meta_valid(meta_valid), .s_meta(meta), .s_edit(edit),
         .s_frame_valid(f_frame_valid), .s_frame_err(f_frame_err), .s_frame_sum(frame_sum), .m_meta_valid(whole_valid),
-        .m_meta_ready(whole_ready), .m_meta(whole_meta), .m_edit(whole_edit), .m_sum(whole_sum), .m_drop(whole_drop), .m_header(whole_header),
+        .m_meta_ready(whole_ready), .m_meta(whole_meta), .m_edit(whole_edit), .m_sum(whole_sum), .m_drop(whole_drop),
+        .m_header(whole_header),
         .fail_valid(fail_valid), .fail_queue(fail_queue), .fail_slot(fail_slot), .m_cpl_segments(b_cpl_segments),
         .m_cpl_valid(b_cpl_valid), .m_cpl_ready(b_cpl_ready), .m_cpl_queue(b_cpl_queue), .m_cpl_index(b_cpl_index),
         .m_cpl_status(b_cpl_status), .m_cpl_tstamp(b_cpl_tstamp), .m_cpl_time(b_cpl_time),
@@ -419,7 +420,8 @@ module ringwire_tx #(
     );
     rw_frame_edit #(.DATA_W(DATA_W), .QW(QW)) editor (
         .clk(clk_edit), .rst(rst), .s_valid(whole_valid), .s_ready(whole_ready), .s_meta(whole_meta), .s_edit(whole_edit),
-        .s_sum(whole_sum), .s_drop(whole_drop), .s_header(whole_header), .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx),
+        .s_sum(whole_sum), .s_drop(whole_drop), .s_header(whole_header),
+        .ctx_slot(ctx_slot), .ctx_ready(ctx_ready), .ctx_req(ctx_req), .ctx(ctx),
         .m_valid(ready_valid), .m_ready(ready_ready), .m_meta(ready_meta), .m_patch(ready_patch), .idle(edit_idle), .awake(editor_awake)
     );
 

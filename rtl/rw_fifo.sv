@@ -20,11 +20,11 @@ module rw_fifo #(
 
     logic [W-1:0]  mem [0:DEPTH-1];
     logic [AW:0]   wr_reg, rd_reg;             // words that went into the RAM and came out, modulo 2 * DEPTH
-    logic [AW:0]   count_reg;                  // a register: neither room nor words are behind a sum
+    logic [AW:0]   count_reg;                  // words inside: kept, so that no sum is in front of s_ready
     logic          valid_reg;
     logic [W-1:0]  out_reg;                    // the oldest word
 
-    wire        empty  = count_reg[AW:1] == '0; // the RAM: of one word, it is in the register
+    wire        empty  = count_reg[AW:1] == '0; // the RAM is: a single word is in the register
     wire        put    = s_valid && s_ready;
     wire        take   = valid_reg && m_ready;
     wire        free   = !valid_reg || m_ready;

@@ -30,7 +30,7 @@ module rw_frame_seq #(
     output logic [EDIT_W-1:0] m_edit,
     output logic [15:0]       m_sum,
     output logic              m_drop,                   // not to be sent, though its bytes are in the buffer
-    output logic              m_header,                 // its packet's header has been read, and is in a slot
+    output logic              m_header,                 // its packet has a header in a slot
     // a segment could not be read: no more of its packet
     output logic              fail_valid,
     output logic [QW-1:0]     fail_queue,
@@ -99,9 +99,9 @@ module rw_frame_seq #(
         meta_out = meta;
         meta_out[F_STATUS +: 4] = status;
     end
-    wire drop = waits && dead && !news_err;
-    // a record that waits for no news is not sent: whatever `sum` is then, nobody looks at it
+    wire drop   = waits && dead && !news_err;
     wire header = edit[E_CUT] && edit[E_BEATS +: 12] != 12'd0;
+    // a record that waits for no news is not sent: whatever `sum` is then, nobody looks at it
     rw_fifo_ram #(.W(META_W + EDIT_W + 18), .DEPTH(FRAMES)) ready_frames (
         .clk(clk), .rst(rst), .s_valid(go), .s_ready(out_ready), .s_data({meta_out, edit, sum, drop, header}),
         .m_valid(m_meta_valid), .m_ready(m_meta_ready), .m_data({m_meta, m_edit, m_sum, m_drop, m_header}),

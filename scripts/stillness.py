@@ -1,8 +1,8 @@
 """What a stage says of being awake, as properties of its netlist: asleep, none of its registers would change.
 
 ``add_stillness`` takes a module as yosys writes it (``write_json``: flattened, registers as ``$dff``, memories as
-``$mem_v2``) and adds an assertion for each register and each memory, named after it. A register that may follow its
-input while nobody looks at it is named with what tells that somebody does.
+``$mem_v2``) and adds an assertion for each register and each memory, named after it, and one for each FIFO. A register
+that may follow its input while nobody looks at it is named with what tells that somebody does.
 """
 
 from __future__ import annotations

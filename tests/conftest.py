@@ -22,8 +22,8 @@ from ringwire.cosim.warm import keep_simulators
 from tests.conformance import vectors
 from tests.conformance.tally import summary_lines, totals
 
-# Each simulator and each command of a test is a process that imports a hundred modules: they keep what is compiled of
-# them, and where the user wants none beside the sources, under build/.
+# Each simulator and each command of a test is a process that imports a hundred modules. They keep them compiled: where
+# the user wants none of that beside the sources, under build/.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / "build" / "pycache"))
 

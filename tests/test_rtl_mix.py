@@ -79,7 +79,7 @@ def test_a_run_is_the_same_with_the_clock_stopping_and_without(
 
 
 def jobs(share: int) -> dict[str, tuple[Callable[..., Any], Any]]:
-    """One of each kind, so many times shorter than Verilator can do; packets of 64 KiB only for that."""
+    """One of each kind, ``share`` times shorter than Verilator can do; super-packets only for Verilator."""
     slow = Mix(300 // share, seed(), rate_bps=GBIT, longest=1600, giant=0, pauses_ns=12_000, bound=4000)
     found: dict[str, tuple[Callable[..., Any], Any]] = {
         "frames": (mix, Mix(2_000 // share, seed(), rate_bps=100 * GBIT, longest=1600, pauses_ns=500)),

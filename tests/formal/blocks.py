@@ -47,6 +47,7 @@ BLOCKS = (
             Change("rw_fifo", "!(count_reg[AW] && count_reg[0])", "1'b1"),
             Change("rw_fifo", "rd_reg <= rd_reg + 1'b1", "rd_reg <= rd_reg + 1'b1 + (count == 3 && s_valid)"),
             Change("rw_fifo", "if (put || !empty) rd_reg", "if (!empty) rd_reg"),
+            Change("rw_fifo", "out_reg   <= empty ? s_data", "out_reg   <= !count_reg[1] ? s_data"),
         ),
     ),
     Block(
