@@ -99,7 +99,7 @@ module rw_frame_seq #(
         meta_out = meta;
         meta_out[F_STATUS +: 4] = status;
     end
-    wire drop   = waits && dead && !news_err;
+    wire drop = waits && dead && !news_err;
     wire header = edit[E_CUT] && edit[E_BEATS +: 12] != 12'd0;
     // a record that waits for no news is not sent: whatever `sum` is then, nobody looks at it
     rw_fifo_ram #(.W(META_W + EDIT_W + 18), .DEPTH(FRAMES)) ready_frames (

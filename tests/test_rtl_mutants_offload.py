@@ -331,7 +331,7 @@ MUTANTS = {
         Check(offloads.slots, (1, 40, 10**9)),
     ),
     "a packet closed before its header has come waits for it": Broken(
-        "rw_frame_edit", "s_edit[E_BEATS +: 12] == 12'd0 || ctx_ready;", "ctx_ready;",
+        "rw_frame_seq", "edit[E_CUT] && edit[E_BEATS +: 12] != 12'd0;", "edit[E_CUT];",
         Check(offloads.closed_unbegun, 3, queues=2),
     ),
     "a header slot is never free again": Broken(
