@@ -142,13 +142,13 @@ def _nobody(text: str) -> None:
 def _launch(run: Run, built: Built, folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start the launcher, and with it the simulator, in ``folder``. Its stdin has to stay open."""
     design = run.design
-    options, plusargs = [], built.plusargs(run.seed)
-    if design.waves:
-        wave = folder / "waves.fst"
-        options = [] if design.sim == "icarus" else ["--trace", "--trace-file", str(wave)]
-        plusargs += [f"+dumpfile_path={wave}"] if design.sim == "icarus" else []
+    wave = folder / "waves.fst"
+    options: list[str] = []
+    plusargs = built.plusargs(run.seed)
     if design.sim == "icarus":
-        plusargs.append("-fst" if design.waves else "-none")
+        plusargs += [f"+dumpfile_path={wave}", "-fst"] if design.waves else ["-none"]
+    elif design.waves:
+        options = ["--trace", "--trace-file", str(wave)]
     around = {
         "OPENBLAS_NUM_THREADS": "1",  # numpy's threads would only be in the simulator's way
         **run.environment,
